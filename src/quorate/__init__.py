@@ -1,0 +1,1 @@
+"""Quorate: a failover cluster for Linux that explains itself."""
