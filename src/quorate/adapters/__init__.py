@@ -1,1 +1,1 @@
-
+"""Ports made real; strangers to one another and to policy."""

@@ -1,1 +1,1 @@
-
+"""Verbs: pure decisions, without I/O, clock or chance."""

@@ -1,1 +1,1 @@
-
+"""The store port on top of etcd."""

@@ -1,0 +1,62 @@
+"""The timings of a cluster and every sum made of them, each beside its formula (design §4).
+
+Owns: heartbeat, suspicion time S, lease L, ending time G, the clock bound, and the three profiles.
+Does not know: any clock. Values are seconds; what people see is milliseconds (`docs/reference/timings.md`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLOCK_RATE_BOUND = 0.01
+"""ρ: the largest rate error of one clock that the proofs allow for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """One consistent set of timings, in seconds."""
+
+    heartbeat_s: float
+    suspicion_s: float
+    lease_s: float
+    ending_s: float
+    store_heartbeat_s: float
+    store_election_s: float
+    hang_limit_s: float = 1.0
+
+    @property
+    def verdict_wait_s(self) -> float:
+        """(L + G)(1 + ρ)/(1 − ρ): how long a mark must stand on one's own clock before a verdict (rule 7)."""
+        return (self.lease_s + self.ending_s) * (1 + CLOCK_RATE_BOUND) / (1 - CLOCK_RATE_BOUND)
+
+    @property
+    def renew_margin_s(self) -> float:
+        """A lease with less than this left is renewed through the store: acknowledgements are missing (rule 3)."""
+        return self.lease_s - 2 * self.heartbeat_s - 0.02
+
+    @property
+    def takeover_bound_s(self) -> float:
+        """max(S, election) + wait: takeover of a silent node without commits and start (design §4, published)."""
+        return max(self.suspicion_s, 2 * self.store_election_s) + self.verdict_wait_s
+
+    def problems(self) -> tuple[str, ...]:
+        """What forbids these timings; empty when they may be used."""
+        found: list[str] = []
+        least = 4 * self.store_election_s + self.heartbeat_s + 0.1
+        if self.lease_s < least - 1e-9:
+            found.append(
+                f"lease {self.lease_s * 1000:.0f} ms is below 4 x store election + heartbeat + 100 ms"
+                f" = {least * 1000:.0f} ms: two survivors that split a vote would end healthy resources"
+            )
+        if self.suspicion_s < 2 * self.heartbeat_s:
+            found.append("suspicion time below two heartbeats: one lost datagram would raise suspicion")
+        if self.lease_s <= self.suspicion_s:
+            found.append("lease not longer than suspicion time: a silent network would end healthy resources")
+        return tuple(found)
+
+
+DEFAULT = Timings(0.200, 0.600, 1.400, 0.200, 0.030, 0.270)
+FAST = Timings(0.050, 0.150, 0.550, 0.100, 0.010, 0.090)
+WIDE = Timings(0.500, 2.500, 5.000, 1.000, 0.100, 1.000, hang_limit_s=2.0)
+
+PROFILES = {"default": DEFAULT, "fast": FAST, "wide": WIDE}

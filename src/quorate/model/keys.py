@@ -1,0 +1,48 @@
+"""The keys of the cluster database below `/quorate/<cluster id>/` (design §8).
+
+Owns: their spelling, and nothing else. Every key here is relative to the cluster's prefix.
+"""
+
+from __future__ import annotations
+
+SCHEMA = "schema"
+COORDINATOR = "coordinator"
+MEMBER = "member/"
+JOIN = "join/"
+SPEC_NODE = "spec/node/"
+SPEC_GROUP = "spec/group/"
+SPEC_RESOURCE = "spec/resource/"
+SPEC_CLUSTER = "spec/cluster"
+INTENT_NODE = "intent/node/"
+INTENT_GROUP = "intent/group/"
+INTENT_RESOURCE = "intent/resource/"
+ASSIGNMENT = "assignment/"
+FACT = "fact/"
+NAME = "name/"
+TOKEN = "token/"
+AUDIT = "audit/"
+
+
+def member(node: int) -> str:
+    """The membership record of a node."""
+    return f"{MEMBER}{node}"
+
+
+def join(node: int) -> str:
+    """The join request of a node."""
+    return f"{JOIN}{node}"
+
+
+def fact_group(node: int, group: str) -> str:
+    """What a node reports of a group that it owns."""
+    return f"{FACT}{node}/group/{group}"
+
+
+def fact_node(node: int) -> str:
+    """What a node reports of itself: interfaces, versions."""
+    return f"{FACT}{node}/node"
+
+
+def name(kind: str, text: str) -> str:
+    """The key that keeps a name unique in its class, whatever its case (I-13)."""
+    return f"{NAME}{kind}/{text.casefold()}"

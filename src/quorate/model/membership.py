@@ -1,0 +1,51 @@
+"""The records on which authority rests: coordinator, members, marks, join requests (design §4).
+
+Owns: their form. `core.authority` owns what may be done with them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from quorate.model.base import Value
+
+MemberState = Literal["up", "down"]
+MarkKind = Literal["suspicion", "order"]
+Proof = Literal["lease_over", "released", "ended", "fenced", "confirmed", ""]
+
+
+class CoordinatorRecord(Value, frozen=True, kw_only=True):
+    """Who leads, in which epoch. Epochs rise with every change and never return."""
+
+    node: int
+    epoch: int
+
+
+class Mark(Value, frozen=True, kw_only=True):
+    """A stop sign on a member. A suspicion its node may clear; an order it cannot."""
+
+    kind: MarkKind
+    id: str
+    author: int
+    epoch: int
+    reason: str = ""
+
+
+class MemberRecord(Value, frozen=True, kw_only=True):
+    """A node's standing, and how its last life ended."""
+
+    node: int
+    state: MemberState
+    incarnation: str
+    mark: Mark | None = None
+    proof: Proof = ""
+    boot_id: str = ""
+
+
+class JoinRequest(Value, frozen=True, kw_only=True):
+    """A node asks to be admitted under a new incarnation."""
+
+    node: int
+    incarnation: str
+    boot_id: str = ""
+    version: str = ""
