@@ -1,1 +1,1 @@
-
+"""Public: what the author of a resource type imports."""
