@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -199,7 +199,7 @@ class MemoryClient:
         await asyncio.sleep(0)  # as in read
         return committed
 
-    async def watch(self, prefix: str, *, after_revision: int) -> AsyncIterator[WatchBatch]:
+    async def watch(self, prefix: str, *, after_revision: int) -> AsyncGenerator[WatchBatch]:
         """See `Store.watch`. An empty batch follows every change of other keys."""
         engine = self._store.engine
         waker = asyncio.Event()
