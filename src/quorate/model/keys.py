@@ -19,7 +19,7 @@ INTENT_RESOURCE = "intent/resource/"
 ASSIGNMENT = "assignment/"
 FACT = "fact/"
 NAME = "name/"
-TOKEN = "token/"
+TOKEN = "token/"  # noqa: S105 - a place, not a secret
 AUDIT = "audit/"
 
 

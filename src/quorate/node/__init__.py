@@ -1,1 +1,1 @@
-
+"""The processes of one node: sentinel and service."""

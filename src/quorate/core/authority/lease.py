@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Acknowledgement, Heartbeat, Order, Peer, Renewal
 from quorate.core.authority.timings import Timings
 
@@ -45,7 +46,7 @@ Effect = EndAll | LeaseMoved | ServiceHung
 class Lease:
     """Authority of one node, as its sentinel holds it. All times are boot-time seconds of this node."""
 
-    def __init__(self, node: int, timings: Timings, now: float) -> None:
+    def __init__(self, node: int, timings: Timings, now: float, mutations: frozenset[Mutation] = NONE) -> None:
         self.node = node
         self.timings = timings
         self.order = Order(serial=0)
@@ -58,12 +59,13 @@ class Lease:
         self._waiting_order: Order | None = None
         self._progress_at = now
         self._hung = False
+        self._mutations = mutations
 
     # ---------------------------------------------------------------- what is so
 
     def held(self, now: float) -> bool:
         """Resources of the present incarnation may run at `now` (rule 1)."""
-        return now < self.lease_until and not self._forsworn
+        return now < self.lease_until and not self.forsworn
 
     def acting(self, now: float) -> bool:
         """Tell whether this node may act as coordinator at `now` (rule 4)."""
@@ -74,28 +76,30 @@ class Lease:
         return self._acknowledged_at.get(peer, 0.0)
 
     @property
-    def _forsworn(self) -> bool:
+    def forsworn(self) -> bool:
+        """Nothing of the present incarnation may run any more, whatever arrives later (rule 10)."""
         incarnation = self.order.incarnation
         return incarnation == "" or incarnation in (self.ended, self._ending)
 
     @property
     def _has_role(self) -> bool:
         order = self.order
-        return order.coordinator == self.node and order.up and order.epoch > self.released_epoch and not self._forsworn
+        return order.coordinator == self.node and order.up and order.epoch > self.released_epoch and not self.forsworn
 
     def _role_until(self) -> float:
         """End of the coordinator's authority: by the store, or by every node that is up (rule 4)."""
         order = self.order
         by_all = 0.0
         if order.votes_block and order.required:
-            by_all = min(self._acknowledged_at.get(peer, 0.0) for peer in order.required)
+            times = [self._acknowledged_at.get(peer, 0.0) for peer in order.required]
+            by_all = max(times) if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations else min(times)
             by_all = by_all + self.timings.lease_s if by_all > 0.0 else 0.0
         return max(self._store_role_until, by_all)
 
     def deadline(self) -> float | None:
         """When `tick` must be called next, at the latest."""
         due = self._progress_at + self.timings.hang_limit_s if not self._hung else None
-        if self.lease_until > 0.0 and not self._forsworn:
+        if self.lease_until > 0.0 and not self.forsworn:
             due = self.lease_until if due is None else min(due, self.lease_until)
         return due
 
@@ -119,14 +123,14 @@ class Lease:
         self.order = order
         if order.release_role:
             self.released_epoch = max(self.released_epoch, order.epoch)
-        if order.end_all and not self._forsworn:
+        if order.end_all and not self.forsworn:
             return self._end("ordered by the service", now)
         return self._renewed(now)
 
     def renew(self, renewal: Renewal, now: float) -> tuple[Effect, ...]:
         """An answered read or transaction on our own record, sent at `renewal.since` (rules 3 and 4)."""
         self._progress(now)
-        if self._forsworn or renewal.incarnation != self.order.incarnation or not self.order.up:
+        if self.forsworn or renewal.incarnation != self.order.incarnation or not self.order.up:
             return ()
         until = renewal.since + self.timings.lease_s
         if renewal.epoch and renewal.epoch == self.order.epoch:
@@ -139,7 +143,7 @@ class Lease:
         Needed by rule 12: the successor must be able to renew this node's lease while its service hangs. Safe: who
         acts has seen its epoch committed, so every transaction guarded by an earlier epoch can no longer execute.
         """
-        if heartbeat.acting and heartbeat.epoch > self.order.epoch and self.order.up and not self._forsworn:
+        if heartbeat.acting and heartbeat.epoch > self.order.epoch and self.order.up and not self.forsworn:
             sender = heartbeat.sender
             self.order = self._as_of_epoch(self.order, heartbeat.epoch, sender.node, (sender,))
             self._acknowledged_at.clear()
@@ -166,10 +170,10 @@ class Lease:
         """Acknowledge a heartbeat, or stay silent (rule 2 for the coordinator, rule 4 for the others)."""
         order = self.order
         sender = heartbeat.sender
-        if heartbeat.epoch != order.epoch or sender not in order.acknowledge or self._forsworn:
+        if heartbeat.epoch != order.epoch or sender not in order.acknowledge or self.forsworn:
             return None
         if order.coordinator == self.node:
-            if not self.acting(now):
+            if not self.acting(now) and Mutation.ACK_WITHOUT_AUTHORITY not in self._mutations:
                 return None
         elif sender.node != order.coordinator:
             return None
@@ -182,7 +186,7 @@ class Lease:
             answer.to != Peer(self.node, order.incarnation)
             or answer.epoch != order.epoch
             or answer.sent_at > now
-            or self._forsworn
+            or self.forsworn
         ):
             return ()
         if order.coordinator == self.node:
@@ -190,7 +194,8 @@ class Lease:
             self._acknowledged_at[answer.sender] = max(known, answer.sent_at)
             return self._renewed(now)
         if answer.sender.node == order.coordinator and order.up:
-            return self._extend(answer.sent_at + self.timings.lease_s, now)
+            since = now if Mutation.LEASE_FROM_RECEIPT in self._mutations else answer.sent_at
+            return self._extend(since + self.timings.lease_s, now)
         return ()
 
     def all_ended(self, incarnation: str, now: float) -> tuple[Effect, ...]:
@@ -204,7 +209,7 @@ class Lease:
     def tick(self, now: float) -> tuple[Effect, ...]:
         """Look at the time: has the lease run out, has the service been silent for too long (rule 12)."""
         effects: list[Effect] = []
-        if self.lease_until > 0.0 and not self._forsworn and now >= self.lease_until:
+        if self.lease_until > 0.0 and not self.forsworn and now >= self.lease_until:
             effects += self._end("the lease ran out", now)
         age = now - self._progress_at
         if age >= self.timings.hang_limit_s and not self._hung:
@@ -221,7 +226,7 @@ class Lease:
 
     def end(self, reason: str, now: float) -> tuple[Effect, ...]:
         """End everything of the present incarnation, for good."""
-        return () if self._forsworn else self._end(reason, now)
+        return () if self.forsworn else self._end(reason, now)
 
     # ---------------------------------------------------------------- how
 
@@ -241,5 +246,7 @@ class Lease:
 
     def _end(self, reason: str, now: float) -> tuple[Effect, ...]:
         self._ending = self.order.incarnation
+        if Mutation.OATH_BEFORE_END in self._mutations:
+            self.ended = self.order.incarnation
         self.lease_until = min(self.lease_until, now) if self.lease_until > 0.0 else now
         return (EndAll(self.order.incarnation, reason),)

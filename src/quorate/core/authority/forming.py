@@ -1,0 +1,187 @@
+"""Forming: a starting node that hears no coordinator takes the role (design §4 rule 13).
+
+Owns: the wait for a coordinator's voice, the mark on the recorded coordinator, the conditions, the forming commit.
+Does not know: joining, which goes on beside it; hearing a coordinator at any time ends an attempt.
+How it works: like a pursuit of one peer, except that its author is not a member, and that the commit is guarded by
+every membership record it was decided on.
+"""
+
+from __future__ import annotations
+
+from quorate.core.authority.frame import Answered, Frame, Outcome, peer_of, put_coordinator, put_member
+from quorate.core.authority.mutations import Mutation
+from quorate.core.authority.orders import Unsettled
+from quorate.core.authority.view import Known
+from quorate.model import keys
+from quorate.model.membership import Mark, MemberRecord, Proof
+from quorate.model.records import Absent, Committed, Delete, Guard, Unchanged, Write
+
+
+class Forming:
+    """One starting node's attempt to form the cluster."""
+
+    def __init__(self, now: float) -> None:
+        self.quiet_since = now
+        self._mark_revision = 0
+        self._adopting = 0
+        self._clock = 0.0
+        self._left_alone_until = 0.0
+        self._count = 0
+        self.unsettled: Unsettled | None = None
+        """A forming commit that may still execute; while it stands this node acknowledges nobody (rule 8)."""
+
+    def reset(self, now: float) -> None:
+        """Begin again, as when a coordinator was heard."""
+        self.quiet_since, self._mark_revision, self._clock = now, 0, 0.0
+
+    def step(self, frame: Frame, boot_id: str) -> None:
+        """Take the next step towards forming, if forming is allowed now."""
+        view, now = frame.view, frame.now
+        coordinator = view.coordinator
+        self._settle(frame)
+        leading = [h for h in frame.report.heard if h.acting and not h.silent and h.epoch >= view.epoch]
+        if leading:
+            self.reset(now)
+            return
+        quiet_until = self.quiet_since + frame.timings.suspicion_s
+        if now < quiet_until or now < self._left_alone_until:
+            frame.due(max(quiet_until, self._left_alone_until))
+            return
+        if coordinator is None:
+            frame.note(13, "first forming", frame.node)
+            self._commit(frame, None, "", boot_id)
+            return
+        old = view.members.get(coordinator.record.node)
+        if old is None or old.record.state == "down":
+            if self._allowed(frame, old=None):
+                frame.note(13, "nobody to wait for", frame.node)
+                self._commit(frame, None, "", boot_id)
+            return
+        proof: Proof = "ended" if frame.sworn_ended(peer_of(old.record)) else ""
+        if not proof and not self._allowed(frame, old=old):
+            frame.note(13, "must wait to be admitted", frame.node)
+            return
+        if proof:
+            frame.note(13, "proof", frame.node)
+            self._commit(frame, old, proof, boot_id)
+            return
+        if Mutation.FORM_REGARDLESS in frame.mutations:
+            self._commit(frame, old, "lease_over", boot_id)
+            return
+        self._mark_and_wait(frame, old, boot_id)
+
+    def _settle(self, frame: Frame) -> None:
+        """Consume what a forming commit of unknown outcome was guarded on (rule 8)."""
+        unsettled = self.unsettled
+        if unsettled is None or "form" in frame.busy:
+            return
+        if frame.view.revision_of(unsettled.guarded_key) > unsettled.guarded_revision:
+            frame.note(8, "forming settled by the view", unsettled.peer.node)
+            self.unsettled = None
+            return
+        known = frame.view.members.get(unsettled.peer.node)
+        if known is not None and unsettled.guarded_key == keys.member(unsettled.peer.node):
+            record = known.record
+            cleared = MemberRecord(
+                node=record.node, state=record.state, incarnation=record.incarnation, boot_id=record.boot_id
+            )
+            if frame.commit("settle form", (Unchanged(unsettled.guarded_key, known.revision),), (put_member(cleared),)):
+                frame.note(8, "consume forming", record.node)
+
+    @staticmethod
+    def _allowed(frame: Frame, old: Known[MemberRecord] | None) -> bool:
+        """The conditions of rule 13, each with a name of its own in the notes."""
+        if Mutation.FORM_REGARDLESS in frame.mutations:
+            return True
+        up = frame.view.up()
+        if frame.node in up:
+            frame.note(13, "own record says up", frame.node)
+            return True
+        if set(up) <= ({old.record.node} if old else set()):
+            frame.note(13, "only the coordinator is up", frame.node)
+            return True
+        if not frame.view.votes_block(up):
+            frame.note(13, "too few votes to block", frame.node)
+            return True
+        return False
+
+    def _mark_and_wait(self, frame: Frame, old: Known[MemberRecord], boot_id: str) -> None:
+        if self._mark_revision and old.revision > self._mark_revision:
+            if old.record.mark is None:
+                # the recorded coordinator lives and reaches the store; leave it alone for a while
+                self._left_alone_until = frame.now + 2 * frame.timings.verdict_wait_s
+            self._mark_revision, self._clock = 0, 0.0
+            frame.due(self._left_alone_until)
+            return
+        if not self._mark_revision:
+            self._mark(frame, old)
+            return
+        wait = frame.timings.verdict_wait_s * (0.5 if Mutation.SHORT_WAIT in frame.mutations else 1.0)
+        if frame.now < self._clock + wait:
+            frame.due(self._clock + wait)
+            return
+        frame.note(13, "form after the wait", frame.node)
+        self._commit(frame, old, "lease_over", boot_id)
+
+    def _mark(self, frame: Frame, old: Known[MemberRecord]) -> None:
+        coordinator = frame.view.coordinator
+        if coordinator is None:
+            return
+        guards = (*frame.epoch_guard(coordinator), Unchanged(keys.member(old.record.node), old.revision))
+        if old.record.mark is not None:
+            if frame.commit("form mark", guards, ()):
+                self._adopting = old.revision
+            return
+        self._count += 1
+        record = old.record
+        mark = Mark(
+            kind="suspicion",
+            id=f"{frame.incarnation}.f{self._count}",
+            author=frame.node,
+            epoch=coordinator.record.epoch,
+        )
+        marked = MemberRecord(
+            node=record.node, state="up", incarnation=record.incarnation, mark=mark, boot_id=record.boot_id
+        )
+        if frame.commit("form mark", guards, (put_member(marked),)):
+            self._adopting = 0
+
+    def _commit(self, frame: Frame, old: Known[MemberRecord] | None, proof: Proof, boot_id: str) -> None:
+        view = frame.view
+        coordinator = view.coordinator
+        guards: list[Guard] = []
+        if coordinator is None:
+            guards.append(Absent(keys.COORDINATOR))
+        else:
+            guards.append(Unchanged(keys.COORDINATOR, coordinator.revision))
+        guards += [Unchanged(keys.member(node), known.revision) for node, known in view.members.items()]
+        if frame.node not in view.members:
+            guards.append(Absent(keys.member(frame.node)))
+        me = MemberRecord(node=frame.node, state="up", incarnation=frame.incarnation, boot_id=boot_id)
+        writes: list[Write] = [
+            put_member(me),
+            put_coordinator(frame.node, view.epoch + 1),
+            Delete(keys.join(frame.node)),
+        ]
+        if old is not None and old.record.node != frame.node:
+            record = old.record
+            down = MemberRecord(
+                node=record.node, state="down", incarnation=record.incarnation, proof=proof, boot_id=record.boot_id
+            )
+            writes.append(put_member(down))
+        if frame.commit("form", tuple(guards), tuple(writes)) and old is not None:
+            self.unsettled = Unsettled(
+                "forming", peer_of(old.record), view.epoch, keys.member(old.record.node), old.revision
+            )
+
+    def answered(self, purpose: str, outcome: Outcome, now: float) -> None:
+        """Take the outcome of the mark, the forming commit or its settlement; clocks start when answered (rule 5)."""
+        match outcome:
+            case Answered(result=Committed() as result) if purpose == "form mark":
+                if result.succeeded:
+                    self._clock = now
+                    self._mark_revision = self._adopting or result.position.revision
+            case Answered():
+                self.unsettled = None
+            case _:
+                pass

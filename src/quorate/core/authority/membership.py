@@ -1,0 +1,433 @@
+"""The service's half of authority: this node's own life as a member, and its duties towards the others (design §4).
+
+Owns: the incarnation, the order given to the sentinel, and which of the machines of this package runs when:
+`suspicion`, `admission`, `forming`, `connectivity`. Does not know: how requests are carried out, groups, resources.
+How it works: level-triggered. `step` looks at the view (what the store says) and the report (what the sentinel says),
+asks for at most one request of each purpose, and composes the complete order. `answered` takes outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from quorate.core.authority.admission import Admissions
+from quorate.core.authority.connectivity import OrderOut, Resign, remedy
+from quorate.core.authority.forming import Forming
+from quorate.core.authority.frame import (
+    Answered,
+    Frame,
+    Note,
+    Outcome,
+    ReadRequest,
+    Request,
+    peer_of,
+    put_coordinator,
+    put_member,
+)
+from quorate.core.authority.mutations import NONE, Mutation
+from quorate.core.authority.orders import Order, Peer, Renewal, Report, Unsettled
+from quorate.core.authority.suspicion import Suspicions
+from quorate.core.authority.timings import Timings
+from quorate.core.authority.view import AuthorityView, Known
+from quorate.model import keys
+from quorate.model.base import decode, encode
+from quorate.model.membership import CoordinatorRecord, JoinRequest, MemberRecord
+from quorate.model.records import Committed, Delete, Put, Snapshot, Unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step asks for. `order` is complete; `renewals` go to the sentinel as they are."""
+
+    order: Order
+    requests: tuple[Request, ...]
+    notes: tuple[Note, ...]
+    deadline: float | None
+
+
+class Membership:
+    """One node's part in the membership of the cluster."""
+
+    def __init__(
+        self,
+        node: int,
+        timings: Timings,
+        *,
+        boot_id: str,
+        new_incarnation: Callable[[], str],
+        now: float,
+        mutations: frozenset[Mutation] = NONE,
+    ) -> None:
+        self.node = node
+        self.timings = timings
+        self.boot_id = boot_id
+        self.incarnation = ""
+        self.leaving = False
+        """Set to leave cleanly: end everything, swear so, and record it (*released*)."""
+        self.left = False
+        self._new_incarnation = new_incarnation
+        self._mutations = mutations
+        self._suspicions = Suspicions()
+        self._admissions = Admissions()
+        self._forming = Forming(now)
+        self._order = Order(serial=0)
+        self._purposes: dict[int, Request] = {}
+        self._sent_at: dict[int, float] = {}
+        self._adopted = False
+        self._release_role = 0
+        self._resign_noted: dict[int, float] = {}
+        self._asymmetric_since: dict[int, float] = {}
+
+    # ---------------------------------------------------------------- questions
+
+    def is_up(self, view: AuthorityView) -> bool:
+        """The database says that this incarnation is a member that is up."""
+        me = view.members.get(self.node)
+        return me is not None and me.record.state == "up" and me.record.incarnation == self.incarnation != ""
+
+    def leads(self, view: AuthorityView, report: Report) -> bool:
+        """Tell whether this node is coordinator, has not sworn the role away, and its picture is complete."""
+        known = view.coordinator
+        released = report.released_epoch if Mutation.ACT_AFTER_RELEASE not in self._mutations else 0
+        return (
+            known is not None
+            and known.record.node == self.node
+            and known.record.epoch > released
+            and self._release_role != known.record.epoch
+            and view.position.revision >= known.revision
+            and self.is_up(view)
+        )
+
+    # ---------------------------------------------------------------- the step
+
+    def step(self, now: float, view: AuthorityView, report: Report, busy: frozenset[str]) -> Step:
+        """Decide what to do now. `busy` are the purposes of the requests under way."""
+        if not self._adopted:
+            self._adopt(report)
+        frame = Frame(self.node, self.timings, now, view, report, self.incarnation, busy, self._mutations)
+        self._own_life(frame)
+        frame.incarnation = self.incarnation
+        up = self.is_up(view)
+        leads = up and self.leads(view, report)
+        if up and not self.leaving:
+            self._renew(frame, leads=leads)
+            if leads:
+                self._lead(frame)
+            else:
+                self._follow(frame)
+        order = self._compose(frame, up=up, leads=leads)
+        self._suspicions.held_by_order(order.serial, frame)
+        self._admissions.counted_by_order(order.serial, frame)
+        future = [when for when in frame.deadlines if when > now]
+        immediate = any(when <= now for when in frame.deadlines) and report.serial >= order.serial
+        deadline = now if immediate else min(future, default=None)
+        return Step(order, tuple(frame.requests), tuple(frame.notes), deadline)
+
+    def _adopt(self, report: Report) -> None:
+        """Take over from a former service: its incarnation, and what is not settled (rule 8)."""
+        self._adopted = True
+        former = report.order
+        if former is None:
+            return
+        self.incarnation = former.incarnation
+        self._order = former
+        for unsettled in (*report.unsettled, *former.unsettled):
+            if unsettled.kind == "admission":
+                self._admissions.adopt(unsettled)
+            elif unsettled.kind == "forming":
+                self._forming.unsettled = unsettled
+            else:
+                self._suspicions.adopt(unsettled)
+
+    # ---------------------------------------------------------------- this node's own life
+
+    def _own_life(self, frame: Frame) -> None:
+        view, report = frame.view, frame.report
+        if view.position.revision == 0:
+            return
+        me = view.members.get(self.node)
+        if self.left:
+            return
+        if self.incarnation == "":
+            self._begin_life(frame)
+        over = report.ended == self.incarnation
+        replaced = me is not None and me.record.incarnation == self.incarnation and me.record.state == "down"
+        order_mark = (
+            self.is_up(view) and me is not None and me.record.mark is not None and me.record.mark.kind == "order"
+        )
+        if self.leaving or order_mark:
+            if over and self.is_up(view) and me is not None:
+                frame.note(10 if self.leaving else 3, "released" if self.leaving else "order obeyed", self.node)
+                self._write_own_end(frame, me)
+            elif over and self.leaving:
+                self.left = True
+            return
+        if over:
+            frame.note(3, "begins a new life", self.node)
+            self._begin_life(frame)
+        if not self.is_up(view) and not replaced:
+            self._seek(frame)
+
+    def _begin_life(self, frame: Frame) -> None:
+        self.incarnation = self._new_incarnation()
+        frame.incarnation = self.incarnation
+        self._suspicions, self._admissions = Suspicions(), Admissions()
+        unsettled = self._forming.unsettled
+        self._forming = Forming(frame.now)
+        self._forming.unsettled = unsettled
+        self._release_role = 0
+
+    def _write_own_end(self, frame: Frame, me: Known[MemberRecord]) -> None:
+        down = MemberRecord(
+            node=self.node,
+            state="down",
+            incarnation=self.incarnation,
+            proof="released" if self.leaving else "ended",
+            boot_id=self.boot_id,
+        )
+        frame.commit("own end", (Unchanged(keys.member(self.node), me.revision),), (put_member(down),))
+
+    def _seek(self, frame: Frame) -> None:
+        """Ask to be admitted, and form where that is allowed (rules 11 and 13)."""
+        view = frame.view
+        mine = view.joins.get(self.node)
+        if mine is None or mine.record.incarnation != self.incarnation:
+            request = JoinRequest(node=self.node, incarnation=self.incarnation, boot_id=self.boot_id)
+            frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
+        self._forming.step(frame, self.boot_id)
+
+    def _renew(self, frame: Frame, *, leads: bool) -> None:
+        """Renew through the store where acknowledgements are missing, clearing a suspicion (rule 3)."""
+        me = frame.view.members[self.node]
+        mark = me.record.mark
+        if mark is not None and mark.kind == "order":
+            return
+        if mark is not None and Mutation.KEEP_MARK_ON_RENEWAL not in self._mutations:
+            if frame.commit("clear", self._clear_guards(frame, me), (put_member(self._unmarked(me.record)),)):
+                frame.note(3, "clear own mark", self.node, f"set by node {mark.author}")
+            return
+        left = frame.report.lease_until - frame.now
+        if left < self.timings.renew_margin_s or (leads and not frame.report.acting):
+            frame.read("renew", (keys.member(self.node), keys.COORDINATOR))
+            frame.note(4 if leads else 3, "renew by reading", self.node)
+        frame.due(max(frame.now + self.timings.heartbeat_s / 2, frame.report.lease_until - self.timings.renew_margin_s))
+
+    @staticmethod
+    def _clear_guards(frame: Frame, me: Known[MemberRecord]) -> tuple[Unchanged, ...]:
+        return (Unchanged(keys.member(frame.node), me.revision),)
+
+    @staticmethod
+    def _unmarked(record: MemberRecord) -> MemberRecord:
+        return MemberRecord(
+            node=record.node, state=record.state, incarnation=record.incarnation, boot_id=record.boot_id
+        )
+
+    # ---------------------------------------------------------------- duties
+
+    def _lead(self, frame: Frame) -> None:
+        """The coordinator watches everybody, admits, and resolves cuts."""
+        view = frame.view
+        silent = frozenset(frame.report.silent)
+        self._suspicions.forget_heard(frame, silent)
+        quiet = self._suspicions.unheard_but_alive(frame.now, frame)
+        for node, known in view.up().items():
+            if node == self.node:
+                continue
+            peer = peer_of(known.record)
+            if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
+                self._suspicions.start(peer, "suspicion", frame)
+        self._resolve_cuts(frame, quiet)
+        self._suspicions.pursue(frame, silent, takeover=False)
+        self._admissions.step(frame)
+
+    def _resolve_cuts(self, frame: Frame, quiet: frozenset[Peer]) -> None:
+        """Cuts between two nodes only: resign to who hears all, or order out (design §4, after rule 14)."""
+        up = frozenset(frame.view.up())
+        one_way = {
+            h.peer.node
+            for h in frame.report.heard
+            if h.peer.node in up and h.up and not h.silent and self.node not in h.heard
+        }
+        for node in list(self._asymmetric_since):
+            if node not in one_way:
+                del self._asymmetric_since[node]
+        for node in one_way:
+            self._asymmetric_since.setdefault(node, frame.now)
+        lasting = {n for n, at in self._asymmetric_since.items() if frame.now - at >= 2 * self.timings.suspicion_s}
+        concerned = lasting | {peer.node for peer in quiet if peer.node in up}
+        if not concerned:
+            return
+        rows = {h.peer.node: frozenset(h.mutual) for h in frame.report.heard if h.peer.node in up and not h.silent}
+        rows[self.node] = frozenset(h.peer.node for h in frame.report.heard if not h.silent and self.node in h.heard)
+        match remedy(self.node, up, rows):
+            case Resign(to=to):
+                frame.note(12, "resign to a better connected node", to)
+                self._release_role = frame.view.epoch
+                frame.due(frame.now)
+            case OrderOut(nodes=nodes):
+                for node in nodes:
+                    frame.note(3, "order out", node)
+                    self._suspicions.start(peer_of(frame.view.members[node].record), "order", frame)
+            case None:
+                pass
+
+    def _follow(self, frame: Frame) -> None:
+        """Everybody else watches the coordinator."""
+        known = frame.view.coordinator
+        if known is None:
+            return
+        leader = frame.view.members.get(known.record.node)
+        if leader is None or leader.record.state == "down":
+            self._succeed(frame, known, "the coordinator has left")
+            return
+        if known.record.node == self.node:
+            if frame.report.released_epoch >= known.record.epoch:
+                self._succeed(frame, known, "own role was released")
+            return
+        peer = peer_of(leader.record)
+        heard = frame.heard(peer)
+        if heard is not None and heard.released_epoch >= known.record.epoch:
+            self._succeed(frame, known, "the coordinator swore its role released")
+        silent = frozenset(frame.report.silent)
+        self._suspicions.forget_heard(frame, silent)
+        quiet = self._suspicions.unheard_but_alive(frame.now, frame)
+        if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
+            self._suspicions.start(peer, "suspicion", frame)
+        self._suspicions.pursue(frame, silent, takeover=True)
+
+    def _succeed(self, frame: Frame, known: Known[CoordinatorRecord], why: str) -> None:
+        """Commit the next epoch at once (rule 12); the better connected and the lower numbered go first."""
+        epoch = known.record.epoch
+        noticed = self._resign_noted.setdefault(epoch, frame.now)
+        up = sorted(frame.view.up())
+        rows = {h.peer.node: len(h.mutual) for h in frame.report.heard if not h.silent}
+        own = sum(1 for h in frame.report.heard if not h.silent and self.node in h.heard)
+        rank = sum(
+            1
+            for node in up
+            if node not in (self.node, known.record.node)
+            and (-rows.get(node, -1), node) < (-own, self.node)
+            and node in rows
+        )
+        if known.record.node == self.node:
+            rank = len(up) if len(up) > 1 else 0
+        due = noticed + rank * 2 * self.timings.heartbeat_s
+        if frame.now < due:
+            frame.due(due)
+            return
+        guards = (Unchanged(keys.COORDINATOR, known.revision), *frame.own_guard())
+        if frame.commit("succeed", guards, (put_coordinator(self.node, epoch + 1),)):
+            frame.note(12, why, known.record.node)
+
+    # ---------------------------------------------------------------- the order
+
+    def _compose(self, frame: Frame, *, up: bool, leads: bool) -> Order:
+        view = frame.view
+        known = view.coordinator
+        epoch = known.record.epoch if known else 0
+        leader = known.record.node if known else 0
+        held = self._suspicions.held()
+        others = tuple(peer_of(member.record) for node, member in sorted(view.up().items()) if node != self.node)
+        acknowledge: tuple[Peer, ...] = ()
+        watched: tuple[Peer, ...] = ()
+        if leads:
+            acknowledge = tuple(peer for peer in others if peer not in held)
+            watched = others
+        elif self._forming.unsettled is None or up:
+            acknowledge = tuple(peer for peer in others if peer.node == leader and peer not in held)
+            watched = tuple(peer for peer in others if peer.node == leader)
+        complete = known is not None and view.position.revision >= known.revision
+        ending = self.leaving or self._must_end(frame)
+        unsettled: tuple[Unsettled, ...] = (*self._suspicions.unsettled(), *self._admissions.unsettled())
+        if self._forming.unsettled is not None:
+            unsettled = (*unsettled, self._forming.unsettled)
+        counted = tuple(peer for peer in self._admissions.counted(frame) if peer not in others)
+        required = (*others, *counted) if leads else ()
+        block = complete and view.votes_block({self.node, *(p.node for p in others)})
+        if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations:
+            required, block = required[:1], True
+        order = Order(
+            serial=self._order.serial,
+            incarnation=self.incarnation,
+            up=up,
+            epoch=epoch,
+            coordinator=leader,
+            acknowledge=acknowledge,
+            admitting=self._admissions.asked() if leads else (),
+            required=required,
+            votes_block=leads and block,
+            watched=watched,
+            unsettled=unsettled,
+            release_role=leader == self.node and (self.leaving or self._release_role == epoch),
+            end_all=ending,
+        )
+        if order != self._order:
+            order = replace(order, serial=self._order.serial + 1)
+            self._order = order
+        return order
+
+    def _must_end(self, frame: Frame) -> bool:
+        """Ordered out, found down, or replaced by another life: everything ends (rule 3)."""
+        me = frame.view.members.get(self.node)
+        if me is None or self.incarnation == "" or frame.report.incarnation != self.incarnation:
+            return False
+        record = me.record
+        if record.incarnation == self.incarnation:
+            return record.state == "down" or (record.mark is not None and record.mark.kind == "order")
+        return frame.report.lease_until > 0.0 and frame.report.ended != self.incarnation
+
+    # ---------------------------------------------------------------- answers
+
+    def answered(self, request: Request, outcome: Outcome, now: float, view: AuthorityView) -> Renewal | None:
+        """Take the outcome of a request; returns a proof for the sentinel where it holds one."""
+        purpose, _, subject = request.purpose.partition(" ")
+        if isinstance(outcome, Answered):
+            self._adopt_answer(request, outcome.result, view)
+        if purpose in {"mark", "verdict"} or (purpose == "settle" and subject.isdigit()):
+            self._suspicions.answered(purpose, int(subject), outcome, now, self._mutations)
+        elif purpose in {"admit", "withdraw"}:
+            self._admissions.answered(purpose, int(subject), outcome, self._mutations)
+        elif purpose == "form" or request.purpose == "settle form":
+            self._forming.answered(request.purpose, outcome, now)
+        elif purpose in {"renew", "clear"} and isinstance(outcome, Answered):
+            return self._proof(purpose, outcome, now)
+        return None
+
+    def _adopt_answer(self, request: Request, result: Snapshot | Committed, view: AuthorityView) -> None:
+        """Adopt what an answer shows, in the order of revisions (rule 9)."""
+        any_order = Mutation.ADOPT_OLD in self._mutations
+        if isinstance(result, Snapshot):
+            for item in result.items:
+                view.note(item.key, item.value, item.mod_revision, any_order=any_order)
+            return
+        if isinstance(request, ReadRequest):
+            return
+        if not result.succeeded:
+            for item in result.current:
+                view.note(item.key, item.value, item.mod_revision, any_order=any_order)
+            return
+        for write in request.writes:
+            match write:
+                case Put(key=key, value=value):
+                    view.note(key, value, result.position.revision)
+                case Delete(key=key):
+                    view.note(key, None, result.position.revision)
+
+    def _proof(self, purpose: str, outcome: Answered, now: float) -> Renewal | None:
+        since = now if Mutation.LEASE_FROM_RECEIPT in self._mutations else outcome.sent_at
+        match outcome.result:
+            case Committed(succeeded=succeeded):
+                return Renewal(self.incarnation, 0, since) if succeeded and purpose == "clear" else None
+            case Snapshot() as snapshot:
+                mine = snapshot.get(keys.member(self.node))
+                if mine is None:
+                    return None
+                record = decode(mine.value, MemberRecord, mine.key)
+                if record.state != "up" or record.incarnation != self.incarnation:
+                    return None
+                if record.mark is not None and Mutation.KEEP_MARK_ON_RENEWAL not in self._mutations:
+                    return None
+                lead = snapshot.get(keys.COORDINATOR)
+                leads = decode(lead.value, CoordinatorRecord, lead.key) if lead else None
+                return Renewal(self.incarnation, leads.epoch if leads and leads.node == self.node else 0, since)

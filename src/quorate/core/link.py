@@ -1,0 +1,98 @@
+"""Liveness of peers: what was heard, over which network, and since when there is silence.
+
+Owns: the last heartbeat of every peer per network, and the silence of watched peers. Does not know: authority, sockets.
+How it works: times come in as arguments. When this process itself was stopped for a while, what it did not hear in
+that time proves nothing, so every watch starts anew (`stalled`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quorate.core.authority.orders import Heartbeat, Peer
+
+
+@dataclass(slots=True)
+class _Sight:
+    heartbeat: Heartbeat
+    at: float
+    by_network: dict[str, float] = field(default_factory=dict)
+
+
+class Links:
+    """All peers of one node, as its sentinel hears them."""
+
+    def __init__(self, suspicion_s: float) -> None:
+        self.suspicion_s = suspicion_s
+        self._sights: dict[Peer, _Sight] = {}
+        self._watched: dict[Peer, float] = {}
+
+    def hear(self, heartbeat: Heartbeat, network: str, now: float) -> bool:
+        """Take a heartbeat; tells whether it brings news (another life, oath, row or standing)."""
+        sight = self._sights.get(heartbeat.sender)
+        if sight is None:
+            self._sights[heartbeat.sender] = _Sight(heartbeat, now, {network: now})
+            self._forget_former(heartbeat.sender)
+            return True
+        sight.by_network[network] = now
+        was_silent = now - sight.at >= self.suspicion_s
+        sight.at = now
+        if heartbeat.serial <= sight.heartbeat.serial:
+            return was_silent
+        old, sight.heartbeat = sight.heartbeat, heartbeat
+        return was_silent or (
+            (old.ended, old.released_epoch, old.up, old.acting, old.epoch, old.heard)
+            != (
+                heartbeat.ended,
+                heartbeat.released_epoch,
+                heartbeat.up,
+                heartbeat.acting,
+                heartbeat.epoch,
+                heartbeat.heard,
+            )
+        )
+
+    def _forget_former(self, sender: Peer) -> None:
+        """Keep at most the two latest lives of a node."""
+        lives = [peer for peer in self._sights if peer.node == sender.node]
+        for peer in lives[:-2]:
+            del self._sights[peer]
+
+    def watch(self, peers: tuple[Peer, ...], now: float) -> None:
+        """Watch exactly these peers; a newly watched one is given S from now."""
+        self._watched = {peer: self._watched.get(peer, now) for peer in peers}
+
+    def stalled(self, now: float) -> None:
+        """This process was stopped; count silence anew."""
+        self._watched = dict.fromkeys(self._watched, now)
+
+    def silent(self, now: float) -> tuple[Peer, ...]:
+        """Watched peers of which nothing was heard for S on any network (rule 5)."""
+        return tuple(peer for peer in self._watched if now - self._last(peer) >= self.suspicion_s)
+
+    def deadline(self, now: float) -> float | None:
+        """When the next watched peer falls silent if nothing more is heard of it."""
+        due = [self._last(peer) + self.suspicion_s for peer in self._watched]
+        return min((when for when in due if when > now), default=None)
+
+    def _last(self, peer: Peer) -> float:
+        sight = self._sights.get(peer)
+        return max(self._watched.get(peer, 0.0), sight.at if sight else 0.0)
+
+    def sights(self) -> tuple[tuple[Heartbeat, float], ...]:
+        """The latest heartbeat of every peer and life known, with the time it came."""
+        return tuple((sight.heartbeat, sight.at) for sight in self._sights.values())
+
+    def heard_nodes(self, now: float) -> frozenset[int]:
+        """Nodes heard within S."""
+        return frozenset(peer.node for peer, sight in self._sights.items() if now - sight.at < self.suspicion_s)
+
+    def alive_networks(self, node: int, now: float) -> tuple[str, ...]:
+        """Networks on which that node was heard within S, the freshest first."""
+        fresh: dict[str, float] = {}
+        for peer, sight in self._sights.items():
+            if peer.node == node:
+                for network, at in sight.by_network.items():
+                    if now - at < self.suspicion_s:
+                        fresh[network] = max(at, fresh.get(network, 0.0))
+        return tuple(sorted(fresh, key=lambda network: -fresh[network]))
