@@ -1,0 +1,162 @@
+"""A service's replica of the whole cluster database, kept by its watch (design §5).
+
+Owns: the decoded objects of every class, each with the revision that wrote it, and which groups a change touched.
+Does not know: where changes come from. Authority's records are in `authority.view`, which this view carries along.
+How it works: one table a class; `apply` decodes only what changed, and collects the groups that must be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from quorate.core.authority.view import AuthorityView, Known
+from quorate.model import keys
+from quorate.model.base import Damaged, decode
+from quorate.model.records import Change, KeyValue, Position
+from quorate.model.workload import (
+    Assignment,
+    ClusterSpec,
+    GroupFact,
+    GroupIntent,
+    GroupSpec,
+    NodeIntent,
+    NodeSpec,
+    ResourceSpec,
+)
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class ClusterView:
+    """Everything a node knows of the cluster, as of one position."""
+
+    def __init__(self, voters: frozenset[int] = frozenset()) -> None:
+        self.authority = AuthorityView(voters)
+        self.cluster: Known[ClusterSpec] | None = None
+        self.nodes: dict[int, Known[NodeSpec]] = {}
+        self.node_intents: dict[int, Known[NodeIntent]] = {}
+        self.groups: dict[str, Known[GroupSpec]] = {}
+        self.intents: dict[str, Known[GroupIntent]] = {}
+        self.resources: dict[str, Known[ResourceSpec]] = {}
+        self.members_of: dict[str, dict[str, ResourceSpec]] = {}
+        self.assignments: dict[str, Known[Assignment]] = {}
+        self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
+        self.damaged: dict[str, str] = {}
+        self.touched: set[str] = set()
+        """Groups to be looked at again; whoever looks clears it."""
+        self.touched_all = True
+        self._revisions: dict[str, int] = {}
+
+    @property
+    def position(self) -> Position:
+        """Up to where this picture is complete."""
+        return self.authority.position
+
+    def reset(self, position: Position, items: Iterable[KeyValue]) -> None:
+        """Adopt a full read."""
+        kept = list(items)
+        for table in (self.nodes, self.node_intents, self.groups, self.intents, self.resources, self.members_of):
+            table.clear()
+        self.assignments.clear()
+        self.facts.clear()
+        self._revisions.clear()
+        self.touched_all = True
+        self.authority.reset(position, kept)
+        for item in kept:
+            self._adopt(item.key, item.value, item.mod_revision)
+
+    def apply(self, position: Position, changes: Iterable[Change]) -> None:
+        """Adopt what a watch delivered."""
+        kept = list(changes)
+        self.authority.apply(position, kept)
+        for change in kept:
+            self._adopt(change.key, change.value, change.mod_revision)
+
+    def _adopt(self, key: str, value: bytes | None, revision: int) -> None:
+        if revision <= self._revisions.get(key, 0):
+            return
+        self._revisions[key] = revision
+        try:
+            self._store(key, value, revision)
+            self.damaged.pop(key, None)
+        except (Damaged, ValueError) as error:
+            self.damaged[key] = str(error)
+
+    def _store(self, key: str, value: bytes | None, revision: int) -> None:
+        def put(table: dict[T, Known[V]], at: T, kind: type[V]) -> None:
+            if value is None:
+                table.pop(at, None)
+            else:
+                table[at] = Known(decode(value, kind, key), revision)
+
+        if key.startswith(keys.FACT):
+            node, _, rest = key.removeprefix(keys.FACT).partition("/")
+            if rest.startswith("group/"):
+                group = rest.removeprefix("group/")
+                put(self.facts, (int(node), group), GroupFact)
+                self.touched.add(group)
+        elif key.startswith(keys.ASSIGNMENT):
+            group = key.removeprefix(keys.ASSIGNMENT)
+            put(self.assignments, group, Assignment)
+            self.touched.add(group)
+        elif key.startswith(keys.INTENT_GROUP):
+            group = key.removeprefix(keys.INTENT_GROUP)
+            put(self.intents, group, GroupIntent)
+            self.touched.add(group)
+        elif key.startswith(keys.SPEC_GROUP):
+            group = key.removeprefix(keys.SPEC_GROUP)
+            put(self.groups, group, GroupSpec)
+            self.touched.add(group)
+        elif key.startswith(keys.SPEC_RESOURCE):
+            self._store_resource(key, value, revision)
+        elif key.startswith((keys.MEMBER, keys.COORDINATOR)):
+            self.touched_all = True
+        elif key.startswith(keys.INTENT_NODE):
+            put(self.node_intents, int(key.removeprefix(keys.INTENT_NODE)), NodeIntent)
+            self.touched_all = True
+        elif key.startswith(keys.SPEC_NODE):
+            put(self.nodes, int(key.removeprefix(keys.SPEC_NODE)), NodeSpec)
+            self.authority.voters = frozenset(n for n, known in self.nodes.items() if known.record.votes)
+            self.touched_all = True
+        elif key == keys.SPEC_CLUSTER:
+            self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
+
+    def _store_resource(self, key: str, value: bytes | None, revision: int) -> None:
+        resource = key.removeprefix(keys.SPEC_RESOURCE)
+        former = self.resources.pop(resource, None)
+        if former is not None:
+            self.members_of.get(former.record.group, {}).pop(resource, None)
+            self.touched.add(former.record.group)
+        if value is not None:
+            spec = decode(value, ResourceSpec, key)
+            self.resources[resource] = Known(spec, revision)
+            self.members_of.setdefault(spec.group, {})[resource] = spec
+            self.touched.add(spec.group)
+
+    # ---------------------------------------------------------------- questions
+
+    def intent(self, group: str) -> GroupIntent:
+        """What should be so of a group; its default where nothing was ever said."""
+        known = self.intents.get(group)
+        return known.record if known else GroupIntent()
+
+    def node_intent(self, node: int) -> NodeIntent:
+        """What an administrator wants of a node."""
+        known = self.node_intents.get(node)
+        return known.record if known else NodeIntent()
+
+    def fact(self, assignment: Assignment) -> GroupFact | None:
+        """What the owner reports under exactly this assignment; older facts read as Offline (rule 14)."""
+        known = self.facts.get((assignment.owner, assignment.group))
+        if known is None:
+            return None
+        fact = known.record
+        current = fact.incarnation == assignment.incarnation and fact.number == assignment.number
+        return fact if current else None
+
+    def find(self, table: dict[str, Known[V]], name: str, of: Callable[[V], str]) -> V | None:
+        """The object of that name, whatever its case (I-13)."""
+        folded = name.casefold()
+        return next((known.record for known in table.values() if of(known.record).casefold() == folded), None)

@@ -1,0 +1,186 @@
+"""Groups and resources as the cluster database holds them: specification, intent, assignment, fact (design §5).
+
+Owns: the form of these records and their defaults (spec/05 §3 and §4). Does not know: what is decided from them.
+Times end in their unit. `depends_on` is a conjunction of alternatives, each a tuple of resource ids (spec/03 §3.2).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from quorate.model.base import Value
+
+PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
+ResourceState = Literal[
+    "offline", "online_pending", "online", "offline_pending", "failed", "cannot_here", "cannot_anywhere"
+]
+GroupState = Literal["online", "offline", "failed", "partial_online", "pending"]
+Phase = Literal["run", "stop"]
+
+
+class ResourceSpec(Value, frozen=True, kw_only=True):
+    """A resource as an administrator wrote it (spec/05 §4)."""
+
+    id: str
+    name: str
+    type: str
+    group: str
+    description: str = ""
+    properties: dict[str, PropertyValue] = {}
+    depends_on: tuple[tuple[str, ...], ...] = ()
+    possible_owners: tuple[int, ...] = ()
+    """Node numbers; empty means every node."""
+    restart_action: int = 2
+    restart_threshold: int = 3
+    restart_period_ms: int = 900_000
+    restart_delay_ms: int = 500
+    retry_period_on_failure_ms: int = 3_600_000
+    pending_timeout_ms: int = 180_000
+    deadlock_timeout_ms: int = 300_000
+    looks_alive_poll_interval_ms: int = 5_000
+    is_alive_poll_interval_ms: int = 60_000
+    separate_monitor: bool = False
+
+
+class GroupSpec(Value, frozen=True, kw_only=True):
+    """A group as an administrator wrote it (spec/05 §3)."""
+
+    id: str
+    name: str
+    description: str = ""
+    preferred_owners: tuple[int, ...] = ()
+    auto_failback_type: int = 0
+    failover_threshold: int | None = None
+    """Attempts in `failover_period_h`; None means number of nodes − 1, evaluated when used."""
+    failover_period_h: int = 6
+    priority: int = 2000
+
+
+class Move(Value, frozen=True, kw_only=True):
+    """A request to move a group; `to` is 0 for the best node."""
+
+    id: str
+    to: int = 0
+    reason: str = ""
+    author: str = ""
+
+
+class GroupIntent(Value, frozen=True, kw_only=True):
+    """What should be so now (spec/03 §5): P-1 and P-2, and the move asked for."""
+
+    persistent_state: bool = False
+    own_states: dict[str, bool] = {}
+    """Persistent states of single resources; where one has none, the group's counts."""
+    move: Move | None = None
+    clear_failures: int = 0
+    """Rises with every online or move by an administrator: failure counts before it are void (spec/03 §7.3)."""
+
+
+class NodeSpec(Value, frozen=True, kw_only=True):
+    """A node of the cluster and where it is reached."""
+
+    node: int
+    name: str
+    addresses: dict[str, str] = {}
+    """Address on each network, by network name."""
+    fabric_address: str = ""
+    votes: int = 1
+    api_port: int = 7400
+    heartbeat_port: int = 7401
+    client_port: int = 7402
+    peer_port: int = 7403
+
+
+class NodeIntent(Value, frozen=True, kw_only=True):
+    """What an administrator wants of a node."""
+
+    paused: bool = False
+    drain: str = ""
+    """Id of the drain asked for; empty where there is none."""
+    drain_target: int = 0
+    stopping: bool = False
+    """The node is being stopped: its groups leave first. The node takes this back when it starts again."""
+
+
+class ClusterSpec(Value, frozen=True, kw_only=True):
+    """The cluster itself."""
+
+    name: str
+    id: str
+    profile: str = "default"
+    networks: dict[str, str] = {}
+    """Prefix of each network, by name."""
+    fabric_prefix: str = ""
+    next_node: int = 2
+    """Node numbers are never reused."""
+
+
+class Reason(Value, frozen=True, kw_only=True):
+    """Why, as data: a code of the list in `core.reasons`, whom it concerns, and what fills its sentence."""
+
+    code: str
+    node: int = 0
+    subject: str = ""
+    detail: str = ""
+
+
+class Assignment(Value, frozen=True, kw_only=True):
+    """Who owns a group, and whether it may run there. `number` rises with every change (the fencing token)."""
+
+    group: str
+    owner: int
+    incarnation: str
+    """The owner's life for which this holds; any other life must wait for a new assignment."""
+    number: int
+    phase: Phase = "run"
+    to: int = 0
+    """Where the group goes when it has stopped."""
+    cause: str = ""
+    reasons: tuple[Reason, ...] = ()
+    failovers: tuple[float, ...] = ()
+    """Coordinator's wall times, in seconds, of the failovers counted against the threshold (spec/03 §8.4)."""
+    clear_failures: int = 0
+    drained_from: int = 0
+    former: int = 0
+    stay_against: tuple[Reason, ...] = ()
+    """Nodes, each with the life it had, to which the group does not fail back: it was moved away by hand or failed
+    there (spec/03 §9)."""
+
+
+class ResourceFact(Value, frozen=True, kw_only=True):
+    """What the owner reports of one resource."""
+
+    state: ResourceState
+    detail: str = ""
+    restarts: int = 0
+
+
+class GroupFact(Value, frozen=True, kw_only=True):
+    """What the owner reports of one group, under one assignment and in one life."""
+
+    group: str
+    incarnation: str
+    number: int
+    resources: dict[str, ResourceFact] = {}
+    stopped: bool = False
+    """The order to stop was seen, everything is ended, and nothing will start again under this number."""
+    gives_up: Reason | None = None
+    """The owner cannot keep the group here: the coordinator should fail it over."""
+
+
+def group_state(states: list[ResourceState]) -> GroupState:
+    """The state of a group from the states of its members (spec/03 §2)."""
+    if any(state in {"failed", "cannot_anywhere"} for state in states):
+        return "failed"
+    if any(state in {"online_pending", "offline_pending"} for state in states):
+        return "pending"
+    if all(state in {"offline", "cannot_here"} for state in states):
+        return "offline"
+    if all(state == "online" for state in states):
+        return "online"
+    return "partial_online"
+
+
+def desired(spec: ResourceSpec, intent: GroupIntent) -> bool:
+    """Tell whether the resource should be online (spec/03 §5, P-2)."""
+    return intent.own_states.get(spec.id, intent.persistent_state)
