@@ -26,7 +26,7 @@ NOT_EXECUTED = frozenset(
 )
 """Answers after which the request was certainly not executed and another endpoint may be asked."""
 
-CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNAVAILABLE = 1, 2, 3, 4, 14
+CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, OUT_OF_RANGE, UNAVAILABLE = 1, 2, 3, 4, 11, 14
 """The gRPC codes that matter here. CANCELLED, UNKNOWN, DEADLINE_EXCEEDED and UNAVAILABLE speak of the member that was
 asked; every other code would come from each member alike."""
 
@@ -70,5 +70,5 @@ class Refused(GatewayError):
 
     @property
     def blames_request(self) -> bool:
-        """Whether the request itself is at fault: too large, too many operations, wrong form."""
-        return self.code == INVALID_ARGUMENT or "message larger than max" in self.message
+        """Whether the request itself is at fault: too large, too many operations, wrong form or revision."""
+        return self.code in {INVALID_ARGUMENT, OUT_OF_RANGE} or "message larger than max" in self.message
