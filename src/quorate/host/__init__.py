@@ -1,1 +1,1 @@
-
+"""The process in which resource types run."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -39,15 +39,6 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Failure = Literal["general", "embedded", "network_loss"]
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
-
-
-if TYPE_CHECKING:
-    from typing_extensions import override
-else:
-
-    def override(method):  # noqa: ANN001 - the standard library has it from 3.12; a host does without the package
-        """Mark a method that replaces one of the base class."""
-        return method
 
 
 class ResourceProblem(Exception):

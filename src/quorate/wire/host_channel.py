@@ -20,11 +20,14 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+if TYPE_CHECKING:
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+else:
+    Json = Any  # msgspec does not follow an alias that refers to itself
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
 
 FRAME_LIMIT_BYTES: Final = 1 << 20

@@ -1,0 +1,256 @@
+"""One resource in its host: carries out what `machine` decides, on the type's own object.
+
+Owns: the object of the type, its context, its calls as tasks, one timer.
+Does not know: the channel, tokens of commands, or other resources; `runner` does.
+How it works: `tell` feeds an event to the machine and carries the effects out; a call that returns is the next event.
+Calls run one at a time, except `terminate`: it cancels what runs, gives it UNWIND_LIMIT_S to unwind, and starts
+regardless. Whatever had not unwound by then is waited for (under the deadlock limit), and `terminate` is repeated,
+because it may have taken hold of something in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Final, assert_never
+
+from quorate.host import machine
+from quorate.host.context import LOG_TEXT_LIMIT, Desk, InstanceContext
+from quorate.model.properties import PropertyValue
+from quorate.model.resource_type import NEVER_MS
+from quorate.sdk.facilities import FacilityError, HoldRefused
+from quorate.sdk.resource_type import (
+    CannotComeOnlineAnywhere,
+    CannotComeOnlineHere,
+    Json,
+    ResourceProblem,
+    ResourceType,
+    UnknownVerb,
+)
+from quorate.wire.host_channel import ControlAnswer, FailureKind, Open, ReportedState, State
+from quorate.wire.lease_page import boot_time_s
+
+UNWIND_LIMIT_S: Final = 0.05
+"""How long `terminate` waits for a cancelled call. G, the time for ending resources, is 100 ms in the fast profile."""
+
+TERMINATE_AGAIN_S: Final = 0.25
+"""Pause before a `terminate` that raised is tried again, until the deadlock limit ends the host."""
+
+NEVER_S: Final = 10.0 * 365 * 24 * 3600
+
+
+class Instance:
+    """One resource, from `open` to `close`."""
+
+    def __init__(
+        self, spec: Open, kind: type[ResourceType], properties: Mapping[str, PropertyValue], desk: Desk
+    ) -> None:
+        self.resource_id = spec.resource_id
+        self.spec = spec
+        self.properties = properties
+        self.token = 0
+        self._desk = desk
+        self._waiting_properties: Mapping[str, PropertyValue] | None = None
+        self.life = machine.Life(_intervals(spec), since_s=boot_time_s())
+        self._type = kind(InstanceContext(self, desk))
+        self._one_call = asyncio.Lock()
+        self._running: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.standing_still = asyncio.Event()
+        self.standing_still.set()
+
+    @property
+    def kind(self) -> type[ResourceType]:
+        """The class of its type."""
+        return type(self._type)
+
+    def state(self) -> State:
+        """As reported."""
+        life = self.life
+        return State(
+            resource_id=self.resource_id,
+            token=self.token,
+            state=life.shown.state,
+            detail=life.shown.detail,
+            since_boot_s=life.since_s,
+            checkpoint=life.checkpoint,
+            failure=life.shown.failure,
+        )
+
+    def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:
+        """New properties; the private ones take effect at the next online, the intervals now."""
+        self.spec = spec
+        self.life = replace(self.life, intervals=_intervals(spec))
+        if self.life.phase is machine.Phase.OFFLINE:
+            self.properties = properties
+        else:
+            self._waiting_properties = properties
+
+    def tell(self, event: machine.Event) -> None:
+        """Feed an event, carry the effects out."""
+        self.life, effects = machine.step(self.life, event, boot_time_s())
+        still = self.life.phase is machine.Phase.OFFLINE
+        self._desk.held(self.resource_id, held=not still)
+        if still:
+            self.standing_still.set()
+        else:
+            self.standing_still.clear()
+        for effect in effects:
+            self._carry_out(effect)
+        self._set_timer()
+
+    async def open(self) -> None:
+        """Call `open`. Raises what it raises."""
+        async with self._one_call:
+            with self._call("open"):
+                await self._type.open()
+
+    async def close(self) -> None:
+        """End it if need be, then call `close`."""
+        if self.life.phase is not machine.Phase.OFFLINE:
+            self.tell(machine.EndWanted("closed"))
+            await self.standing_still.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._running):
+            task.cancel()
+        async with self._one_call:
+            with self._call("close"):
+                try:
+                    await self._type.close()
+                except Exception:  # noqa: BLE001 - the type's fault must not stop the host
+                    self._log_traceback("close")
+
+    def prepare(self) -> None:
+        """Call `prepare`, unless something else is going on."""
+        if self.life.phase is machine.Phase.OFFLINE and not self._one_call.locked():
+            self._spawn("prepare", self._prepare())
+
+    def control(self, request_id: int, verb: str, body: Json, answer: Callable[[ControlAnswer], None]) -> None:
+        """Call `control`; the answer comes when it returns."""
+        self._spawn("control", self._control(request_id, verb, body, answer))
+
+    def _carry_out(self, effect: machine.Effect) -> None:
+        match effect:
+            case machine.Show():
+                self._desk.report(self.state())
+            case machine.CallOnline():
+                if self._waiting_properties is not None:
+                    self.properties, self._waiting_properties = self._waiting_properties, None
+                self._spawn("online", self._pending("online", self._type.online, ReportedState.FAILED))
+            case machine.CallOffline():
+                self._spawn("offline", self._pending("offline", self._type.offline, ReportedState.OFFLINE))
+            case machine.CallTerminate():
+                self._ending = asyncio.create_task(self._terminate(), name=f"terminate {self.resource_id}")
+            case machine.CallPoll(poll):
+                self._spawn(poll.value, self._poll(poll))
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    async def _pending(self, name: str, call: Callable[[], Coroutine[Any, Any, None]], failed: ReportedState) -> None:
+        problem: machine.Standing | None = None
+        async with self._one_call:
+            with self._call(name, pending=True):
+                try:
+                    await call()
+                except CannotComeOnlineAnywhere as cause:
+                    problem = machine.Standing(ReportedState.CANNOT_ANYWHERE, str(cause))
+                except (CannotComeOnlineHere, HoldRefused) as cause:
+                    problem = machine.Standing(ReportedState.CANNOT_HERE, str(cause))
+                except (ResourceProblem, FacilityError) as cause:
+                    problem = machine.Standing(failed, str(cause), FailureKind.GENERAL)
+                except Exception as cause:  # noqa: BLE001 - a type may raise anything
+                    self._log_traceback(name)
+                    problem = machine.Standing(failed, f"{name} raised {cause!r}", FailureKind.GENERAL)
+        self.tell(machine.CallReturned(problem))
+
+    async def _terminate(self) -> None:
+        cancelled = [task for task in self._running if not task.done()]
+        for task in cancelled:
+            task.cancel()
+        self._desk.calls.cancelled(self.resource_id)
+        if cancelled:
+            await asyncio.wait(cancelled, timeout=UNWIND_LIMIT_S)
+        with self._call("terminate"):
+            while True:
+                unwound = all(task.done() for task in cancelled)
+                try:
+                    await self._type.terminate()
+                    if unwound:
+                        break
+                    await asyncio.wait(cancelled)
+                except Exception:  # noqa: BLE001 - a type may raise anything, and something of it may be left
+                    self._log_traceback("terminate")
+                    await asyncio.sleep(TERMINATE_AGAIN_S)
+        self.tell(machine.CallReturned())
+
+    async def _poll(self, poll: machine.Poll) -> None:
+        check = self._type.looks_alive if poll is machine.Poll.LOOKS_ALIVE else self._type.is_alive
+        detail = "is_alive says no"
+        async with self._one_call:
+            with self._call(poll.value):
+                try:
+                    alive = await check()
+                except Exception as cause:  # noqa: BLE001 - a type may raise anything
+                    self._log_traceback(poll.value)
+                    alive, detail = False, f"{poll.value} raised {cause!r}"
+        self.tell(machine.Verdict(poll, alive, detail))
+
+    async def _prepare(self) -> None:
+        async with self._one_call:
+            with self._call("prepare"):
+                try:
+                    await self._type.prepare()
+                except Exception:  # noqa: BLE001 - a hint; what is wrong will show when it comes online
+                    self._log_traceback("prepare")
+
+    async def _control(self, request_id: int, verb: str, body: Json, answer: Callable[[ControlAnswer], None]) -> None:
+        reply = ControlAnswer(request_id, problem="interrupted by terminate")
+        try:
+            async with self._one_call:
+                with self._call(f"control {verb}"):
+                    reply = ControlAnswer(request_id, await self._type.control(verb, body))
+        except UnknownVerb:
+            reply = ControlAnswer(request_id, problem=f"{self.spec.type_name} has no operation {verb}")
+        except (ResourceProblem, FacilityError) as problem:
+            reply = ControlAnswer(request_id, problem=str(problem))
+        except Exception as problem:  # noqa: BLE001 - a type may raise anything
+            self._log_traceback(verb)
+            reply = ControlAnswer(request_id, problem=repr(problem))
+        finally:
+            answer(reply)
+
+    def _call(self, name: str, *, pending: bool = False) -> AbstractContextManager[None]:
+        limit_ms = self.spec.deadlock_timeout_ms
+        limit_s = NEVER_S if limit_ms == NEVER_MS else limit_ms / 1000
+        return self._desk.calls.running(self.resource_id, name, limit_s, pending=pending)
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{name} {self.resource_id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_s = machine.deadline(self.life)
+        if due_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(due_s - boot_time_s(), 0), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.tell(machine.Tick())
+
+    def _log_traceback(self, name: str) -> None:
+        text = traceback.format_exc()
+        self._desk.log(self.resource_id, "error", f"{name}: …{text[-LOG_TEXT_LIMIT + 20 :]}")
+
+
+def _intervals(spec: Open) -> machine.Intervals:
+    pending_s = NEVER_S if spec.pending_timeout_ms == NEVER_MS else spec.pending_timeout_ms / 1000
+    return machine.Intervals(spec.looks_alive_poll_interval_ms / 1000, spec.is_alive_poll_interval_ms / 1000, pending_s)
