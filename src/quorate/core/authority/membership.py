@@ -363,9 +363,8 @@ class Membership:
             end_all=ending,
         )
         if order != self._order:
-            order = replace(order, serial=self._order.serial + 1)
-            self._order = order
-        return order
+            self._order = replace(order, serial=self._order.serial + 1)
+        return self._order
 
     def _must_end(self, frame: Frame) -> bool:
         """Ordered out, found down, or replaced by another life: everything ends (rule 3)."""

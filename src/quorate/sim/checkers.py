@@ -1,0 +1,69 @@
+"""Outside observers of a cluster: they hold the promises, whatever the nodes believe (design §10).
+
+Owns: the one true history of who was active, who acted as coordinator, who was declared down. The same checkers judge
+the simulation and the lab. Does not know: how a node decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class Violation(AssertionError):
+    """A promise was broken; the message names it, the time and the nodes."""
+
+
+@dataclass(slots=True)
+class Checker:
+    """Promises 1 and 3, checked at every event."""
+
+    active: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Per group, per node: how many of its processes can run."""
+    acting: dict[int, int] = field(default_factory=dict)
+    """Per node that acts as coordinator now: its epoch."""
+    ended_healthy: list[str] = field(default_factory=list)
+
+    def activated(self, group: str, node: int, now: float) -> None:
+        """A process of the group can run on that node from now on."""
+        nodes = self.active.setdefault(group, {})
+        nodes[node] = nodes.get(node, 0) + 1
+        if len(nodes) > 1:
+            raise Violation(f"one owner: group {group} is active on nodes {sorted(nodes)} at {now:.3f} s")
+
+    def deactivated(self, group: str, node: int) -> None:
+        """One process of the group has ended on that node."""
+        nodes = self.active.get(group, {})
+        if node in nodes:
+            nodes[node] -= 1
+            if nodes[node] <= 0:
+                del nodes[node]
+
+    def all_off(self, node: int) -> None:
+        """The node lost power, or everything on it has ended."""
+        for nodes in self.active.values():
+            nodes.pop(node, None)
+
+    def acts(self, node: int, epoch: int, now: float) -> None:
+        """That node acts as coordinator of that epoch."""
+        self.acting[node] = epoch
+        if len(self.acting) > 1:
+            raise Violation(f"one coordinator: {dict(sorted(self.acting.items()))} (node: epoch) act at {now:.3f} s")
+
+    def acts_no_more(self, node: int) -> None:
+        """That node does not act as coordinator."""
+        self.acting.pop(node, None)
+
+    def declared_down(self, node: int, now: float, *, same_life: bool, holds_lease: bool) -> None:
+        """A verdict about a node was executed; if it is about its present life nothing of it may run."""
+        if not same_life:
+            return
+        running = sorted(group for group, nodes in self.active.items() if node in nodes)
+        if running:
+            raise Violation(f"expelled: node {node} is declared down at {now:.3f} s while it runs {running}")
+        if holds_lease:
+            raise Violation(f"expelled: node {node} is declared down at {now:.3f} s while it holds a lease")
+
+    def ended(self, node: int, reason: str, now: float, *, injured: bool) -> None:
+        """A node ended its resources although it was not injured."""
+        if not injured:
+            self.ended_healthy.append(f"node {node} ended everything at {now:.3f} s: {reason}")

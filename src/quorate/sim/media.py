@@ -1,0 +1,105 @@
+"""The networks and the store between simulated nodes: who reaches whom, and when the store answers.
+
+Owns: cuts by direction and network, the store's leader and its elections, stalls. Does not know: what is sent.
+How it works: the store is one linearizable engine (`ports.store_engine`); what is simulated is who can reach it: a
+leader must be connected, both ways, with a majority of the voters that live, and a new one takes an election's time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from quorate.core.authority.timings import Timings
+
+
+class Media:
+    """Connectivity of one world. Nodes are numbers; `alive` tells which run (powered, not frozen)."""
+
+    def __init__(
+        self, nodes: tuple[int, ...], networks: tuple[str, ...], timings: Timings, chance: random.Random
+    ) -> None:
+        self.nodes = nodes
+        self.networks = networks
+        self.alive: set[int] = set()
+        self.leader = 0
+        self.leader_lost_at: float | None = None
+        self.elections = 0
+        self._cuts: set[tuple[int, int, str]] = set()
+        self._chance = chance
+        self._timings = timings
+        self._election_due = 0.0
+        self._stalled_until = 0.0
+        self.split_votes = 0
+        """So many of the next elections fail once before they succeed."""
+
+    # ---------------------------------------------------------------- networks
+
+    def cut(self, sender: int, receiver: int, network: str) -> None:
+        """Nothing more arrives from `sender` at `receiver` over `network`."""
+        self._cuts.add((sender, receiver, network))
+
+    def heal(self) -> None:
+        """Every path works again."""
+        self._cuts.clear()
+
+    def passes(self, sender: int, receiver: int, network: str) -> bool:
+        """Tell whether a datagram would arrive."""
+        return (sender, receiver, network) not in self._cuts and receiver in self.alive
+
+    def connected(self, one: int, other: int) -> bool:
+        """Tell whether the two reach each other both ways over one network (the fabric address needs that)."""
+        if one == other:
+            return one in self.alive
+        if one not in self.alive or other not in self.alive:
+            return False
+        return any(
+            (one, other, network) not in self._cuts and (other, one, network) not in self._cuts
+            for network in self.networks
+        )
+
+    # ---------------------------------------------------------------- store
+
+    def stall(self, until: float) -> None:
+        """The store answers nobody until then."""
+        self._stalled_until = max(self._stalled_until, until)
+
+    def force_election(self, now: float) -> None:
+        """The leader steps down."""
+        self._lose(now)
+
+    def _majority(self, node: int) -> bool:
+        return sum(1 for other in self.nodes if self.connected(node, other)) >= len(self.nodes) // 2 + 1
+
+    def _lose(self, now: float) -> None:
+        self.leader = 0
+        self.leader_lost_at = now
+        election = self._timings.store_election_s
+        self._election_due = now + self._chance.uniform(1.0, 2.0) * election
+        if self.split_votes > 0 or self._chance.random() < 0.05:
+            self.split_votes = max(0, self.split_votes - 1)
+            self._election_due += self._chance.uniform(1.0, 2.0) * election
+
+    def settle(self, now: float) -> None:
+        """Bring leadership up to date with who lives and who reaches whom."""
+        if self.leader and not (self.leader in self.alive and self._majority(self.leader)):
+            self._lose(now)
+        if not self.leader and now >= self._election_due:
+            able = [node for node in self.nodes if node in self.alive and self._majority(node)]
+            if able:
+                self.leader = self._chance.choice(able)
+                self.elections += 1
+            else:
+                self._election_due = now + self._timings.store_election_s / 4
+
+    def reaches_store(self, node: int, now: float) -> bool:
+        """Tell whether a request of that node would be executed now."""
+        self.settle(now)
+        if now < self._stalled_until or not self.leader or node not in self.alive:
+            return False
+        return self.connected(node, self.leader) or any(
+            self.connected(node, member) and self.connected(member, self.leader) for member in self.nodes
+        )
+
+
+Scheduler = Callable[[float, Callable[[], None]], None]

@@ -1,0 +1,81 @@
+"""What may go wrong in a simulated world, as one value drawn from a seed (design §10).
+
+Owns: `Options`, every number of which can also be set by hand, and `Fault`, one injury at one time.
+Does not know: how a fault is done to a world; `faults` draws them, `world` does them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from quorate.core.authority.mutations import NONE, Mutation
+from quorate.core.authority.timings import DEFAULT, Timings
+
+FaultKind = Literal[
+    "power_off",
+    "power_on",
+    "kill_service",
+    "hang_service",
+    "pause_sentinel",
+    "pause_host",
+    "freeze_node",
+    "kill_sentinel",
+    "leave",
+    "cut",
+    "cut_one_way",
+    "cut_network",
+    "partition",
+    "heal",
+    "stall_store",
+    "break_channel",
+    "elect",
+    "power_off_all",
+    "fail_resource",
+    "move_group",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One injury: what, when (virtual seconds), whom, and for how long where it ends by itself."""
+
+    at_s: float
+    kind: FaultKind
+    nodes: tuple[int, ...] = ()
+    duration_s: float = 0.0
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A simulated world before it starts. Probabilities are per event; delays are bounds of uniform draws."""
+
+    seed: int
+    nodes: int = 3
+    groups: int = 3
+    timings: Timings = DEFAULT
+    networks: tuple[str, ...] = ("a", "b")
+    faults: tuple[Fault, ...] = ()
+    quiet_after_s: float = 30.0
+    """No fault after this; then progress is demanded."""
+    end_s: float = 60.0
+    drift: float = 0.0
+    """Largest rate error of a clock; at most the bound of the proofs."""
+    loss: float = 0.0
+    delay_s: float = 0.002
+    store_delay_s: float = 0.002
+    answer_lost: float = 0.0
+    executed_late: float = 0.0
+    late_s: float = 4.0
+    channel_delay_s: float = 0.001
+    channel_loss: float = 0.0
+    start_s: float = 0.05
+    stop_s: float = 0.03
+    service_start_s: float = 0.5
+    request_timeout_s: float = 0.5
+    mutations: frozenset[Mutation] = NONE
+    store_only: bool = False
+    """Only the store is injured: then nothing healthy may end (promise 3)."""
+    first_at_s: tuple[float, ...] = ()
+    """When each node is switched on; empty: all at the start."""
