@@ -1,0 +1,94 @@
+"""Asking the network whether an address is free, and telling it where the address now is (RFC 5227).
+
+Owns: a packet socket for the length of a probe, or of an announcement.
+Does not know: leases; whoever announces asks before every packet whether it still may (a packet socket passes by the
+guard).
+How it works: a probe sends PROBES questions spread over its limit and listens for anybody who claims the address, or
+probes for it too, from another hardware address. The RFC waits for seconds; a failover cannot, so the limit is a
+setting, and silence is a strong hint, not a proof. The proof that nobody else holds the address is the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from quorate.wire import arp
+
+PROBES: Final = 3
+ANNOUNCE_AFTER_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
+"""When to announce: neighbours and switches may miss the first ones while a port comes up."""
+
+_FRAME_BYTES: Final = 128
+
+
+async def probe(interface_name: str, address: str, limit_ms: int) -> str | None:
+    """The hardware address of whoever has the address, or None. Raises OSError (rights, no such interface).
+
+    Returns early when somebody answers, else after the limit. An interface that does not speak ARP answers None at
+    once.
+    """
+    opened = _open(interface_name)
+    if opened is None:
+        return None
+    packets, hardware = opened
+    loop = asyncio.get_running_loop()
+    with packets:
+        question = arp.probe(hardware, address)
+        end_s = loop.time() + limit_ms / 1000
+        for number in range(1, PROBES + 1):
+            packets.send(question)
+            wait_s = end_s - loop.time() - (PROBES - number) * limit_ms / 1000 / PROBES
+            try:
+                async with asyncio.timeout(max(wait_s, 0)):
+                    return await _first_claim(packets, hardware, address)
+            except TimeoutError:
+                continue
+    return None
+
+
+async def announce(interface_name: str, address: str, may_announce: Callable[[], bool]) -> None:
+    """Announce at each of ANNOUNCE_AFTER_S, as long as `may_announce` says so."""
+    opened = _open(interface_name)
+    if opened is None:
+        return
+    packets, hardware = opened
+    with packets:
+        passed_s = 0.0
+        for after_s in ANNOUNCE_AFTER_S:
+            if after_s > passed_s:
+                await asyncio.sleep(after_s - passed_s)
+                passed_s = after_s
+            if not may_announce():
+                return
+            packets.send(arp.announcement(hardware, address, arp.REQUEST))
+            packets.send(arp.announcement(hardware, address, arp.REPLY))
+
+
+def _open(interface_name: str) -> tuple[socket.socket, bytes] | None:
+    """A packet socket on the interface and its hardware address; None where it has none."""
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.htons(arp.ETHER_TYPE))
+    try:
+        packets.bind((interface_name, arp.ETHER_TYPE))
+        packets.setblocking(False)
+        hardware = packets.getsockname()[4]
+    except BaseException:
+        packets.close()
+        raise
+    if len(hardware) != 6 or not any(hardware):
+        packets.close()
+        return None
+    return packets, hardware
+
+
+async def _first_claim(packets: socket.socket, hardware: bytes, address: str) -> str:
+    loop = asyncio.get_running_loop()
+    while True:
+        packet = arp.parse(await loop.sock_recv(packets, _FRAME_BYTES))
+        if packet is None or packet.sender_hardware == hardware:
+            continue
+        probes_too = packet.sender_address == "0.0.0.0" and packet.target_address == address  # noqa: S104
+        if packet.sender_address == address or probes_too:
+            return arp.hardware_text(packet.sender_hardware)

@@ -1,0 +1,180 @@
+"""Addresses and links of this node, by raw netlink (man 7 rtnetlink).
+
+Owns: a route socket for questions and changes, and a second one for news.
+Does not know: leases or resources. Standard library only: the sentinel loads it to delete an address alone, and
+takeover does not wait for a library of 14 MB to load (docs/decisions/raw-netlink.md).
+How it works: every change asks for an acknowledgement; the kernel answers before `send` returns. An address is given a
+lifetime, after which the kernel removes it; giving it again extends it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from quorate.wire import netlink
+
+_NEW_LINK, _DELETE_LINK, _GET_LINK = 16, 17, 18
+_NEW_ADDRESS, _DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
+_GROUPS: Final = 0x1 | 0x10  # links, IPv4 addresses
+_UP, _LOOPBACK, _LOWER_UP = 0x1, 0x8, 0x10000
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBi")
+_LIFETIME = struct.Struct("=IIII")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface. `carries` means: up, with a carrier."""
+
+    index: int
+    name: str
+    carries: bool
+    loopback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """An IPv4 address on an interface."""
+
+    interface_index: int
+    address: str
+    prefix_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """News: an interface changed, or is gone (`carries` False)."""
+
+    index: int
+    carries: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGone:
+    """News: an address was removed, by whomever."""
+
+    interface_index: int
+    address: str
+
+
+News = LinkChanged | AddressGone
+
+
+class RouteSocket:
+    """Questions and changes in the network namespace in which this object is made. Raises OSError throughout."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.bind((0, 0))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def add_address(self, address: InterfaceAddress, valid_s: int) -> None:
+        """Give the interface this address for so many seconds, or prolong it."""
+        value = netlink.address_bytes(address.address)
+        lifetime = netlink.attribute(6, _LIFETIME.pack(valid_s, valid_s, 0, 0))
+        body = _address_body(address) + netlink.attribute(2, value) + netlink.attribute(1, value) + lifetime
+        self._change(_NEW_ADDRESS, netlink.CREATE | netlink.REPLACE, body)
+
+    def delete_address(self, address: InterfaceAddress) -> bool:
+        """Take this address away; whether it was there."""
+        try:
+            body = _address_body(address) + netlink.attribute(2, netlink.address_bytes(address.address))
+            self._change(_DELETE_ADDRESS, 0, body)
+        except OSError as problem:
+            if problem.errno in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                return False
+            raise
+        return True
+
+    def addresses(self) -> list[InterfaceAddress]:
+        """All IPv4 addresses of this node."""
+        found = []
+        for message in self._ask(_GET_ADDRESS, netlink.DUMP, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)):
+            _, prefix_length, _, _, index = _ADDRESS.unpack_from(message.body)
+            value = netlink.attributes(message.body[_ADDRESS.size :]).get(2)
+            if value is not None:
+                found.append(InterfaceAddress(index, netlink.address_text(value), prefix_length))
+        return found
+
+    def links(self) -> list[Link]:
+        """All interfaces of this node."""
+        messages = self._ask(_GET_LINK, netlink.DUMP, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
+        return [_link(message) for message in messages]
+
+    def _change(self, kind: int, flags: int, body: bytes) -> None:
+        self._ask(kind, flags | netlink.ACKNOWLEDGE, body)
+
+    def _ask(self, kind: int, flags: int, body: bytes) -> list[netlink.Message]:
+        self._socket.send(netlink.build(kind, flags | netlink.REQUEST, 1, body))
+        found: list[netlink.Message] = []
+        while True:
+            for message in netlink.parse(self._socket.recv(1 << 16)):
+                if message.kind == netlink.DONE:
+                    return found
+                if message.kind == netlink.ERROR:
+                    if message.error_number:
+                        raise OSError(message.error_number, os.strerror(message.error_number))
+                    return found
+                found.append(message)
+
+
+class NewsSocket:
+    """Changes of links and addresses as they happen; `fileno` for a loop, `read` when it is readable."""
+
+    def __init__(self, on_news: Callable[[News], None]) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        self._socket.bind((0, _GROUPS))
+        self._socket.setblocking(False)
+        self._on_news = on_news
+
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+        return self._socket.fileno()
+
+    def read(self) -> None:
+        """Take what is there. What overflowed is lost; health polls find it."""
+        try:
+            data = self._socket.recv(1 << 16)
+        except OSError:
+            return
+        for message in netlink.parse(data):
+            if message.kind in (_NEW_LINK, _DELETE_LINK):
+                link = _link(message)
+                self._on_news(LinkChanged(link.index, link.carries and message.kind == _NEW_LINK))
+            elif message.kind == _DELETE_ADDRESS:
+                value = netlink.attributes(message.body[_ADDRESS.size :]).get(2)
+                if value is not None:
+                    index = _ADDRESS.unpack_from(message.body)[4]
+                    self._on_news(AddressGone(index, netlink.address_text(value)))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+def delete_address(interface_index: int, address: str, prefix_length: int) -> bool:
+    """Take an address away with a socket of its own; whether it was there. For the sentinel. Raises OSError."""
+    route = RouteSocket()
+    try:
+        return route.delete_address(InterfaceAddress(interface_index, address, prefix_length))
+    finally:
+        route.close()
+
+
+def _address_body(address: InterfaceAddress) -> bytes:
+    return _ADDRESS.pack(socket.AF_INET, address.prefix_length, 0, 0, address.interface_index)
+
+
+def _link(message: netlink.Message) -> Link:
+    _, _, index, flags, _ = _LINK.unpack_from(message.body)
+    name = netlink.attributes(message.body[_LINK.size :]).get(3, b"").rstrip(b"\0").decode()
+    return Link(index, name, bool(flags & _UP) and bool(flags & _LOWER_UP), bool(flags & _LOOPBACK))
