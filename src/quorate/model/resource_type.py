@@ -165,13 +165,12 @@ def complete_properties(manifest: Manifest, given: Mapping[str, PropertyValue]) 
 def check_manifest(manifest: Manifest) -> tuple[Problem, ...]:
     """Everything wrong with a manifest itself: what its author has to repair."""
     problems: list[Problem] = []
-    names = [definition.name.casefold() for definition in manifest.properties]
-    names += [definition.reference_alias.casefold() for definition in manifest.properties if definition.reference_alias]
+    spellings = [{entry.name.casefold(), entry.reference_alias.casefold()} - {""} for entry in manifest.properties]
     for definition in manifest.properties:
         place = f"manifest.properties.{definition.name}"
         if not definition.name.isidentifier() or definition.name != definition.name.lower():
             problems.append(error("name_form", f"{definition.name} is not snake_case", where=place, remedy="rename it"))
-        if names.count(definition.name.casefold()) > 1:
+        if sum(definition.name.casefold() in spelled for spelled in spellings) > 1:
             problems.append(
                 error("name_twice", f"{definition.name} is defined twice", where=place, remedy="rename one")
             )

@@ -1,0 +1,166 @@
+"""Resource types that do everything wrong, for tests of hosts and of policy.
+
+Owns: the catalogue of misbehaviour. Does not know: who watches. Load one by its place,
+`quorate.sdk.misbehaving:SilentOnline`.
+How it works: each type runs one program (`sleep`), so that a test sees whether anything was left, and errs in one way.
+"""
+
+# ruff: noqa: D102 - what replaces a method is documented where the method is declared
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import ClassVar
+
+from quorate.model.resource_type import Manifest
+from quorate.sdk.facilities import Program, RunningProgram
+from quorate.sdk.overriding import override
+from quorate.sdk.resource_type import CannotComeOnlineAnywhere, CannotComeOnlineHere, Json, ResourceType
+
+
+class WellBehaved(ResourceType):
+    """One program and no vice: what the others are measured against."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="misbehaving", display_name="Misbehaving", description="For tests.", takes_hold_of=("process",)
+    )
+    program: RunningProgram | None = None
+
+    @override
+    async def online(self) -> None:
+        await self.terminate()
+        sleep = Program(arguments=("sleep", "86400"))
+        self.program = await self.context.processes.start(sleep, lambda _: None)
+
+    @override
+    async def offline(self) -> None:
+        await self.terminate()
+
+    @override
+    async def terminate(self) -> None:
+        if self.program is not None:
+            await self.program.kill()
+            self.program = None
+
+    @override
+    async def is_alive(self) -> bool:
+        return self.program is not None and self.program.running
+
+    @override
+    async def control(self, verb: str, body: Json) -> Json:
+        """Errs on request: `block` the loop, `fail` or `fail_inside` now, `crash` the host, `echo` the body."""
+        match verb:
+            case "block":
+                time.sleep(3600)  # noqa: ASYNC251 - that is the vice
+            case "fail":
+                self.context.report_failure("general", "asked to fail")
+            case "fail_inside":
+                self.context.report_failure("embedded", "asked to fail inside")
+            case "crash":
+                os.abort()
+            case _:
+                return body
+        return None
+
+
+class BlocksOnline(WellBehaved):
+    """Blocks the host's loop in `online`."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        time.sleep(3600)  # noqa: ASYNC251 - that is the vice
+
+
+class SilentOnline(WellBehaved):
+    """Starts its program, then never says that it is online."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        await asyncio.Event().wait()
+
+
+class SlowOnline(WellBehaved):
+    """Takes ten steps to come online, with a sign of progress each: slow, but right."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        for number in range(10):
+            await asyncio.sleep(0.05)
+            self.context.report_progress(f"step {number}")
+
+
+class IgnoresCancel(WellBehaved):
+    """Swallows the cancellation of `online` and goes on."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+
+
+class CrashesOnline(WellBehaved):
+    """Takes the host down in `online`."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        os.abort()
+
+
+class RaisesOnline(WellBehaved):
+    """Starts its program, then raises something of its own."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        raise ZeroDivisionError("of its own")
+
+
+class NotHere(WellBehaved):
+    """Cannot come online on this node."""
+
+    @override
+    async def online(self) -> None:
+        raise CannotComeOnlineHere("not on this node")
+
+
+class NotAnywhere(WellBehaved):
+    """Cannot come online on any node."""
+
+    @override
+    async def online(self) -> None:
+        raise CannotComeOnlineAnywhere("not on any node")
+
+
+class RefusesToStop(WellBehaved):
+    """Neither goes offline nor ends."""
+
+    @override
+    async def offline(self) -> None:
+        await asyncio.Event().wait()
+
+    @override
+    async def terminate(self) -> None:
+        if self.program is not None:
+            await asyncio.Event().wait()
+
+
+class DeadInside(WellBehaved):
+    """Looks dead at every quick check, and is dead at the thorough one."""
+
+    @override
+    async def looks_alive(self) -> bool:
+        return False
+
+    @override
+    async def is_alive(self) -> bool:
+        return False
