@@ -108,9 +108,9 @@ class Server:
 
     async def stop(self, path: Path) -> None:
         """Send what waits, close everything, remove the socket."""
-        if self._listener is not None:
+        if self._listener is not None:  # else the socket there is another host's
             self._listener.close()
-        path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the end
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the end
         for connection in list(self.connections):
             connection.close()
         await asyncio.sleep(0)

@@ -100,6 +100,7 @@ class IgnoresCancel(WellBehaved):
     @override
     async def online(self) -> None:
         await super().online()
+        self.context.report_progress("deaf from now on")
         while True:
             try:
                 await asyncio.sleep(3600)

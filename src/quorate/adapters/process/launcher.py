@@ -174,16 +174,16 @@ class Launcher:
         gate_read, gate = os.pipe()
         status, status_write = os.pipe()
         output, output_write = os.pipe()
-        theirs = (gate_read, status_write, output_write)
         try:
-            pid, contained = await self._request(launch, theirs)
+            # Not to be cancelled between question and answer, or the next question would get this one's answer. An init
+            # whose gate is closed meanwhile ends by itself.
+            request = asyncio.ensure_future(self._request(launch, (gate_read, status_write, output_write)))
+            request.add_done_callback(lambda done: done.exception())  # seen, also where nobody waits any more
+            pid, contained = await asyncio.shield(request)
         except BaseException:
             for descriptor in (gate, status, output):
                 os.close(descriptor)
             raise
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
         process = ContainedProcess(pid, contained=contained, status=status, output=output, on_line=on_line)
         try:
             await register(pid, process.start_time_ticks, contained)
@@ -197,29 +197,39 @@ class Launcher:
         return process
 
     async def _request(self, launch: Launch, descriptors: tuple[int, ...]) -> tuple[int, bool]:
-        request = {
-            "arguments": launch.arguments,
-            "working_folder": launch.working_folder,
-            "environment": launch.environment,
-            "user": launch.user,
-            "log_path": launch.log_path,
-            "log_limit_bytes": launch.log_limit_bytes,
-            "stop_signal": int(launch.stop_signal),
-            "ends_with_last": launch.ends_with_last,
-        }
-        packet = json.dumps(request).encode()
-        if len(packet) > REQUEST_LIMIT_BYTES:
-            raise LaunchFailed(f"command and environment are {len(packet)} bytes, the limit is {REQUEST_LIMIT_BYTES}")
-        async with self._one_at_a_time:
-            try:
+        """One question to the helper and its answer; closes the descriptors, which the helper then has."""
+        try:
+            packet = _packet(launch)
+            async with self._one_at_a_time:
                 socket.send_fds(self._control, [packet], descriptors)
                 data = await asyncio.get_running_loop().sock_recv(self._control, 4096)
-            except OSError as problem:
-                raise LaunchFailed(f"the process helper cannot be reached: {problem}") from problem
+        except OSError as problem:
+            raise LaunchFailed(f"the process helper cannot be reached: {problem}") from problem
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         answer = json.loads(data) if data else {"error": "the process helper has ended"}
         if "error" in answer:
             raise LaunchFailed(str(answer["error"]))
         return int(answer["pid"]), bool(answer["contained"])
+
+
+def _packet(launch: Launch) -> bytes:
+    """The request as the helper reads it. Raises LaunchFailed where it is too long for one packet."""
+    request = {
+        "arguments": launch.arguments,
+        "working_folder": launch.working_folder,
+        "environment": launch.environment,
+        "user": launch.user,
+        "log_path": launch.log_path,
+        "log_limit_bytes": launch.log_limit_bytes,
+        "stop_signal": int(launch.stop_signal),
+        "ends_with_last": launch.ends_with_last,
+    }
+    packet = json.dumps(request).encode()
+    if len(packet) > REQUEST_LIMIT_BYTES:
+        raise LaunchFailed(f"command and environment are {len(packet)} bytes, the limit is {REQUEST_LIMIT_BYTES}")
+    return packet
 
 
 def start_time_ticks(pid: int) -> int:
