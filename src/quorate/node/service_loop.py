@@ -87,8 +87,9 @@ class ServiceLoop:
         self._next_id = 0
         self._order: Order | None = None
         self._facts_due: dict[str, GroupFact] = {}
-        self._facts_sent: dict[str, GroupFact] = {}
         self._facts_under_way: dict[str, GroupFact] = {}
+        self._facts_revision = 0
+        """The view must have come this far before it can tell whether a fact is still to be written."""
         self._due_groups: dict[str, float] = {}
         self._led = False
         self._assigned_revision = 0
@@ -275,7 +276,6 @@ class ServiceLoop:
             if run is not None and run.quiet():
                 del self.runs[group]
                 self._facts_due.pop(group, None)
-                self._facts_sent.pop(group, None)
             return
         run = self.runs.setdefault(group, GroupRun(group))
         held = now < self._report.lease_until and self._report.ended != self.membership.incarnation
@@ -290,30 +290,38 @@ class ServiceLoop:
         self._outputs += [HostCommand(group, command) for command in commands]
         if due is not None:
             self._due_groups[group] = due
-        if self._facts_sent.get(group) != fact and self._facts_under_way.get(group) != fact:
+        written = self.view.facts.get((self.node, group))
+        if written is None or written.record != fact:
             self._facts_due[group] = fact
-        elif self._facts_sent.get(group) == fact:
+        else:
             self._facts_due.pop(group, None)
 
     def _send_facts(self) -> None:
-        """Report what changed, guarded by this node being up in this life (rule 14)."""
+        """Report what changed, guarded by this node being up in this life (rule 14), and by the fact it replaces.
+
+        The second guard is against a former request that executes after its caller gave up: it must not undo this one.
+        """
         me = self.view.authority.members.get(self.node)
         if not self._facts_due or self._busy("facts") or me is None or not self.membership.is_up(self.view.authority):
+            return
+        if self.view.position.revision < self._facts_revision:
             return
         batch = dict(list(self._facts_due.items())[:FACTS_PER_COMMIT])
         writes = tuple(Put(keys.fact_group(self.node, group), encode(fact)) for group, fact in batch.items())
         self._facts_under_way = batch
+        guards: list[Guard] = [Unchanged(keys.member(self.node), me.revision)]
         for group in batch:
             del self._facts_due[group]
-        self._ask(CommitRequest("facts", (Unchanged(keys.member(self.node), me.revision),), writes))
+            key = keys.fact_group(self.node, group)
+            written = self.view.facts.get((self.node, group))
+            guards.append(Unchanged(key, written.revision) if written else Absent(key))
+        self._ask(CommitRequest("facts", tuple(guards), writes))
 
     def _facts_answered(self, outcome: Outcome) -> None:
         sent, self._facts_under_way = self._facts_under_way, {}
-        if isinstance(outcome, Answered) and getattr(outcome.result, "succeeded", False):
-            self._facts_sent.update(sent)
-            return
-        for group, fact in sent.items():
-            self._facts_due.setdefault(group, fact)
+        if isinstance(outcome, Answered):
+            self._facts_revision = outcome.result.position.revision
+        self.view.touched |= sent.keys()  # what is still to be written is found by looking again
 
     def take(self) -> list[Output]:
         """Hand over and forget the outputs gathered so far."""

@@ -151,6 +151,7 @@ def _freeze(world: World, number: int, duration_s: float) -> None:
             for key in node.states:
                 if node.states[key] not in {"offline", "failed"}:
                     node.states[key] = "failed"
+                    node.tell(key, "failed", "its lease ran out")
         else:
             for group in held:
                 for (owned, _), state in node.states.items():

@@ -415,7 +415,7 @@ class SimNode:
     def _begin(self, group: str, resource: str, token: int, life: int) -> None:
         key = (group, resource)
         if token < self.tokens.get(key, 0) or self.clock() >= self.lease_until or not self.running("host"):
-            self.world.after(0.005, lambda: self._tell(key, "failed", "refused by its host"), self)
+            self.world.after(0.005, lambda: self.tell(key, "failed", "refused by its host"), self)
             return
         self.tokens[key] = token
         if self.states.get(key) in {"online", "online_pending"}:
@@ -428,7 +428,7 @@ class SimNode:
         def up() -> None:
             if self.life == life and self.states.get(key) == "online_pending" and self.world.now > started:
                 self.states[key] = "online"
-                self._tell(key, "online", "")
+                self.tell(key, "online", "")
 
         self.world.after(self.world.chance.uniform(0.2, 1.0) * self.world.options.start_s, up, self)
 
@@ -442,7 +442,7 @@ class SimNode:
             if self.states.get(key) in {"online", "online_pending", "offline_pending"}:
                 self.world.checker.deactivated(group, self.number)
             self.states[key] = "offline"
-            self._tell(key, "offline", "")
+            self.tell(key, "offline", "")
 
         if self.states.get(key) in {"online", "online_pending"}:
             self.states[key] = "offline_pending"
@@ -455,9 +455,9 @@ class SimNode:
             key = self.world.chance.choice(online)
             self.states[key] = "failed"
             self.world.checker.deactivated(key[0], self.number)
-            self._tell(key, "failed", "it crashed")
+            self.tell(key, "failed", "it crashed")
 
-    def _tell(self, key: tuple[str, str], state: ResourceState, detail: str) -> None:
+    def tell(self, key: tuple[str, str], state: ResourceState, detail: str) -> None:
         """The host reports to whichever service is there."""
         life = self.service_life
 
@@ -498,7 +498,7 @@ class SimNode:
             if state in {"online", "online_pending", "offline_pending"}:
                 self.world.checker.deactivated(key[0], self.number)
                 self.states[key] = "failed"
-                self._tell(key, "failed", why)
+                self.tell(key, "failed", why)
 
     def note_writes(self, writes: tuple[Put, ...]) -> None:
         """Reserved for observers of what this node wrote."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from quorate.core.authority.frame import Answered, Frame, Outcome, peer_of, put_coordinator, put_member
 from quorate.core.authority.mutations import Mutation
-from quorate.core.authority.orders import Unsettled
+from quorate.core.authority.orders import Peer, Unsettled
 from quorate.core.authority.view import Known
 from quorate.model import keys
 from quorate.model.membership import Mark, MemberRecord, Proof
@@ -22,11 +22,14 @@ class Forming:
 
     def __init__(self, now: float) -> None:
         self.quiet_since = now
+        self._marked: Peer | None = None
+        """Whom the clock runs for; another recorded coordinator needs a mark and a clock of its own."""
         self._mark_revision = 0
         self._adopting = 0
         self._clock = 0.0
         self._left_alone_until = 0.0
         self._count = 0
+        self._noted_waiting = False
         self.unsettled: Unsettled | None = None
         """A forming commit that may still execute; while it stands this node acknowledges nobody (rule 8)."""
 
@@ -48,25 +51,25 @@ class Forming:
             frame.due(max(quiet_until, self._left_alone_until))
             return
         if coordinator is None:
-            frame.note(13, "first forming", frame.node)
-            self._commit(frame, None, "", boot_id)
+            self._commit(frame, None, "", boot_id, "first forming")
             return
         old = view.members.get(coordinator.record.node)
         if old is None or old.record.state == "down":
             if self._allowed(frame, old=None):
-                frame.note(13, "nobody to wait for", frame.node)
-                self._commit(frame, None, "", boot_id)
+                self._commit(frame, None, "", boot_id, "nobody to wait for")
             return
         proof: Proof = "ended" if frame.sworn_ended(peer_of(old.record)) else ""
-        if not proof and not self._allowed(frame, old=old):
-            frame.note(13, "must wait to be admitted", frame.node)
+        allowed = self._allowed(frame, old=old)
+        if not proof and not allowed:
+            if not self._noted_waiting:
+                self._noted_waiting = True
+                frame.note(13, "must wait to be admitted", frame.node)
             return
         if proof:
-            frame.note(13, "proof", frame.node)
-            self._commit(frame, old, proof, boot_id)
+            self._commit(frame, old, proof, boot_id, "proof")
             return
         if Mutation.FORM_REGARDLESS in frame.mutations:
-            self._commit(frame, old, "lease_over", boot_id)
+            self._commit(frame, old, "lease_over", boot_id, "regardless")
             return
         self._mark_and_wait(frame, old, boot_id)
 
@@ -89,23 +92,20 @@ class Forming:
                 frame.note(8, "consume forming", record.node)
 
     @staticmethod
-    def _allowed(frame: Frame, old: Known[MemberRecord] | None) -> bool:
-        """The conditions of rule 13, each with a name of its own in the notes."""
-        if Mutation.FORM_REGARDLESS in frame.mutations:
-            return True
+    def _allowed(frame: Frame, old: Known[MemberRecord] | None) -> str:
+        """Which of the conditions of rule 13 holds; empty where none does."""
         up = frame.view.up()
+        if Mutation.FORM_REGARDLESS in frame.mutations:
+            return "regardless"
         if frame.node in up:
-            frame.note(13, "own record says up", frame.node)
-            return True
+            return "own record says up"
         if set(up) <= ({old.record.node} if old else set()):
-            frame.note(13, "only the coordinator is up", frame.node)
-            return True
-        if not frame.view.votes_block(up):
-            frame.note(13, "too few votes to block", frame.node)
-            return True
-        return False
+            return "only the coordinator is up"
+        return "" if frame.view.votes_block(up) else "too few votes to block"
 
     def _mark_and_wait(self, frame: Frame, old: Known[MemberRecord], boot_id: str) -> None:
+        if self._marked != peer_of(old.record):
+            self._marked, self._mark_revision, self._clock = peer_of(old.record), 0, 0.0
         if self._mark_revision and old.revision > self._mark_revision:
             if old.record.mark is None:
                 # the recorded coordinator lives and reaches the store; leave it alone for a while
@@ -120,8 +120,7 @@ class Forming:
         if frame.now < self._clock + wait:
             frame.due(self._clock + wait)
             return
-        frame.note(13, "form after the wait", frame.node)
-        self._commit(frame, old, "lease_over", boot_id)
+        self._commit(frame, old, "lease_over", boot_id, self._allowed(frame, old))
 
     def _mark(self, frame: Frame, old: Known[MemberRecord]) -> None:
         coordinator = frame.view.coordinator
@@ -129,7 +128,7 @@ class Forming:
             return
         guards = (*frame.epoch_guard(coordinator), Unchanged(keys.member(old.record.node), old.revision))
         if old.record.mark is not None:
-            if frame.commit("form mark", guards, ()):
+            if frame.commit(f"form mark {old.record.incarnation}", guards, ()):
                 self._adopting = old.revision
             return
         self._count += 1
@@ -143,10 +142,10 @@ class Forming:
         marked = MemberRecord(
             node=record.node, state="up", incarnation=record.incarnation, mark=mark, boot_id=record.boot_id
         )
-        if frame.commit("form mark", guards, (put_member(marked),)):
+        if frame.commit(f"form mark {old.record.incarnation}", guards, (put_member(marked),)):
             self._adopting = 0
 
-    def _commit(self, frame: Frame, old: Known[MemberRecord] | None, proof: Proof, boot_id: str) -> None:
+    def _commit(self, frame: Frame, old: Known[MemberRecord] | None, proof: Proof, boot_id: str, why: str) -> None:
         view = frame.view
         coordinator = view.coordinator
         guards: list[Guard] = []
@@ -169,16 +168,19 @@ class Forming:
                 node=record.node, state="down", incarnation=record.incarnation, proof=proof, boot_id=record.boot_id
             )
             writes.append(put_member(down))
-        if frame.commit("form", tuple(guards), tuple(writes)) and old is not None:
+        if not frame.commit("form", tuple(guards), tuple(writes)):
+            return
+        frame.note(13, why, frame.node)
+        if old is not None:
             self.unsettled = Unsettled(
                 "forming", peer_of(old.record), view.epoch, keys.member(old.record.node), old.revision
             )
 
-    def answered(self, purpose: str, outcome: Outcome, now: float) -> None:
+    def answered(self, purpose: str, subject: str, outcome: Outcome, now: float) -> None:
         """Take the outcome of the mark, the forming commit or its settlement; clocks start when answered (rule 5)."""
         match outcome:
-            case Answered(result=Committed() as result) if purpose == "form mark":
-                if result.succeeded:
+            case Answered(result=Committed() as result) if purpose == "mark":
+                if result.succeeded and self._marked is not None and self._marked.incarnation == subject:
                     self._clock = now
                     self._mark_revision = self._adopting or result.position.revision
             case Answered():

@@ -75,6 +75,7 @@ class Membership:
         self._purposes: dict[int, Request] = {}
         self._sent_at: dict[int, float] = {}
         self._adopted = False
+        self._epoch = 0
         self._release_role = 0
         self._resign_noted: dict[int, float] = {}
         self._asymmetric_since: dict[int, float] = {}
@@ -108,6 +109,9 @@ class Membership:
         frame = Frame(self.node, self.timings, now, view, report, self.incarnation, busy, self._mutations)
         self._own_life(frame)
         frame.incarnation = self.incarnation
+        if view.epoch != self._epoch:
+            self._epoch = view.epoch
+            self._suspicions.begin_epoch(view.epoch, frame)
         up = self.is_up(view)
         leads = up and self.leads(view, report)
         if up and not self.leaving:
@@ -388,7 +392,8 @@ class Membership:
         elif purpose in {"admit", "withdraw"}:
             self._admissions.answered(purpose, int(subject), outcome, self._mutations)
         elif purpose == "form" or request.purpose == "settle form":
-            self._forming.answered(request.purpose, outcome, now)
+            what, _, whom = subject.partition(" ")
+            self._forming.answered("form" if purpose == "settle" else what, whom, outcome, now)
         elif purpose in {"renew", "clear"} and isinstance(outcome, Answered):
             return self._proof(purpose, outcome, now)
         return None

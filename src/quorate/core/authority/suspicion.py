@@ -77,6 +77,15 @@ class Suspicions:
         pursuit = Pursuit(unsettled.peer, "suspicion", verdict_sent=True, unsettled=unsettled)
         self.pursuits.setdefault(unsettled.peer, pursuit)
 
+    def begin_epoch(self, epoch: int, frame: Frame) -> None:
+        """Another epoch: clocks, marks and flags of former ones prove nothing now, and their verdicts can never execute."""
+        for peer, pursuit in list(self.pursuits.items()):
+            if pursuit.unsettled is not None and pursuit.unsettled.epoch < epoch:
+                frame.note(8, "settled by a later epoch", peer.node)
+            if pursuit.unsettled is None or pursuit.unsettled.epoch < epoch:
+                del self.pursuits[peer]
+        self.cleared_at.clear()
+
     def start(self, peer: Peer, kind: MarkKind, frame: Frame) -> None:
         """Begin to pursue a peer, or turn a suspicion into an order."""
         pursuit = self.pursuits.get(peer)
