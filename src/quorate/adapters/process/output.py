@@ -32,22 +32,31 @@ class Output:
         if not self._path:
             self._pass_on(data)
             return
-        if self._file < 0:
-            return
-        if self._size_bytes + len(data) > self._half_bytes and self._size_bytes:
-            os.close(self._file)
-            with contextlib.suppress(OSError):
-                Path(self._path).replace(self._path + ".1")
-            self._open()
-        with contextlib.suppress(OSError):
-            os.write(self._file, data)
-            self._size_bytes += len(data)
+        while data and self._file >= 0:
+            room_bytes = self._half_bytes - self._size_bytes
+            if room_bytes <= 0:
+                self._begin_anew()
+                continue
+            piece, data = data[:room_bytes], data[room_bytes:]
+            self._size_bytes += len(piece)
+            with contextlib.suppress(OSError):  # a full disk must not stop the program
+                os.write(self._file, piece)
 
     def close(self) -> None:
         """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _begin_anew(self) -> None:
+        os.close(self._file)
+        Path(self._path + ".1").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(self._path).rename(self._path + ".1")
+        self._open()
+        if self._size_bytes >= self._half_bytes:  # it could not be renamed: keep the bound, lose the old text
+            os.ftruncate(self._file, 0)
+            self._size_bytes = 0
 
     def _open(self) -> None:
         try:
