@@ -119,6 +119,7 @@ class ClusterView:
         elif key.startswith(keys.SPEC_NODE):
             put(self.nodes, int(key.removeprefix(keys.SPEC_NODE)), NodeSpec)
             self.authority.voters = frozenset(n for n, known in self.nodes.items() if known.record.votes)
+            self.authority.pending_voters = frozenset(n for n, known in self.nodes.items() if known.record.vote_pending)
             self.touched_all = True
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)

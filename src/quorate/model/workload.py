@@ -85,6 +85,8 @@ class NodeSpec(Value, frozen=True, kw_only=True):
     """Address on each network, by network name."""
     fabric_address: str = ""
     votes: int = 1
+    vote_pending: bool = False
+    """The node is about to become a voter of the store: until it is recorded, both counts must hold (rule 4)."""
     api_port: int = 7400
     heartbeat_port: int = 7401
     client_port: int = 7402

@@ -170,10 +170,14 @@ class Lease:
         """Acknowledge a heartbeat, or stay silent (rule 2 for the coordinator, rule 4 for the others)."""
         order = self.order
         sender = heartbeat.sender
-        if heartbeat.epoch != order.epoch or sender not in order.acknowledge or self.forsworn:
+        if heartbeat.epoch != order.epoch or sender not in order.acknowledge:
+            return None
+        if order.coordinator == self.node and Mutation.ACK_WITHOUT_AUTHORITY in self._mutations:
+            return Acknowledgement(Peer(self.node, order.incarnation), sender, order.epoch, heartbeat.sent_at)
+        if self.forsworn:
             return None
         if order.coordinator == self.node:
-            if not self.acting(now) and Mutation.ACK_WITHOUT_AUTHORITY not in self._mutations:
+            if not self.acting(now):
                 return None
         elif sender.node != order.coordinator:
             return None

@@ -350,7 +350,7 @@ class Membership:
         required = (*others, *counted) if leads else ()
         block = complete and view.votes_block({self.node, *(p.node for p in others)})
         if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations:
-            required, block = required[:1], True
+            block = True
         order = Order(
             serial=self._order.serial,
             incarnation=self.incarnation,

@@ -33,6 +33,8 @@ class AuthorityView:
 
     def __init__(self, voters: frozenset[int]) -> None:
         self.voters = voters
+        self.pending_voters: frozenset[int] = frozenset()
+        """Nodes that may or may not vote by now: whatever is proved must hold with and without them."""
         self.position = Position(0, 0)
         self.coordinator: Known[CoordinatorRecord] | None = None
         self.members: dict[int, Known[MemberRecord]] = {}
@@ -99,4 +101,7 @@ class AuthorityView:
 
     def votes_block(self, up: Iterable[int]) -> bool:
         """No majority of the store's voters exists without one of `up` (rule 4)."""
-        return len(self.voters - set(up)) < len(self.voters) // 2 + 1
+        here = set(up)
+        return all(
+            len(voters - here) < len(voters) // 2 + 1 for voters in (self.voters, self.voters | self.pending_voters)
+        )
