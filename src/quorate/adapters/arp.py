@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from quorate.wire import arp
@@ -35,7 +37,7 @@ async def probe(interface_name: str, address: str, limit_ms: int) -> str | None:
         return None
     packets, hardware = opened
     loop = asyncio.get_running_loop()
-    with packets:
+    with _closing(packets):
         question = arp.probe(hardware, address)
         end_s = loop.time() + limit_ms / 1000
         for number in range(1, PROBES + 1):
@@ -55,7 +57,7 @@ async def announce(interface_name: str, address: str, may_announce: Callable[[],
     if opened is None:
         return
     packets, hardware = opened
-    with packets:
+    with _closing(packets):
         passed_s = 0.0
         for after_s in ANNOUNCE_AFTER_S:
             if after_s > passed_s:
@@ -69,7 +71,8 @@ async def announce(interface_name: str, address: str, may_announce: Callable[[],
 
 def _open(interface_name: str) -> tuple[socket.socket, bytes] | None:
     """A packet socket on the interface and its hardware address; None where it has none."""
-    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.htons(arp.ETHER_TYPE))
+    # Without a protocol until it is bound: else the kernel first hears all interfaces, and waits to be let off them.
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
     try:
         packets.bind((interface_name, arp.ETHER_TYPE))
         packets.setblocking(False)
@@ -78,9 +81,22 @@ def _open(interface_name: str) -> tuple[socket.socket, bytes] | None:
         packets.close()
         raise
     if len(hardware) != 6 or not any(hardware):
-        packets.close()
+        _close(packets)
         return None
     return packets, hardware
+
+
+@contextmanager
+def _closing(packets: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        _close(packets)
+
+
+def _close(packets: socket.socket) -> None:
+    """Close in a thread: the kernel waits until no packet is on its way to the socket (10 to 30 ms measured)."""
+    threading.Thread(target=packets.close, name="close packet socket", daemon=True).start()
 
 
 async def _first_claim(packets: socket.socket, hardware: bytes, address: str) -> str:

@@ -2,7 +2,7 @@
 
 Owns: a route socket for questions and changes, and a second one for news.
 Does not know: leases or resources. Standard library only: the sentinel loads it to delete an address alone, and
-takeover does not wait for a library of 14 MB to load (docs/decisions/raw-netlink.md).
+takeover does not wait for a library of 14 MB to load (docs/decisions/hosts-and-the-kernel.md).
 How it works: every change asks for an acknowledgement; the kernel answers before `send` returns. An address is given a
 lifetime, after which the kernel removes it; giving it again extends it.
 """

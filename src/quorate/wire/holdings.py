@@ -7,9 +7,10 @@ How it works: one JSON object a line, over a Unix stream socket on which the sen
 take hold before the answer says yes, and releases only what is gone. Registering the same holding twice, or releasing
 an unknown one, is harmless.
 
-A process holding is an init of a process-id namespace (or the leader of a process group, where `contained` is false):
-killing that one process with SIGKILL ends all of them. `start_time_ticks` (field 22 of /proc/<pid>/stat) tells it
-from a later process with the same number.
+A process holding is the first process of a process-id namespace: SIGKILL to that one process ends all of them. Where
+`contained` is false it is a subreaper: send SIGUSR1 first, on which it kills all it can find below itself and ends, and
+SIGKILL only if it is still there. `start_time_ticks` (field 22 of /proc/<pid>/stat) tells it from a later process with
+the same number; open a pidfd, then compare, then signal through the pidfd.
 """
 
 from __future__ import annotations
@@ -24,10 +25,7 @@ LINE_LIMIT_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class ProcessHolding:
-    """A contained process tree, ended by SIGKILL to `pid`.
-
-    `contained` false means: to the process group and what is left.
-    """
+    """A process tree, ended through `pid` as described above."""
 
     pid: int
     start_time_ticks: int
