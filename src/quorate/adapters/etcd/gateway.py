@@ -111,6 +111,10 @@ class Gateway:
         now = asyncio.get_running_loop().time()
         return tuple(sorted(self._endpoints, key=lambda endpoint: self._avoid_until.get(endpoint, now) > now))
 
+    def use(self, endpoints: Sequence[str]) -> None:
+        """Ask these endpoints from now on, the preferred one first; requests under way go on where they are."""
+        self._endpoints = tuple(endpoint.rstrip("/") for endpoint in endpoints)
+
     def avoid(self, endpoint: str) -> None:
         """Ask this endpoint last for a while."""
         self._avoid_until[endpoint] = asyncio.get_running_loop().time() + AVOID_S

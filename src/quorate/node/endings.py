@@ -1,0 +1,114 @@
+"""Ending everything that resources hold, whatever the hosts are doing (design §2 and §4 rule 10).
+
+Owns: the list of holdings, on disk before any holding is taken, and the ending of all of them. Does not know: leases.
+Standard library only. How it works: processes are killed through pid handles, so that a number used again is never
+hit; addresses are deleted; an ending is over when every pid handle has told that its process is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from quorate.adapters.netlink import delete_address
+from quorate.wire.holdings import (
+    AddressHolding,
+    BadHoldingMessage,
+    Holding,
+    ProcessHolding,
+    holding_from_json,
+    holding_to_json,
+)
+
+
+class Holdings:
+    """What resource hosts of this node hold now, and in which life."""
+
+    def __init__(self, path: Path, boot_id: str) -> None:
+        """Read what a former sentinel left. What was held before a reboot is gone, its incarnation is remembered."""
+        self._path = path
+        self._boot_id = boot_id
+        self.incarnation = ""
+        self.same_boot = False
+        self.held: dict[Holding, str] = {}
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            raw = json.loads(self._path.read_text())
+            self.incarnation = str(raw["incarnation"])
+            self.same_boot = raw["boot_id"] == self._boot_id
+            if self.same_boot:
+                self.held = {holding_from_json(item["holding"]): str(item["resource"]) for item in raw["held"]}
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError, BadHoldingMessage):
+            # A torn list of this boot cannot be told from one of a former boot: nothing may be sworn of it.
+            self.same_boot = False
+
+    def begin_life(self, incarnation: str) -> None:
+        """Everything held from now on belongs to that incarnation."""
+        if incarnation != self.incarnation:
+            self.incarnation = incarnation
+            self._write()
+
+    def add(self, holding: Holding, resource: str) -> None:
+        """Remember a holding before it is taken. Raises OSError where that cannot be written."""
+        self.held[holding] = resource
+        self._write()
+
+    def remove(self, holding: Holding) -> None:
+        """Forget a holding that is gone."""
+        if self.held.pop(holding, None) is not None:
+            self._write()
+
+    def clear(self) -> None:
+        """Everything is gone."""
+        self.held.clear()
+        self._write()
+
+    def _write(self) -> None:
+        items = [{"holding": holding_to_json(h), "resource": r} for h, r in self.held.items()]
+        data = {"boot_id": self._boot_id, "incarnation": self.incarnation, "held": items}
+        temporary = self._path.with_name(self._path.name + ".new")
+        temporary.write_text(json.dumps(data))
+        temporary.replace(self._path)  # no fsync: it must outlive processes, not the machine
+
+
+def start_time_ticks(pid: int) -> int:
+    """Field 22 of /proc/<pid>/stat. Raises OSError where there is no such process."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def end_holding(holding: Holding) -> int:
+    """End one holding; returns a pid handle that becomes readable when its process is gone, or -1 where it is gone."""
+    match holding:
+        case AddressHolding(interface_index=index, address=address, prefix_length=length):
+            try:
+                delete_address(index, address, length)
+            except OSError:
+                return -1  # the interface is gone, and the address with it
+            return -1
+        case ProcessHolding():
+            return _end_process(holding)
+
+
+def _end_process(holding: ProcessHolding) -> int:
+    try:
+        handle = os.pidfd_open(holding.pid)
+    except OSError:
+        return -1
+    try:
+        if start_time_ticks(holding.pid) != holding.start_time_ticks:
+            os.close(handle)
+            return -1
+        if not holding.contained:
+            os.killpg(holding.pid, signal.SIGKILL)
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except OSError:
+        os.close(handle)
+        return -1
+    return handle

@@ -1,0 +1,135 @@
+"""The service's connections to resource hosts.
+
+Owns: one connection per host, kept and made again; the translation of the core's commands into the host channel and of
+host reports into states. Does not know: policy. Which host runs a resource is decided by its specification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from quorate.core.group_run import BringOnline, Command, End, TakeOffline
+from quorate.model.workload import ResourceSpec, ResourceState
+from quorate.wire import host_channel as channel
+
+SHARED = "shared"
+RETRY_S = 0.02
+
+_REASONS = {
+    "moved": channel.OfflineReason.MOVE,
+    "drained": channel.OfflineReason.MOVE,
+    "failback": channel.OfflineReason.MOVE,
+    "resource_failed": channel.OfflineReason.FAILOVER,
+    "shutdown": channel.OfflineReason.SHUTDOWN,
+}
+
+StateSeen = Callable[[str, ResourceState, str], None]
+HostLost = Callable[[frozenset[str]], None]
+Logged = Callable[[str, str, str], None]
+
+
+def host_of(spec: ResourceSpec) -> str:
+    """The host in which a resource runs."""
+    return f"own-{spec.id[:8]}" if spec.separate_monitor else SHARED
+
+
+class HostLink:
+    """One host: connected as long as `run` runs."""
+
+    def __init__(self, name: str, folder: Path, seen: StateSeen, lost: HostLost, logged: Logged) -> None:
+        self.name = name
+        self.ready = asyncio.Event()
+        self._path = folder / f"{name}.sock"
+        self._seen = seen
+        self._lost = lost
+        self._logged = logged
+        self._writer: asyncio.StreamWriter | None = None
+        self._pid = 0
+        self._known: set[str] = set()
+        self._opened: dict[str, ResourceSpec] = {}
+
+    async def run(self) -> None:
+        """Connect, read, and connect again until cancelled."""
+        while True:
+            with contextlib.suppress(OSError, channel.BadFrame):
+                reader, self._writer = await asyncio.open_unix_connection(self._path)
+                await self._read(reader)
+            self._drop()
+            await asyncio.sleep(RETRY_S)
+
+    def _drop(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._opened.clear()
+            self._lost(frozenset(self._known))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        decoder = channel.report_decoder()
+        while data := await reader.read(1 << 16):
+            for report in decoder.feed(data):
+                self._take(report)
+
+    def _take(self, report: channel.Report) -> None:
+        match report:
+            case channel.State(resource_id=resource, state=state, detail=detail):
+                self._known.add(resource)
+                self._seen(resource, state.value, detail)
+            case channel.InventoryReport(states=states, pid=pid):
+                self._pid = pid
+                gone = self._known - {state.resource_id for state in states}
+                self._lost(frozenset(gone))
+                for state in states:
+                    self._known.add(state.resource_id)
+                    self._seen(state.resource_id, state.state.value, state.detail)
+                self.ready.set()
+            case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):
+                self._logged(resource, "warning", f"{command} refused ({code.value}): {detail}")
+                if command in {"online", "open"}:
+                    here = code in {channel.RefusalCode.TYPE_UNKNOWN, channel.RefusalCode.OPEN_FAILED}
+                    self._seen(resource, "cannot_here" if here else "failed", f"{code.value}: {detail}")
+            case channel.LogRecord(resource_id=resource, level=level, text=text):
+                self._logged(resource, level, text)
+            case channel.ControlAnswer():
+                pass
+
+    def send(self, command: Command) -> None:
+        """Send a command; without a connection it is lost, and the next inventory shows it."""
+        match command:
+            case BringOnline(spec=spec, token=token):
+                if self._opened.get(spec.id) != spec:
+                    self._opened[spec.id] = spec
+                    self._write(open_message(spec))
+                self._write(channel.Online(spec.id, token))
+            case TakeOffline(resource=resource, token=token, reason=reason):
+                self._write(channel.Offline(resource, token, _REASONS.get(reason, channel.OfflineReason.REQUEST)))
+            case End(resource=resource, token=token):
+                self._write(channel.Terminate(resource, token))
+
+    def prepare(self, spec: ResourceSpec) -> None:
+        """Hint that the resource may soon come online here."""
+        if self._opened.get(spec.id) != spec:
+            self._opened[spec.id] = spec
+            self._write(open_message(spec))
+        self._write(channel.Prepare(spec.id))
+
+    def _write(self, message: channel.Command) -> None:
+        if self._writer is not None:
+            self._writer.write(channel.encode(message))
+
+
+def open_message(spec: ResourceSpec) -> channel.Open:
+    """Create the instance of a resource in its host."""
+    return channel.Open(
+        resource_id=spec.id,
+        type_name=spec.type,
+        name=spec.name,
+        properties=dict(spec.properties),
+        looks_alive_poll_interval_ms=spec.looks_alive_poll_interval_ms,
+        is_alive_poll_interval_ms=spec.is_alive_poll_interval_ms,
+        pending_timeout_ms=spec.pending_timeout_ms,
+        deadlock_timeout_ms=spec.deadlock_timeout_ms,
+    )

@@ -1,0 +1,39 @@
+"""What the sentinel asks of the kernel for itself, and where it writes.
+
+Owns: memory locking, scheduling, the out-of-memory score, and one plain line per event. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+_MCL_CURRENT: Final = 1
+_MCL_FUTURE: Final = 2
+_MCL_ONFAULT: Final = 4
+
+
+def log(text: str) -> None:
+    """Write one line for people: UTC time and text."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    sys.stderr.write(f"{stamp}Z sentinel: {text}\n")
+    sys.stderr.flush()
+
+
+def harden(*, lock_memory: bool, realtime_priority: int) -> None:
+    """Lock memory on fault, ask for real-time scheduling, and be the last to be killed for memory; say what failed."""
+    if lock_memory and ctypes.CDLL(None).mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
+        log("memory cannot be locked (needs CAP_IPC_LOCK); a swapped-out sentinel may lose its lease")
+    if realtime_priority > 0:
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(min(realtime_priority, 99)))
+        except OSError:
+            log("no real-time priority (needs CAP_SYS_NICE); a busy machine may delay heartbeats")
+    try:
+        Path("/proc/self/oom_score_adj").write_text("-1000")
+    except OSError:
+        log("the out-of-memory score cannot be lowered (needs CAP_SYS_RESOURCE)")

@@ -1,0 +1,114 @@
+"""The service's way to the store: endpoints, the cluster's prefix, and the carrying out of one request.
+
+Owns: `PrefixedStore`, a store port whose keys are relative to one cluster, and `carry_out`, which turns what the port
+raises into outcomes. Does not know: what requests are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from quorate.core.authority.frame import Answered, CommitRequest, NotExecuted, Outcome, ReadRequest, Unknown
+from quorate.model.records import (
+    Absent,
+    Change,
+    Committed,
+    Delete,
+    Equals,
+    Guard,
+    KeyValue,
+    Put,
+    Snapshot,
+    Unchanged,
+    WatchBatch,
+    Write,
+)
+from quorate.node.places import Places
+from quorate.ports.store import OutcomeUnknown, Store, StoreAlarm, StoreError
+from quorate.wire.lease_page import boot_time_s
+
+RETRY_PAUSE_S = 0.02
+"""After a request that was not executed: the loop asks again at once, and must not spin."""
+
+
+class PrefixedStore:
+    """The store port for one cluster's keys."""
+
+    def __init__(self, store: Store, prefix: str) -> None:
+        self._store = store
+        self._prefix = prefix
+
+    async def read(self, *, keys: Sequence[str] = (), prefixes: Sequence[str] = (), timeout_s: float = 1.0) -> Snapshot:
+        """As the port."""
+        snapshot = await self._store.read(
+            keys=[self._prefix + key for key in keys],
+            prefixes=[self._prefix + prefix for prefix in prefixes],
+            timeout_s=timeout_s,
+        )
+        return Snapshot(snapshot.position, self._items(snapshot.items))
+
+    async def commit(self, guards: Sequence[Guard], writes: Sequence[Write], *, timeout_s: float = 1.0) -> Committed:
+        """As the port."""
+        result = await self._store.commit(
+            [self._guard(guard) for guard in guards], [self._write(write) for write in writes], timeout_s=timeout_s
+        )
+        return Committed(result.position, result.succeeded, self._items(result.current))
+
+    async def watch(self, prefix: str, *, after_revision: int) -> AsyncIterator[WatchBatch]:
+        """As the port."""
+        async for batch in self._store.watch(self._prefix + prefix, after_revision=after_revision):
+            yield WatchBatch(
+                batch.position,
+                tuple(
+                    Change(
+                        change.key.removeprefix(self._prefix), change.value, change.mod_revision, change.create_revision
+                    )
+                    for change in batch.changes
+                ),
+            )
+
+    def _items(self, items: Iterable[KeyValue]) -> tuple[KeyValue, ...]:
+        return tuple(
+            KeyValue(item.key.removeprefix(self._prefix), item.value, item.create_revision, item.mod_revision)
+            for item in items
+        )
+
+    def _guard(self, guard: Guard) -> Guard:
+        match guard:
+            case Absent(key=key):
+                return Absent(self._prefix + key)
+            case Unchanged(key=key, mod_revision=revision):
+                return Unchanged(self._prefix + key, revision)
+            case Equals(key=key, value=value):
+                return Equals(self._prefix + key, value)
+
+    def _write(self, write: Write) -> Write:
+        match write:
+            case Put(key=key, value=value):
+                return Put(self._prefix + key, value)
+            case Delete(key=key):
+                return Delete(self._prefix + key)
+
+
+async def carry_out(store: Store, request: ReadRequest | CommitRequest, timeout_s: float) -> Outcome:
+    """Carry out a request of the loop; what was proved not executed is told after a short pause."""
+    sent_at = boot_time_s()  # before anything is sent: renewals count from here (rule 1)
+    try:
+        if isinstance(request, ReadRequest):
+            return Answered(sent_at, await store.read(keys=request.keys, timeout_s=timeout_s))
+        return Answered(sent_at, await store.commit(request.guards, request.writes, timeout_s=timeout_s))
+    except (OutcomeUnknown, StoreAlarm):
+        # etcd raises NOSPACE on the very write that filled the quota, and has executed it
+        return Unknown() if isinstance(request, CommitRequest) else NotExecuted()
+    except StoreError:
+        await asyncio.sleep(RETRY_PAUSE_S)
+        return NotExecuted()
+
+
+def tls_context(places: Places) -> ssl.SSLContext:
+    """Our certificate, and trust in the node authority alone."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(places.pki / "node-ca.pem"))
+    context.load_cert_chain(places.pki / "node.pem", places.pki / "node.key")
+    return context
