@@ -47,7 +47,6 @@ class HostLink:
         self._lost = lost
         self._logged = logged
         self._writer: asyncio.StreamWriter | None = None
-        self._pid = 0
         self._known: set[str] = set()
         self._opened: dict[str, ResourceSpec] = {}
 
@@ -78,13 +77,11 @@ class HostLink:
             case channel.State(resource_id=resource, state=state, detail=detail):
                 self._known.add(resource)
                 self._seen(resource, state.value, detail)
-            case channel.InventoryReport(states=states, pid=pid):
-                self._pid = pid
-                gone = self._known - {state.resource_id for state in states}
-                self._lost(frozenset(gone))
-                for state in states:
-                    self._known.add(state.resource_id)
-                    self._seen(state.resource_id, state.state.value, state.detail)
+            case channel.InventoryReport(states=present):
+                self._lost(frozenset(self._known - {one.resource_id for one in present}))
+                for one in present:
+                    self._known.add(one.resource_id)
+                    self._seen(one.resource_id, one.state.value, one.detail)
                 self.ready.set()
             case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):
                 self._logged(resource, "warning", f"{command} refused ({code.value}): {detail}")

@@ -1,7 +1,7 @@
 """The sentinel process: the selector loop that turns `node.sentinel_loop` (design §2).
 
-Owns: the datagram sockets, the listening sockets for service and hosts, the children, and their stopping order. Small on
-purpose: plain dataclasses and the standard library, memory locked, real-time priority where allowed.
+Owns: the datagram sockets, the listening sockets for service and hosts, the children, and their stopping order. Small
+on purpose: plain dataclasses and the standard library, memory locked, real-time priority where allowed.
 How it works: whatever arrived is taken first, then the time is looked at, then the outputs are carried out. When the
 lease runs out everything that resources hold is ended here, whatever the service and the hosts are doing.
 """
@@ -350,9 +350,8 @@ class Sentinel:
     def _host_says(self, connection: socket.socket, splitter: hold.LineSplitter) -> None:
         try:
             data = connection.recv(1 << 16)
-            lines = splitter.feed(data) if data else []
-            for line in lines:
-                self._answer(connection, hold.decode(line))
+            for message in splitter.feed(data) if data else []:
+                self._answer(connection, message)
         except (OSError, hold.BadHoldingMessage):
             data = b""
         if not data:
@@ -361,12 +360,12 @@ class Sentinel:
 
     def _answer(self, connection: socket.socket, message: hold.HoldingMessage) -> None:
         match message:
-            case hold.Register(request_id=request, resource_id=resource, holding=holding):
+            case hold.Register(request_id=request, host=host, holding=holding):
                 if not self.loop.lease.held(boot_time_s()):
                     connection.send(hold.encode(hold.Answer(request, granted=False, detail="no lease is held")))
                     return
                 try:
-                    self._holdings.add(holding, resource)
+                    self._holdings.add(holding, host)
                 except OSError as problem:
                     connection.send(hold.encode(hold.Answer(request, granted=False, detail=str(problem))))
                     return
@@ -432,16 +431,14 @@ class Sentinel:
         if not child.stopping:
             log(f"{child.name} ended ({_status_text(status)})")
         if child.name.startswith("host-") and not self._ending:
-            self._end_orphans()
+            self._end_orphans(child.name.removeprefix("host-"))
         self._tell(channel.Processes(self._children.running()))
         if self._stopping and not self._children.running():
             self.done = True
 
-    def _end_orphans(self) -> None:
+    def _end_orphans(self, host: str) -> None:
         """A host has died: what it held must be gone before its resources start again."""
-        if any(c.pid for n, c in self._children.table.items() if n.startswith("host-")):
-            return  # which of them is whose is not known; the living host releases its own
-        for held in list(self._holdings.held):
+        for held in [held for held, owner in self._holdings.held.items() if owner == host]:
             handle = end_holding(held)
             if handle >= 0:
                 os.close(handle)
@@ -503,13 +500,11 @@ def _boot_id(path: Path) -> str:
 def main() -> int:
     """Run the sentinel in the foreground until the node is stopped."""
     places = Places.from_environment()
-    import tomllib  # noqa: PLC0415 - only now: the modules above are what stays resident
+    import tomllib
 
     options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}
     if not places.identity.exists():
-        log(
-            f"{places.identity}: this machine belongs to no cluster; run 'quorate cluster create' or 'quorate node join'"
-        )
+        log(f"{places.identity} is missing: run 'quorate cluster create' or 'quorate node join'")
         return 4
     sentinel = Sentinel(places, options)
     harden(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from quorate.core.authority.orders import Report
 from quorate.wire import sentinel_channel as channel
 
 
@@ -36,7 +37,7 @@ class SentinelLink:
         while data := await self._reader.read(1 << 16):
             for message in lines.feed(data):
                 match message:
-                    case channel.Report() | channel.StopNode() | channel.Processes():
+                    case Report() | channel.StopNode() | channel.Processes():
                         yield message
                     case _:
                         raise channel.BadLine(f"the sentinel sent {type(message).__name__}")

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from quorate.core.authority.frame import Answered, CommitRequest, Note, Outcome, ReadRequest, Request
 from quorate.core.authority.membership import Membership
 from quorate.core.authority.mutations import NONE, Mutation
@@ -79,6 +81,8 @@ class ServiceLoop:
         self.runs: dict[str, GroupRun] = {}
         self.deadline: float | None = now
         self.hosts_ready = False
+        self.winding_down = False
+        """Everything is taken offline here and nothing starts again: the node is being stopped."""
         self._wall_s = wall_s
         self._mutations = mutations
         self._report: Report | None = None
@@ -279,9 +283,12 @@ class ServiceLoop:
             return
         run = self.runs.setdefault(group, GroupRun(group))
         held = now < self._report.lease_until and self._report.ended != self.membership.incarnation
+        assignment = known.record
+        if self.winding_down:
+            assignment = msgspec.structs.replace(assignment, phase="stop", cause="shutdown")
         commands, fact, due = run.step(
             now,
-            known.record,
+            assignment,
             self.view.members_of.get(group, {}),
             self.view.intent(group),
             may_start=held and self.membership.is_up(self.view.authority),

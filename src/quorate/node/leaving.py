@@ -1,0 +1,89 @@
+"""A clean stop of a node: groups leave first, what is left is taken offline, then the node leaves (spec/02 §7.4).
+
+Owns: the order of these steps and their limit. Does not know: how groups move; the coordinator does that because the
+node's intent says *stopping*. Every step is level-triggered, so an interrupted stop leaves nothing half-done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from quorate.core.placement import objection
+from quorate.model import keys
+from quorate.model.base import encode
+from quorate.model.records import Absent, Guard, Put, Unchanged
+from quorate.ports.store import StoreError
+
+if TYPE_CHECKING:
+    from quorate.node.service import Service
+
+LOOK_AGAIN_S = 0.02
+
+log = structlog.get_logger("service")
+
+
+class Leaving:
+    """The clean stop of one node."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.under_way = False
+
+    async def run(self) -> None:
+        """Drain, take offline, leave, end."""
+        if self.under_way:
+            return
+        self.under_way = True
+        service = self._service
+        limit_s = service.settings.shutdown_limit_s / 2
+        log.info("the node is being stopped")
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._say_stopping()
+                while self._can_still_move():
+                    await service.turned()
+        except TimeoutError:
+            log.warning("groups did not leave in time; they are taken offline here")
+        service.loop.winding_down = True
+        service.view.touched_all = True
+        service.pump()
+        try:
+            async with asyncio.timeout(limit_s):
+                while not all(run.quiet() for run in service.loop.runs.values()):
+                    await service.turned()
+                service.loop.leave()
+                service.pump()
+                while not service.loop.left:
+                    await service.turned()
+        except TimeoutError:
+            log.warning("the node could not leave in time; its sentinel ends the rest")
+        service.end(stop_node=True)
+
+    async def _say_stopping(self) -> None:
+        service = self._service
+        key = f"{keys.INTENT_NODE}{service.node}"
+        while not service.view.node_intent(service.node).stopping:
+            known = service.view.node_intents.get(service.node)
+            intent = msgspec.structs.replace(service.view.node_intent(service.node), stopping=True)
+            guard: Guard = Unchanged(key, known.revision) if known else Absent(key)
+            try:
+                await service.store.commit([guard], [Put(key, encode(intent))])
+            except StoreError as problem:
+                log.info("cannot say that the node is stopping yet", detail=str(problem))
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _can_still_move(self) -> bool:
+        """Tell whether a group of ours is on its way to, or wanted by, another node."""
+        view, node = self._service.view, self._service.node
+        for group, known in view.assignments.items():
+            spec = view.groups.get(group)
+            if known.record.owner != node or spec is None:
+                continue
+            others = (other for other in view.authority.members if other != node)
+            if any(objection(view, spec.record, other) is None for other in others):
+                return True
+        return False

@@ -1,0 +1,353 @@
+"""The service process: the composition root, with every task in its starting and stopping order (design §2).
+
+Owns: the tasks, and the carrying out of what `node.service_loop` asks for. Does not know: policy.
+
+Order of starting: sentinel link, member of the store, pump, hosts, reading of the store, watch, faces, vote keeper.
+Order of stopping: faces, vote keeper, hosts, watch, requests under way, sentinel link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+
+import structlog
+
+from quorate.adapters.etcd.gateway import Gateway
+from quorate.adapters.etcd.store import EtcdStore
+from quorate.core.authority.frame import Note
+from quorate.core.authority.orders import Order, Renewal, Report
+from quorate.core.authority.timings import PROFILES
+from quorate.core.cluster_view import ClusterView
+from quorate.core.group_run import BringOnline, Command, End, TakeOffline
+from quorate.model import keys
+from quorate.model.base import encode
+from quorate.model.problems import Refused
+from quorate.model.records import Absent, Put, Write
+from quorate.model.workload import NodeSpec, ResourceState
+from quorate.node.faces import Faces
+from quorate.node.host_link import SHARED, HostLink, host_of
+from quorate.node.identity import Replica, load_identity, load_replica, save_replica
+from quorate.node.leaving import Leaving
+from quorate.node.member_keeper import MemberKeeper
+from quorate.node.places import Places
+from quorate.node.sentinel_link import SentinelLink
+from quorate.node.service_loop import Decided, HostCommand, ServiceLoop, StoreRequest
+from quorate.node.settings import load
+from quorate.node.store_link import PrefixedStore, carry_out, tls_context
+from quorate.ports.store import Compacted, StoreError
+from quorate.wire import sentinel_channel as channel
+from quorate.wire.lease_page import boot_time_s
+
+READ_PAUSE_S = 0.1
+SCHEMA = b'{"version":1}'
+
+log = structlog.get_logger("service")
+
+
+class Service:
+    """One node's service."""
+
+    def __init__(self, places: Places) -> None:
+        """Read what a start needs. Raises Refused where settings or data are wrong."""
+        self.places = places
+        self.settings = load(places.settings)
+        identity = load_identity(places)
+        if identity is None:
+            raise Refused([])
+        self.identity = identity
+        self.replica = load_replica(places, identity)
+        self.node = identity.node
+        self.timings = PROFILES[self.replica.cluster.profile]
+        self.view = ClusterView()
+        self.loop = ServiceLoop(
+            self.node,
+            self.timings,
+            boot_id=places.boot_id.read_text() if places.boot_id.exists() else "",
+            new_incarnation=lambda: f"{self.node}.{secrets.token_hex(6)}",
+            wall_s=lambda: datetime.now(UTC).timestamp(),  # hours of failover periods, never authority
+            now=boot_time_s(),
+            view=self.view,
+        )
+        self.gateway = Gateway(self._endpoints(), tls=tls_context(places))
+        self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
+        self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
+        self.processes: dict[str, int] = {}
+        self.hosts: dict[str, HostLink] = {}
+        self._host_tasks: list[asyncio.Task[None]] = []
+        self.watched_at = 0.0
+        self._link: SentinelLink | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._turn = asyncio.Event()
+        self._timeout_s = max(0.3, 2 * self.timings.store_election_s + 0.1)
+        self._peers: channel.Peers | None = None
+        self.faces = Faces(self)
+        self.leaving = Leaving(self)
+        self._ended = asyncio.Event()
+
+    def _nodes(self) -> tuple[NodeSpec, ...]:
+        return tuple(known.record for known in self.view.nodes.values()) or self.replica.nodes
+
+    def own_spec(self) -> NodeSpec:
+        """This node's specification, from the store or as last seen."""
+        return next(spec for spec in self._nodes() if spec.node == self.node)
+
+    def _endpoints(self) -> list[str]:
+        """Etcd's client endpoints, this node's own member first (design §3)."""
+        ordered = sorted(self._nodes(), key=lambda spec: (spec.node != self.node, spec.node))
+        return [f"https://{spec.fabric_address}:{spec.client_port}" for spec in ordered if self._has_member(spec)]
+
+    def _has_member(self, spec: NodeSpec) -> bool:
+        return bool(spec.votes) or spec.vote_pending
+
+    # ---------------------------------------------------------------- running
+
+    async def run(self) -> None:
+        """Run until told to end, or until the sentinel is gone."""
+        link = await SentinelLink.connect(self.places.sentinel_socket)
+        self._link = link
+        self._announce_peers()
+        keeper = MemberKeeper(
+            self.places,
+            self.identity,
+            self.timings,
+            self.gateway,
+            self.store,
+            self.view,
+            lambda name, argv: link.send(channel.RunProcess(name, argv)),
+            lambda text: log.info("store member", detail=text),
+            etcd=self.settings.etcd,
+        )
+        keeper.start_existing(self.own_spec(), self._nodes())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            reading = tasks.create_task(self._listen(link), name="sentinel link")
+            others = [
+                tasks.create_task(self._beat(), name="progress"),
+                tasks.create_task(self._follow_store(), name="watch"),
+                tasks.create_task(keeper.run(), name="vote keeper"),
+            ]
+            self._host(SHARED)
+            tasks.create_task(self._hosts_ready(), name="first inventory")
+            await self.faces.start()
+            await self._ended.wait()
+            await self.faces.stop()
+            for task in (*others, reading, *self._requests, *self._host_tasks):
+                task.cancel()
+        await self.gateway.aclose()
+        await link.close()
+
+    def end(self, *, stop_node: bool) -> None:
+        """End this process; `stop_node` where the node has left and the sentinel shall end too."""
+        if self._link is not None:
+            self._link.send(channel.ServiceEnds(stop_node=stop_node))
+        self._ended.set()
+
+    async def _listen(self, link: SentinelLink) -> None:
+        async for message in link.messages():
+            match message:
+                case Report():
+                    self.loop.report(message)
+                case channel.StopNode():
+                    self.spawn(self.leaving.run())
+                case channel.Processes(running=running):
+                    self.processes = running
+            self.pump()
+        log.warning("the sentinel is gone; the service ends")
+        self._ended.set()
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Run something in the service's task group."""
+        assert self._tasks is not None
+        task = self._tasks.create_task(work)
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _beat(self) -> None:
+        """Show life even where nothing happens, so that a silent service is a hung one."""
+        while True:
+            self.pump()
+            await asyncio.sleep(self.timings.heartbeat_s)
+
+    # ---------------------------------------------------------------- the pump
+
+    def pump(self) -> None:
+        """Let the loop decide, and carry out what it asks for."""
+        if self._link is None or self._pumping:
+            return
+        self._pumping = True
+        try:
+            self.loop.step(boot_time_s())
+            for output in self.loop.take():
+                match output:
+                    case Order() | Renewal():
+                        self._link.send(output)
+                    case StoreRequest():
+                        self.spawn(self._carry_out(output))
+                    case HostCommand(command=command):
+                        self._command(command)
+                    case Note(rule=rule, branch=branch, node=node, detail=detail):
+                        self.faces.noted(rule, branch, node, detail)
+                    case Decided(assignment=assignment):
+                        self.faces.decided(assignment)
+            self._link.send(channel.Progress())
+        finally:
+            self._pumping = False
+            self._turn.set()
+            self._turn = asyncio.Event()
+        self._set_timer()
+
+    async def turned(self) -> None:
+        """Wait until the loop has decided once more."""
+        await self._turn.wait()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.loop.deadline is not None:
+            delay = max(0.0005, self.loop.deadline - boot_time_s())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.pump)
+
+    async def _carry_out(self, output: StoreRequest) -> None:
+        outcome = await carry_out(self.store, output.request, self._timeout_s)
+        self.loop.outcome(output.id, outcome, boot_time_s())
+        self.pump()
+
+    # ---------------------------------------------------------------- the store
+
+    async def _follow_store(self) -> None:
+        """Read everything, then follow the watch; begin again where history is gone."""
+        while True:
+            try:
+                snapshot = await self.store.read(prefixes=[""], timeout_s=1.0)
+                if snapshot.get(keys.SCHEMA) is None:
+                    await self._first_content()
+                    continue
+                self.loop.read_all(snapshot.position, snapshot.items)
+                self._store_seen(everything=True)
+                async for batch in self.store.watch("", after_revision=snapshot.position.revision):
+                    self.loop.watched(batch.position, batch.changes)
+                    self._store_seen(everything=any(c.key.startswith("spec/") for c in batch.changes))
+                    self.faces.changed(batch)
+            except Compacted:
+                continue
+            except StoreError as problem:
+                log.info("the store cannot be read", detail=str(problem))
+                await asyncio.sleep(READ_PAUSE_S)
+
+    def _store_seen(self, *, everything: bool) -> None:
+        self.watched_at = boot_time_s()
+        if everything:
+            self._announce_peers()
+            self.loop.clear_stopping()
+            cluster = self.view.cluster
+            if cluster is not None and self.view.nodes:
+                nodes = tuple(known.record for _, known in sorted(self.view.nodes.items()))
+                self.replica = Replica(cluster_id=self.identity.cluster_id, cluster=cluster.record, nodes=nodes)
+                save_replica(self.places, self.replica)
+        self.pump()
+
+    async def _first_content(self) -> None:
+        """A store that was never written holds what `cluster create` decided."""
+        cluster = self.replica.cluster
+        writes: list[Write] = [Put(keys.SCHEMA, SCHEMA), Put(keys.SPEC_CLUSTER, encode(cluster))]
+        for spec in self.replica.nodes:
+            writes.append(Put(f"{keys.SPEC_NODE}{spec.node}", encode(spec)))
+            writes.append(Put(keys.name("node", spec.name), str(spec.node).encode()))
+        await self.store.commit([Absent(keys.SCHEMA)], writes)
+
+    def _announce_peers(self) -> None:
+        nodes = self._nodes()
+        peers = channel.Peers(
+            {spec.node: dict(spec.addresses) for spec in nodes}, {spec.node: spec.fabric_address for spec in nodes}
+        )
+        if peers != self._peers and self._link is not None:
+            self._peers = peers
+            self._link.send(peers)
+        self.gateway.use(self._endpoints())
+
+    # ---------------------------------------------------------------- hosts
+
+    def _host(self, name: str) -> HostLink:
+        link = self.hosts.get(name)
+        if link is None:
+            link = HostLink(name, self.places.hosts, self._state_seen, self._hosts_lost, self.faces.resource_log)
+            self.hosts[name] = link
+            assert self._tasks is not None
+            self._host_tasks.append(self._tasks.create_task(link.run(), name=f"host {name}"))
+        return link
+
+    async def _hosts_ready(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5.0):
+                await self.hosts[SHARED].ready.wait()
+        self.loop.hosts_ready = True
+        self.view.touched_all = True
+        self.pump()
+
+    def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
+        known = self.view.resources.get(resource)
+        group = known.record.group if known else self._group_of(resource)
+        if group:
+            self.loop.host_state(group, resource, state, detail)
+            self.pump()
+
+    def _group_of(self, resource: str) -> str:
+        return next((group for group, run in self.loop.runs.items() if resource in run.resources), "")
+
+    def _hosts_lost(self, resources: frozenset[str]) -> None:
+        if resources:
+            self.loop.host_lost(resources)
+            self.pump()
+
+    def _command(self, command: Command) -> None:
+        match command:
+            case BringOnline(spec=spec):
+                self._host(host_of(spec)).send(command)
+            case TakeOffline(resource=resource) | End(resource=resource):
+                known = self.view.resources.get(resource)
+                self._host(host_of(known.record) if known else SHARED).send(command)
+
+
+def wall_time() -> str:
+    """UTC with milliseconds, for people."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def main() -> int:
+    """Run the service until the sentinel ends it."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    places = Places.from_environment()
+    try:
+        service = Service(places)
+    except Refused as refused:
+        for problem in refused.problems:
+            log.warning(problem.what, code=problem.code, where=problem.where, remedy=problem.remedy)
+        return 4
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(service.run())
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONASYNCIODEBUG", "0")
+    sys.exit(main())
