@@ -1,0 +1,310 @@
+"""Join tokens, and the admission of a machine to the list of nodes (design §8).
+
+Owns: what a token is worth, every check of a machine that wants to be a node, and the one transaction that consumes the
+token and writes the node. Does not know: certificates; a `Signer` makes them once the transaction is answered.
+How it works: `create_token` and `enrol` are commands like others. `enrol` also gets the token's record as read from the
+store, because the replica does not hold tokens; the record is guarded by its revision, so that two machines with one
+token cannot both be given a number, and one machine asking twice is given the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from typing import Final, Protocol
+
+from quorate.control.change import Change, Occasion, audited, guard, put, unchanged
+from quorate.control.names import name_problems
+from quorate.core.cluster_view import ClusterView
+from quorate.model import keys
+from quorate.model.base import Value, decode, encode
+from quorate.model.enrolment import Credentials, EnrolmentRequest, TokenRecord
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.records import KeyValue, Put
+from quorate.model.workload import ClusterSpec, NodeSpec
+from quorate.wire.join_token import SECRET_BYTES, JoinToken, encode_token, secret_hash
+
+TOKEN_HOURS: Final = 24
+TOKEN_HOURS_MOST: Final = 24 * 30
+NODES_MOST: Final = 64
+
+
+class Signer(Protocol):
+    """Whoever holds the authorities' keys: every voter (design §8)."""
+
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the node authority's certificate."""
+        ...
+
+    def request_key_hash(self, certificate_request: str) -> str | None:
+        """Hash of the public key of a request; None where it is not a request."""
+        ...
+
+    def credentials(self, certificate_request: str, node: NodeSpec) -> Credentials:
+        """Sign the node's certificates and add what a voter needs."""
+        ...
+
+
+class NewToken(Value, frozen=True, kw_only=True):
+    """Answer to `token create`. The word is shown once and kept nowhere."""
+
+    token: str
+    expires_at: str
+    id: str
+
+
+class Enrolled(Value, frozen=True, kw_only=True):
+    """Which node the machine is, and the cluster it belongs to."""
+
+    node: NodeSpec
+    cluster: ClusterSpec
+    nodes: tuple[NodeSpec, ...]
+
+
+def create_token(
+    view: ClusterView, occasion: Occasion, *, hours: int, fingerprint: bytes, secret: bytes
+) -> Change[NewToken]:
+    """Make a token for one machine, naming every node where it may knock."""
+    if not 1 <= hours <= TOKEN_HOURS_MOST:
+        raise Refused(
+            [
+                error(
+                    "token_hours",
+                    f"a token cannot live for {hours} hours",
+                    where="hours",
+                    remedy=f"give 1 to {TOKEN_HOURS_MOST}",
+                )
+            ]
+        )
+    expires_s = int(occasion.at_s) + hours * 3600
+    # One address of every node first, then the rest: the list may be cut.
+    rows = [[(a, known.record.api_port) for a in known.record.addresses.values()] for known in view.nodes.values()]
+    endpoints = [row[rank] for rank in range(max(map(len, rows), default=0)) for row in rows if rank < len(row)]
+    word = encode_token(JoinToken(tuple(endpoints), fingerprint, secret, expires_s))
+    key = keys.TOKEN + secret_hash(secret)
+    record = TokenRecord(created_at=occasion.at, expires_s=expires_s, author=occasion.author)
+    short = secret_hash(secret)[:12]
+    expires_at = dt.datetime.fromtimestamp(expires_s, dt.UTC).isoformat()
+    change = Change((guard(key, None),), (put(key, record),), NewToken(token=word, expires_at=expires_at, id=short))
+    return audited(change, occasion, verb="create", kind="token", object_id=short, object_name="")
+
+
+def token_key(request: EnrolmentRequest) -> str:
+    """Where the record of the request's token must be."""
+    try:
+        secret = bytes.fromhex(request.secret)
+    except ValueError:
+        secret = b""
+    return keys.TOKEN + secret_hash(secret[:SECRET_BYTES])
+
+
+def enrol(
+    view: ClusterView, request: EnrolmentRequest, token: KeyValue | None, key_hash: str | None, occasion: Occasion
+) -> Change[Enrolled]:
+    """Give the machine its number, or say everything that stands against it."""
+    cluster = view.cluster
+    if cluster is None:
+        raise Refused(
+            [
+                error(
+                    "cluster_not_formed",
+                    "the cluster has not formed yet",
+                    remedy="try again when `cluster status` answers",
+                )
+            ]
+        )
+    record = decode(token.value, TokenRecord, token.key) if token is not None else None
+    if record is None or token is None or (record.used_by and record.used_by != key_hash):
+        # One answer for unknown and used: a stranger learns nothing from trying.
+        raise Refused([_token_problem("this token is unknown or already used")])
+    if record.used_by:
+        known = view.nodes.get(record.node)
+        if known is None:
+            raise Refused([_token_problem("the node that used this token is gone")])
+        return unchanged(_enrolled(view, cluster.record, known.record))
+    problems: list[Problem] = []
+    if record.expires_s < occasion.at_s:
+        problems.append(_token_problem("this token has expired"))
+    if key_hash is None:
+        problems.append(
+            error(
+                "certificate_request_bad",
+                "the certificate request cannot be read",
+                where="certificate_request",
+                remedy="use `quorate node join` of the same version",
+            )
+        )
+    problems += _name_problems(view, request.name)
+    problems += network_problems(view, cluster.record, request.networks)
+    number = cluster.record.next_node
+    fabric, fabric_problems = _fabric_address(cluster.record, number, request)
+    problems += fabric_problems
+    if len(view.nodes) >= NODES_MOST:
+        problems.append(
+            error("too_many_nodes", f"a cluster has at most {NODES_MOST} nodes", remedy="remove a node first")
+        )
+    if problems:
+        raise Refused(problems)
+    node = NodeSpec(
+        node=number,
+        name=request.name,
+        addresses={network: value.partition("/")[0] for network, value in request.networks.items()},
+        fabric_address=fabric,
+        votes=0,  # the vote follows when the node's member has caught up
+        api_port=request.api_port,
+        heartbeat_port=request.heartbeat_port,
+        client_port=request.client_port,
+        peer_port=request.peer_port,
+    )
+    return _enrolment(view, cluster.record, cluster.revision, token, record, node, key_hash or "", occasion)
+
+
+def _enrolment(
+    view: ClusterView,
+    cluster: ClusterSpec,
+    cluster_revision: int,
+    token: KeyValue,
+    record: TokenRecord,
+    node: NodeSpec,
+    key_hash: str,
+    occasion: Occasion,
+) -> Change[Enrolled]:
+    used = TokenRecord(
+        created_at=record.created_at,
+        expires_s=record.expires_s,
+        author=record.author,
+        used_by=key_hash,
+        used_at=occasion.at,
+        node=node.node,
+    )
+    grown = ClusterSpec(
+        name=cluster.name,
+        id=cluster.id,
+        profile=cluster.profile,
+        networks=cluster.networks,
+        fabric_prefix=cluster.fabric_prefix,
+        next_node=node.node + 1,
+    )
+    node_key, name_key = f"{keys.SPEC_NODE}{node.node}", keys.name("node", node.name)
+    change = Change(
+        guards=(
+            guard(token.key, token.mod_revision),
+            guard(keys.SPEC_CLUSTER, cluster_revision),  # serialises all enrolments, so addresses stay unique
+            guard(node_key, None),
+            guard(name_key, None),
+        ),
+        writes=(
+            Put(token.key, encode(used)),
+            put(keys.SPEC_CLUSTER, grown),
+            put(node_key, node),
+            Put(name_key, str(node.node).encode()),
+        ),
+        answer=_enrolled(view, grown, node),
+    )
+    return audited(
+        change, occasion, verb="join", kind="node", object_id=str(node.node), object_name=node.name,
+        detail=f"token made by {record.author or 'unknown'}",
+    )  # fmt: skip
+
+
+def _enrolled(view: ClusterView, cluster: ClusterSpec, node: NodeSpec) -> Enrolled:
+    others = [known.record for number, known in sorted(view.nodes.items()) if number != node.node]
+    return Enrolled(node=node, cluster=cluster, nodes=(*others, node))
+
+
+def _token_problem(what: str) -> Problem:
+    return error(
+        "token_refused",
+        what,
+        where="token",
+        remedy="make a new one with `quorate token create` on a node of the cluster",
+    )
+
+
+def _name_problems(view: ClusterView, name: str) -> list[Problem]:
+    problems = name_problems(name, "name", host=True)
+    if any(known.record.name.casefold() == name.casefold() for known in view.nodes.values()):
+        problems.append(
+            error(
+                "name_in_use",
+                f"there is a node {name!r} already",
+                where="name",
+                remedy="choose another with --node-name; names are compared regardless of case",
+            )
+        )
+    return problems
+
+
+def network_problems(view: ClusterView, cluster: ClusterSpec, networks: dict[str, str]) -> list[Problem]:
+    """Whether the machine has one free address on every network of the cluster."""
+    problems: list[Problem] = []
+    in_use = {address: k.record.name for k in view.nodes.values() for address in k.record.addresses.values()}
+    for network, prefix in cluster.networks.items():
+        given = networks.get(network)
+        if given is None:
+            problems.append(
+                error(
+                    "network_missing",
+                    f"no address on network {network!r} ({prefix})",
+                    where=f"network.{network}",
+                    remedy=f"add --network {network}=<address in {prefix}>",
+                )
+            )
+            continue
+        try:
+            interface = ipaddress.ip_interface(given)
+        except ValueError:
+            problems.append(
+                error(
+                    "network_address_form",
+                    f"{given!r} is not an address with prefix length",
+                    where=f"network.{network}",
+                    remedy=f"write it like {ipaddress.ip_network(prefix)[2]}/{prefix.partition('/')[2]}",
+                )
+            )
+            continue
+        if str(interface.network) != prefix:
+            problems.append(
+                error(
+                    "network_mismatch",
+                    f"{given} is not on network {network!r}, which is {prefix}",
+                    where=f"network.{network}",
+                    remedy=f"give this machine's address in {prefix}, with its prefix length",
+                )
+            )
+        elif str(interface.ip) in in_use:
+            problems.append(
+                error(
+                    "address_in_use",
+                    f"node {in_use[str(interface.ip)]} has the address {interface.ip} already",
+                    where=f"network.{network}",
+                    remedy="give this machine's own address",
+                )
+            )
+    for network in networks.keys() - cluster.networks.keys():
+        known = ", ".join(f"{name} ({prefix})" for name, prefix in cluster.networks.items())
+        problems.append(
+            error(
+                "network_unknown",
+                f"the cluster has no network {network!r}",
+                where=f"network.{network}",
+                remedy=f"its networks are: {known}",
+            )
+        )
+    return problems
+
+
+def _fabric_address(cluster: ClusterSpec, number: int, request: EnrolmentRequest) -> tuple[str, list[Problem]]:
+    if not cluster.fabric_prefix:
+        first = next(iter(cluster.networks), "")
+        return request.networks.get(first, "").partition("/")[0], []
+    prefix = ipaddress.ip_network(cluster.fabric_prefix)
+    if number < prefix.num_addresses - 1:
+        return str(prefix[number]), []
+    return "", [
+        error(
+            "fabric_full",
+            f"node number {number} does not fit into the fabric prefix {cluster.fabric_prefix}",
+            remedy="node numbers are never reused; create the cluster with a larger --fabric-prefix",
+        )
+    ]

@@ -1,0 +1,49 @@
+"""The node.toml that `cluster create` and `node join` write: every key with its words, commented out at its default.
+
+Owns: the words of each key. Does not know: how settings are read; `node.settings` does. A test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from quorate.node.settings import Settings
+
+WORDS: Final = {
+    "api_port": "Port of the REST API, mutual TLS. The other nodes know it: change it with care.",
+    "heartbeat_port": "UDP port of heartbeats between nodes.",
+    "client_port": "Port on which this node's store member answers clients (the services of all nodes).",
+    "peer_port": "Port on which store members talk to one another.",
+    "etcd": "Path of the etcd binary; empty: search the usual places.",
+    "realtime_priority": "Real-time priority of the sentinel; 0 switches it off.",
+    "lock_memory": "Keep the sentinel's memory from being swapped out.",
+    "address_guard": "Let the kernel silence service addresses when this node may no longer run them (root, nftables).",
+    "manage_fabric": "Give this node its fabric address and route those of the other nodes (root).",
+    "log_level": "debug, info, warning or error.",
+    "shutdown_limit_s": "Longest wait, in seconds, for groups to leave when this node is stopped.",
+}
+
+
+def settings_text(chosen: Mapping[str, int | str | float | bool]) -> str:
+    """The file: chosen keys set, all others commented out at their defaults."""
+    lines = [
+        "# Settings of this node alone. Settings of the cluster live in its database.",
+        "# A key that is commented out shows its default. Unknown keys are refused at the start.",
+        "",
+    ]
+    defaults = Settings()
+    for key, words in WORDS.items():
+        value = chosen.get(key, getattr(defaults, key))
+        lines += [f"# {words}", f"{'' if key in chosen else '# '}{key} = {_toml(value)}", ""]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+        case _:
+            return str(value)
