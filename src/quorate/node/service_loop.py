@@ -96,6 +96,8 @@ class ServiceLoop:
         """The view must have come this far before it can tell whether a fact is still to be written."""
         self._due_groups: dict[str, float] = {}
         self._led = False
+        self._lease_missed = False
+        """A group was looked at while no lease was held; it must be looked at again when there is one."""
         self._assigned_revision = 0
         """The view must have come this far before assignments are decided again."""
 
@@ -103,13 +105,10 @@ class ServiceLoop:
 
     def report(self, report: Report) -> None:
         """The sentinel reported."""
-        if self._report is not None and report.lease_until != self._report.lease_until:
-            self._look_again_if_waiting(report)
-        self._report = report
-
-    def _look_again_if_waiting(self, report: Report) -> None:
-        if self._report is not None and self._report.now >= self._report.lease_until < report.lease_until:
+        if self._lease_missed and report.lease_until > report.now:
+            self._lease_missed = False
             self.view.touched_all = True
+        self._report = report
 
     def read_all(self, position: Position, items: Iterable[KeyValue]) -> None:
         """A full read of the database arrived."""
@@ -283,6 +282,7 @@ class ServiceLoop:
             return
         run = self.runs.setdefault(group, GroupRun(group))
         held = now < self._report.lease_until and self._report.ended != self.membership.incarnation
+        self._lease_missed = self._lease_missed or not held
         assignment = known.record
         if self.winding_down:
             assignment = msgspec.structs.replace(assignment, phase="stop", cause="shutdown")

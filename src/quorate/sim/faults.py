@@ -30,6 +30,7 @@ WEIGHTS: dict[FaultKind, float] = {
     "freeze_node": 1.5,
     "kill_sentinel": 1.5,
     "leave": 1.5,
+    "leave_for_good": 0.0,
     "cut": 2.0,
     "cut_one_way": 2.0,
     "cut_network": 1.0,
@@ -84,16 +85,19 @@ def inject(world: World, fault: Fault) -> None:
             for node in nodes:
                 if node.powered and node.sentinel is not None:
                     node.kill_sentinel()
-        case "leave":
+        case "leave" | "leave_for_good":
             for node in nodes:
                 if node.powered and node.service is not None:
                     node.service.leave()
                     node.pump_service()
                     life = node.life
-                    world.at(
-                        now + 1.0 + fault.duration_s,
-                        lambda n=node, life=life: _return(world, n.number, life),  # type: ignore[misc]
-                    )
+                    if fault.kind == "leave":
+                        world.at(
+                            now + 1.0 + fault.duration_s,
+                            lambda n=node, life=life: _return(world, n.number, life),  # type: ignore[misc]
+                        )
+                    else:
+                        world.at(now + 1.0, lambda n=node, life=life: _switch_off(world, n.number, life))  # type: ignore[misc]
         case "cut":
             one, other = fault.nodes[:2]
             for network in networks:
@@ -162,6 +166,13 @@ def _freeze(world: World, number: int, duration_s: float) -> None:
     world.at(node.frozen_until, thaw)
 
 
+def _switch_off(world: World, number: int, life: int) -> None:
+    """A node that left is switched off."""
+    node = world.nodes[number]
+    if node.life == life:
+        world.power_off(node)
+
+
 def _return(world: World, number: int, life: int) -> None:
     """A node that left is switched off and on again."""
     node = world.nodes[number]
@@ -197,7 +208,15 @@ def draw(
     quiet = chance.uniform(12.0, 24.0)
     faults: list[Fault] = []
     chaos = 0.0 if store_only else chance.choice((0.0, 0.0, 0.1, 0.3))
-    faults = _store_faults(chance, quiet) if store_only else _any_faults(chance, count, quiet)
+    if store_only:
+        faults = _store_faults(chance, quiet)
+    elif kind < 0.3:
+        faults = _emptied(chance, count, quiet)
+    else:
+        faults = _any_faults(chance, count, quiet)
+    if kind >= 0.8:
+        chaos = 0.5
+        faults += _interrupted_joins(chance, count, quiet)
     faults.append(Fault(quiet, "heal"))
     faults += [Fault(quiet + 0.01 * n, "power_on", (n,)) for n in range(1, count + 1)]
     options = Options(
@@ -230,6 +249,43 @@ def _store_faults(chance: random.Random, quiet: float) -> list[Fault]:
         length = chance.uniform(0.2, 4.0)
         faults.append(Fault(at, kind, duration_s=length))
         at += length + chance.uniform(0.5, 3.0)
+    return faults
+
+
+def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """Nodes leave cleanly or die one after the other, in some order; then some or all start again, perhaps split."""
+    everyone = chance.sample(range(1, count + 1), count)
+    clean = chance.randint(0, count)
+    at = chance.uniform(4.0, 6.0)
+    faults: list[Fault] = []
+    for index, node in enumerate(everyone):
+        kind: FaultKind = "leave_for_good" if index < clean else "power_off"
+        if index >= clean and chance.random() < 0.4:
+            continue
+        faults.append(Fault(at, kind, (node,)))
+        at += chance.choice((0.05, chance.uniform(0.5, 2.5)))
+    at += chance.uniform(0.2, 2.0)
+    if chance.random() < 0.5:
+        faults.append(Fault(at, "partition", tuple(everyone[:clean])))
+        at += 0.1
+    for node in chance.sample(everyone, count):
+        faults.append(Fault(at, "power_on", (node,)))
+        at += chance.choice((0.02, chance.uniform(0.1, 2.0)))
+    return [fault for fault in faults if fault.at_s < quiet]
+
+
+def _interrupted_joins(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """A node that starts is switched off again while it is being admitted."""
+    faults: list[Fault] = []
+    at = chance.uniform(4.0, 6.0)
+    while at < quiet - 3.0:
+        node = chance.randint(1, count)
+        faults.append(Fault(at, "power_off", (node,)))
+        back = at + chance.uniform(1.0, 3.0)
+        faults.append(Fault(back, "power_on", (node,)))
+        faults.append(Fault(back + chance.uniform(0.05, 0.9), "power_off", (node,)))
+        faults.append(Fault(back + chance.uniform(1.5, 3.0), "power_on", (node,)))
+        at = back + chance.uniform(2.0, 4.0)
     return faults
 
 

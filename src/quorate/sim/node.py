@@ -1,4 +1,4 @@
-"""One simulated machine: a drifting clock, a real sentinel pump, a real service pump, and a host that does nothing real.
+"""One simulated machine: a drifting clock, real sentinel and service pumps, and a host that does nothing real.
 
 Owns: the processes of one node, the channels between them, the lease page. Does not know: faults or checks, which
 `world` brings. The pumps are those of production (`node.sentinel_loop`, `node.service_loop`).
@@ -21,7 +21,7 @@ from quorate.core.authority.frame import (
 from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Acknowledgement, Heartbeat, Order, Renewal, Report
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
-from quorate.model.records import Committed, Put, Snapshot
+from quorate.model.records import Committed, Snapshot
 from quorate.model.workload import ResourceState
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_loop import Decided, HostCommand, ServiceLoop, StoreRequest
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class SimNode:
-    """A machine. `life` counts power cycles, `service_life` starts of the service: late events of former ones are void."""
+    """A machine.
+
+    `life` counts power cycles, `service_life` starts of the service: late events of former ones are void.
+    """
 
     def __init__(self, world: World, number: int, rate: float, offset: float) -> None:
         self.world = world
@@ -202,6 +205,8 @@ class SimNode:
                     world.fired[(12, "service hung")] += 1
         if sentinel.lease.acting(self.clock()) and self.running("sentinel"):
             world.checker.acts(self.number, sentinel.lease.order.epoch, world.now)
+            if sentinel.lease.acting_by_all(self.clock()):
+                world.fired[(4, "by all who are up")] += 1
         else:
             world.checker.acts_no_more(self.number)
         self._set_timer("sentinel", sentinel.deadline())
@@ -499,7 +504,3 @@ class SimNode:
                 self.world.checker.deactivated(key[0], self.number)
                 self.states[key] = "failed"
                 self.tell(key, "failed", why)
-
-    def note_writes(self, writes: tuple[Put, ...]) -> None:
-        """Reserved for observers of what this node wrote."""
-        del writes

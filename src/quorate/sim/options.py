@@ -22,6 +22,7 @@ FaultKind = Literal[
     "freeze_node",
     "kill_sentinel",
     "leave",
+    "leave_for_good",
     "cut",
     "cut_one_way",
     "cut_network",

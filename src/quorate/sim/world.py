@@ -52,6 +52,10 @@ class World:
         self.incarnations = 0
         self.log: list[str] = []
         self.tracing = False
+        self.answer_delay: dict[int, float] = {}
+        """How much longer an answer of the store takes to reach a node (stories set it)."""
+        self.commit_script: Callable[[int, Sequence[Write]], str] | None = None
+        """What becomes of a commit: "", "late" or "lost" (stories set it)."""
         numbers = tuple(range(1, options.nodes + 1))
         self.media = Media(numbers, options.networks, options.timings, self.chance)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -195,6 +199,8 @@ class World:
     def store_commit(self, node: int, guards: Sequence[Guard], writes: Sequence[Write], made: Made) -> None:
         """Commit; the answer may be lost, and the execution may come after the caller gave up (rule 8)."""
         late = self.chance.random() < self.options.executed_late
+        if self.commit_script is not None:
+            late = late or self.commit_script(node, writes) == "late"
 
         def execute() -> None:
             if not self.reaches_store(node):
@@ -223,7 +229,8 @@ class World:
             self.fired[(8, "answer lost")] += 1
             self._later(node, self.options.request_timeout_s, lambda: made(None, sure=False))
         else:
-            self._later(node, self._store_delay(), lambda: made(result, sure=True))
+            delay = self._store_delay() + self.answer_delay.get(node, 0.0)
+            self._later(node, delay, lambda: made(result, sure=True))
 
     def _execute_late(self, guards: Sequence[Guard], writes: Sequence[Write]) -> None:
         """Execute at some later time when a leader is there, or never."""

@@ -71,6 +71,10 @@ class Lease:
         """Tell whether this node may act as coordinator at `now` (rule 4)."""
         return self._has_role and now < self._role_until()
 
+    def acting_by_all(self, now: float) -> bool:
+        """Tell whether the role is held by everybody's acknowledgements alone, without the store (rule 4)."""
+        return self.acting(now) and now >= self._store_role_until
+
     def acknowledged_since(self, peer: Peer) -> float:
         """When the last heartbeat was sent that `peer` acknowledged in this epoch; 0.0 if never."""
         return self._acknowledged_at.get(peer, 0.0)

@@ -314,8 +314,8 @@ class Membership:
             and (-rows.get(node, -1), node) < (-own, self.node)
             and node in rows
         )
-        if known.record.node == self.node:
-            rank = len(up) if len(up) > 1 else 0
+        if known.record.node == self.node:  # own service is back; but a role resigned for a cut goes to others first
+            rank = len(up) if self._release_role == epoch and len(up) > 1 else 0
         due = noticed + rank * 2 * self.timings.heartbeat_s
         if frame.now < due:
             frame.due(due)

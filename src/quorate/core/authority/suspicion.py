@@ -78,7 +78,7 @@ class Suspicions:
         self.pursuits.setdefault(unsettled.peer, pursuit)
 
     def begin_epoch(self, epoch: int, frame: Frame) -> None:
-        """Another epoch: clocks, marks and flags of former ones prove nothing now, and their verdicts can never execute."""
+        """Another epoch: clocks, marks and flags of former ones prove nothing, their verdicts can never execute."""
         for peer, pursuit in list(self.pursuits.items()):
             if pursuit.unsettled is not None and pursuit.unsettled.epoch < epoch:
                 frame.note(8, "settled by a later epoch", peer.node)

@@ -1,0 +1,84 @@
+"""`quorate sim`: as many worlds as wanted, in parallel; prints the replay command of the first failure.
+
+Owns: the spreading over processes and the printing. Does not know: how a world is judged (`sim.run`).
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections import Counter
+
+import click
+
+from quorate.core.authority.mutations import NONE, Mutation
+from quorate.sim.faults import draw
+from quorate.sim.run import Result, replay_command, run
+
+LEAST_FIRINGS = 100
+"""A branch that fires less often in a thousand seeds is not exercised (design §10)."""
+
+
+def _one(job: tuple[int, str]) -> Result:
+    seed, mutation = job
+    return run(draw(seed, mutations=frozenset({Mutation[mutation]}) if mutation else NONE))
+
+
+@click.command()
+@click.option("--seeds", default=100, show_default=True, help="How many seeds to run.")
+@click.option("--first", default=0, show_default=True, help="The first seed.")
+@click.option("--seed", type=int, default=None, help="Run this seed alone.")
+@click.option("--trace", is_flag=True, help="With --seed: print what happened.")
+@click.option("--workers", default=0, help="Processes; 0 means one a core.")
+@click.option("--mutation", type=click.Choice([m.name for m in Mutation]), help="Break one rule on purpose.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def sim(
+    *, seeds: int, first: int, seed: int | None, trace: bool, workers: int, mutation: str | None, as_json: bool
+) -> None:
+    """Run simulated clusters from seeds and check the promises."""
+    if seed is not None:
+        chosen = frozenset({Mutation[mutation]}) if mutation else NONE
+        result = run(draw(seed, mutations=chosen), trace=trace)
+        for line in result.log:
+            click.echo(line)
+        click.echo(f"seed {seed}: {result.problem or 'every promise held'}")
+        sys.exit(1 if result.problem else 0)
+    jobs = [(number, mutation or "") for number in range(first, first + seeds)]
+    fired: Counter[tuple[int, str]] = Counter()
+    failures: list[Result] = []
+    virtual_s = real_s = 0.0
+    with multiprocessing.get_context("spawn").Pool(workers or os.cpu_count() or 1) as pool:
+        for done, result in enumerate(pool.imap_unordered(_one, jobs, chunksize=4), 1):
+            fired += result.fired
+            virtual_s, real_s = virtual_s + result.virtual_s, real_s + result.real_s
+            if result.problem:
+                failures.append(result)
+                click.echo(f"seed {result.seed}: {result.problem}", err=True)
+            if sys.stderr.isatty():
+                click.echo(f"\r{done}/{seeds} seeds, {len(failures)} failed", nl=False, err=True)
+    _print(seeds, fired, failures, virtual_s, real_s, as_json=as_json)
+    sys.exit(1 if failures else 0)
+
+
+def _print(
+    seeds: int,
+    fired: Counter[tuple[int, str]],
+    failures: list[Result],
+    virtual_s: float,
+    real_s: float,
+    *,
+    as_json: bool,
+) -> None:
+    counts = {f"{rule} {branch}": count for (rule, branch), count in sorted(fired.items()) if rule}
+    if as_json:
+        body = {"seeds": seeds, "failed": [f.seed for f in failures], "fired": counts, "virtual_s": virtual_s}
+        click.echo(json.dumps(body))
+        return
+    click.echo(f"{seeds} seeds, {len(failures)} failed; {virtual_s / max(real_s, 1e-9):.0f} virtual seconds a real one")
+    for branch, count in counts.items():
+        seldom = "   seldom" if count * 1000 < LEAST_FIRINGS * seeds else ""
+        click.echo(f"  rule {branch}: {count}{seldom}")
+    if failures:
+        click.echo(f"replay the first failure with: {replay_command(failures[0].seed)}")

@@ -1,0 +1,212 @@
+"""Stories that once broke the rules, and those that seeds tell too rarely, written by hand (design §10).
+
+Owns: the list; each is a world with its faults and, where needed, a script that acts on it. They stand first in the
+corpus. A mutation that random seeds catch too seldom has a story here in which it is caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from quorate.core.authority.mutations import Mutation
+from quorate.core.authority.timings import DEFAULT, FAST
+from quorate.sim.options import Fault, Options
+from quorate.sim.run import Result, judge
+from quorate.sim.world import World
+
+Script = Callable[[World], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One hand-written history. `catches` are the mutations that it must reveal."""
+
+    name: str
+    options: Options
+    script: Script | None = None
+    catches: tuple[Mutation, ...] = ()
+
+    def run(self, *, mutation: Mutation | None = None, trace: bool = False) -> Result:
+        """Run it, with one rule broken where asked."""
+        options = self.options if mutation is None else replace(self.options, mutations=frozenset({mutation}))
+        world = World(options)
+        world.tracing = trace
+        if self.script is not None:
+            self.script(world)
+        problem = ""
+        try:
+            world.run()
+            problem = judge(world)
+        except AssertionError as violation:
+            problem = str(violation)
+        return Result(options.seed, problem, world.fired, world.now, 0.0, tuple(world.log))
+
+
+def _coordinator(world: World) -> int:
+    """The node that acts as coordinator now, or the first."""
+    return next(iter(world.checker.acting), 1)
+
+
+def _three_of_five(world: World) -> None:
+    """Three leave cleanly one after the other, the network splits, and the three start again on their side."""
+
+    def split() -> None:
+        acting = _coordinator(world)
+        stay = [acting, next(n for n in world.nodes if n != acting)]
+        others = [n for n in world.nodes if n not in stay]
+        for index, n in enumerate(others):
+            world.at(world.now + 0.4 * index, lambda n=n: _leave(world, n))  # type: ignore[misc]
+        for one in stay:
+            for other in others:
+                for network in world.options.networks:
+                    world.at(world.now + 4.0, lambda a=one, b=other, w=network: _cut(world, a, b, w))  # type: ignore[misc]
+        for n in others:
+            world.at(world.now + 4.1, lambda n=n: _restart(world, n))  # type: ignore[misc]
+
+    world.at(6.0, split)
+    world.at(16.0, world.media.heal)
+
+
+def _leave(world: World, node: int) -> None:
+    service = world.nodes[node].service
+    if service is not None:
+        service.leave()
+        world.nodes[node].pump_service()
+
+
+def _restart(world: World, node: int) -> None:
+    world.injure([node])
+    world.power_off(world.nodes[node])
+    world.power_on(world.nodes[node])
+
+
+def _cut(world: World, one: int, other: int, network: str) -> None:
+    world.injure(list(world.nodes))
+    world.media.cut(one, other, network)
+    world.media.cut(other, one, network)
+
+
+def _start_during_restart(world: World) -> None:
+    def act() -> None:
+        acting = _coordinator(world)
+        other = next(n for n in world.nodes if n != acting)
+        world.injure([other])
+        world.power_off(world.nodes[other])
+        world.at(world.now + 3.0, world.nodes[acting].kill_service)
+        world.at(world.now + 3.01, lambda: world.power_on(world.nodes[other]))
+
+    world.at(6.0, act)
+
+
+def _hung_coordinator(world: World) -> None:
+    def hang() -> None:
+        world.nodes[_coordinator(world)].paused_until["service"] = world.now + 4.0
+
+    world.at(6.0, hang)
+
+
+def _death_and_election(world: World) -> None:
+    def kill() -> None:
+        leader = world.media.leader
+        world.injure([leader])
+        world.power_off(world.nodes[leader])
+
+    world.at(6.0, kill)
+
+
+def _split_vote(world: World) -> None:
+    def kill() -> None:
+        world.media.split_votes = 1
+        leader = world.media.leader
+        world.injure([leader])
+        world.power_off(world.nodes[leader])
+
+    world.at(6.0, kill)
+
+
+def _late_answer(world: World) -> None:
+    """A node renews by reading; the answer comes long after the node was cut off and marked."""
+
+    def begin() -> None:
+        acting = _coordinator(world)
+        victim = next(n for n in world.nodes if n != acting)
+        for network in world.options.networks:
+            world.media.cut(acting, victim, network)
+        world.injure(list(world.nodes), 10.0)
+        world.at(world.now + 0.75, lambda: world.answer_delay.__setitem__(victim, 1.25))
+
+        def isolate() -> None:
+            for other in world.nodes:
+                if other != victim:
+                    for network in world.options.networks:
+                        _cut(world, victim, other, network)
+
+        world.at(world.now + 1.0, isolate)
+        world.at(world.now + 6.0, world.answer_delay.clear)
+        world.at(world.now + 6.0, world.media.heal)
+
+    world.at(6.0, begin)
+
+
+def _deaf_channel(world: World) -> None:
+    """The channel breaks as the coordinator's service sees a node silent; the node is heard again by its sentinel."""
+
+    def begin() -> None:
+        acting = _coordinator(world)
+        victim = next(n for n in world.nodes if n != acting)
+        world.injure(list(world.nodes), 10.0)
+        for network in world.options.networks:
+            world.media.cut(victim, acting, network)
+        timings = world.options.timings
+        node = world.nodes[acting]
+
+        def deafen() -> None:
+            service = node.service
+            report = service.sentinel_report if service is not None else None
+            if report is not None and report.silent:
+                node.channel_broken_until = world.now + 8.0
+                world.media.heal()
+                return
+            if world.now < 12.0:
+                world.at(world.now + 0.0002, deafen)
+
+        world.at(world.now + 0.5 * timings.suspicion_s, deafen)
+
+    world.at(6.0, begin)
+
+
+BASE = Options(seed=0, nodes=3, groups=3, end_s=40.0, quiet_after_s=20.0, drift=0.01)
+
+STORIES: tuple[Story, ...] = (
+    Story(
+        "five nodes, three left cleanly, split 2|3, the three start",
+        replace(BASE, nodes=5, seed=11),
+        _three_of_five,
+    ),
+    Story("a node starts while the coordinator's service restarts", replace(BASE, seed=12), _start_during_restart),
+    Story(
+        "the coordinator's service hangs for 4 s",
+        replace(BASE, seed=14, store_only=True),
+        _hung_coordinator,
+        catches=(),
+    ),
+    Story("a node dies and with it the leader of the store", replace(BASE, seed=15), _death_and_election),
+    Story("both survivors split the vote", replace(BASE, seed=16, timings=FAST), _split_vote),
+    Story(
+        "an answer comes after the node was cut off and marked",
+        replace(BASE, seed=17, request_timeout_s=5.0),
+        _late_answer,
+        catches=(Mutation.LEASE_FROM_RECEIPT,),
+    ),
+    Story(
+        "the channel breaks while a node is silent, and the node is heard again",
+        replace(BASE, seed=18, channel_delay_s=0.01),
+        _deaf_channel,
+        catches=(Mutation.MARK_BEFORE_HOLDING,),
+    ),
+    Story(
+        "everybody loses power at once and returns",
+        replace(BASE, seed=19, timings=DEFAULT, faults=(Fault(8.0, "power_off_all", (), 2.0),)),
+    ),
+)
