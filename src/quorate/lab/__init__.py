@@ -1,1 +1,1 @@
-
+"""Real nodes on one machine."""

@@ -1,0 +1,154 @@
+"""What a lab needs of the machine it runs on; two grounds offer it: `namespaces` (root) and `loopback` (anybody).
+
+Owns: the port between a lab and its ground, and how the processes of a node are told apart.
+Does not know: how either ground works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from quorate.lab.plan import Machine
+
+MODULES: Final = {"sentinel": "quorate.node.sentinel", "service": "quorate.node.service", "host": "quorate.host"}
+ROLES: Final = (*MODULES, "etcd")
+"""The processes of a node that can be killed or stopped alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Frames of one direction of one network are dropped, silently."""
+
+    sender: str
+    receiver: str
+    network: str
+
+
+class Ground(Protocol):
+    """Machines made real. Every operation returns when it has taken effect."""
+
+    def power_on(self, machine: Machine) -> None:
+        """Make the machine and plug it in; nothing but its first process runs."""
+
+    def power_off(self, machine: Machine) -> None:
+        """Everything that runs on the machine ends at once, unplugged first."""
+
+    def is_on(self, machine: Machine) -> bool:
+        """Whether the machine has power."""
+
+    def is_paused(self, machine: Machine) -> bool:
+        """Whether it is frozen."""
+
+    def command(self, machine: Machine, words: Sequence[str]) -> list[str]:
+        """What to execute here so that these words are executed there."""
+
+    def environment(self, machine: Machine) -> dict[str, str]:
+        """In which environment to do so."""
+
+    def processes(self, machine: Machine) -> list[int]:
+        """Process ids, as numbered here."""
+
+    def pause(self, machine: Machine) -> None:
+        """Unplug it, then freeze everything on it."""
+
+    def resume(self, machine: Machine) -> None:
+        """Plug it in and let everything run on."""
+
+    def cut(self, cuts: Iterable[Cut]) -> None:
+        """Drop these frames from now on."""
+
+    def heal(self) -> None:
+        """Drop nothing any more."""
+
+    def cuts(self) -> list[Cut]:
+        """What is dropped now."""
+
+
+def run(
+    ground: Ground, machine: Machine, words: Sequence[str], *, limit_s: float | None = None, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Execute these words on the machine and wait. With `capture`, output comes back instead of being shown."""
+    return subprocess.run(
+        ground.command(machine, words),
+        env=ground.environment(machine),
+        check=False,
+        text=True,
+        capture_output=capture,
+        stdin=subprocess.DEVNULL if capture else None,
+        timeout=limit_s,
+    )
+
+
+def start(ground: Ground, machine: Machine, words: Sequence[str], log: Path) -> None:
+    """Execute these words on the machine and leave them running, without a terminal; what they say goes to the log."""
+    with log.open("ab") as file:
+        subprocess.Popen(  # the machine's end is its end; nobody waits for it here
+            ["setsid", "--fork", *ground.command(machine, words)],
+            env=ground.environment(machine),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        ).wait()
+
+
+def popen(
+    ground: Ground, machine: Machine, words: Sequence[str], output: IO[bytes] | int | None = None
+) -> subprocess.Popen[bytes]:
+    """Execute these words on the machine as a child of the caller, who has to wait for it."""
+    return subprocess.Popen(
+        ground.command(machine, words),
+        env=ground.environment(machine),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def base_environment() -> dict[str, str]:
+    """The caller's, with the programs of this installation first in the path."""
+    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    return {**os.environ, "PATH": path}
+
+
+def role_of(arguments: Sequence[str]) -> str | None:
+    """Which process of a node has this command line; None for any other program."""
+    if arguments and Path(arguments[0]).name == "etcd":
+        return "etcd"
+    if len(arguments) >= 3 and arguments[1] == "-m":
+        return next((role for role, module in MODULES.items() if module == arguments[2]), None)
+    return None
+
+
+def processes_by_role(pids: Iterable[int]) -> dict[str, list[int]]:
+    """The processes of a node among these, by role."""
+    found: dict[str, list[int]] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            if (role := role_of(arguments)) is not None:
+                found.setdefault(role, []).append(pid)
+    return found
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether it was stopped by a signal."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """The same signal to all of them, one right after the other."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
