@@ -122,13 +122,19 @@ class GroupRun:
         due: list[float] = []
         gives_up: Reason | None = None
         wanted = {r: not stopping and desired(spec, intent) for r, spec in members.items()}
+        standing = self._standing(members, wanted)
         for resource, spec in members.items():
             run = self.resources[resource]
+            if not wanted[resource] and run.state in {"failed", "cannot_here", "cannot_anywhere"} and not run.asked:
+                run.state, run.restart_at, run.retry_at = "offline", None, None  # its host has ended it (ST-04)
+                run.settled_failure = False
             if wanted[resource] and run.state in {"failed", "cannot_here", "cannot_anywhere"} and not run.asked:
                 reason = self._failed(now, spec, run, paused=paused)
                 gives_up = gives_up or reason
                 due += [when for when in (run.restart_at, run.retry_at) if when is not None and when > now]
-            command = self._next(now, spec, run, members, wanted, may_start=may_start and not paused, stop=assignment)
+            command = self._next(
+                now, spec, run, members, wanted, standing, may_start=may_start and not paused, stop=assignment
+            )
             if command is not None:
                 commands.append(command)
         for resource, run in self.resources.items():
@@ -192,6 +198,7 @@ class GroupRun:
         run: ResourceRun,
         members: Mapping[str, ResourceSpec],
         wanted: Mapping[str, bool],
+        standing: frozenset[str],
         *,
         may_start: bool,
         stop: Assignment,
@@ -199,7 +206,7 @@ class GroupRun:
         if run.asked:
             return None
         state = self.resources
-        provided = all(any(p in state and state[p].state == "online" for p in part) for part in spec.depends_on)
+        provided = all(any(p in standing for p in part) for part in spec.depends_on)
         ready = provided and not any(
             p in state and (state[p].state == "online_pending" or state[p].asked == "online")
             for part in spec.depends_on
@@ -222,6 +229,13 @@ class GroupRun:
                 return TakeOffline(spec.id, stop.number, stop.cause if stop.phase == "stop" else "request")
             case _:
                 return None
+
+    def _standing(self, members: Mapping[str, ResourceSpec], wanted: Mapping[str, bool]) -> frozenset[str]:
+        """Resources that are online and may stay: wanted, and stood on providers that stay (spec/03 D-2, D-3)."""
+        standing = {r for r in members if wanted[r] and self.resources[r].state == "online"}
+        while fallen := {r for r in standing if not all(standing & set(part) for part in members[r].depends_on)}:
+            standing -= fallen
+        return frozenset(standing)
 
     def _dependents_quiet(self, resource: str, members: Mapping[str, ResourceSpec]) -> bool:
         """Everything that needs the resource is down (spec/03 D-2); alternatives in an OR part do not need it."""

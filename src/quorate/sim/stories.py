@@ -125,8 +125,16 @@ def _split_vote(world: World) -> None:
     world.at(6.0, kill)
 
 
+def _isolate(world: World, victim: int) -> None:
+    """Cut one node off from all others, silently."""
+    for other in world.nodes:
+        if other != victim:
+            for network in world.options.networks:
+                _cut(world, victim, other, network)
+
+
 def _late_answer(world: World) -> None:
-    """A node renews by reading; the answer comes long after the node was cut off and marked."""
+    """A node renews by reading; it is cut off as the read executes, and the answer comes long after."""
 
     def begin() -> None:
         acting = _coordinator(world)
@@ -134,15 +142,14 @@ def _late_answer(world: World) -> None:
         for network in world.options.networks:
             world.media.cut(acting, victim, network)
         world.injure(list(world.nodes), 10.0)
-        world.at(world.now + 0.75, lambda: world.answer_delay.__setitem__(victim, 1.25))
+        world.answer_delay[victim] = 0.87
 
-        def isolate() -> None:
-            for other in world.nodes:
-                if other != victim:
-                    for network in world.options.networks:
-                        _cut(world, victim, other, network)
+        def executed(node: int) -> None:
+            if node == victim:
+                world.read_script = None
+                _isolate(world, victim)
 
-        world.at(world.now + 1.0, isolate)
+        world.read_script = executed
         world.at(world.now + 6.0, world.answer_delay.clear)
         world.at(world.now + 6.0, world.media.heal)
 
@@ -203,7 +210,6 @@ STORIES: tuple[Story, ...] = (
         "the channel breaks while a node is silent, and the node is heard again",
         replace(BASE, seed=18, channel_delay_s=0.01),
         _deaf_channel,
-        catches=(Mutation.MARK_BEFORE_HOLDING,),
     ),
     Story(
         "everybody loses power at once and returns",

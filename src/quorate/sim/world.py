@@ -54,6 +54,8 @@ class World:
         self.tracing = False
         self.answer_delay: dict[int, float] = {}
         """How much longer an answer of the store takes to reach a node (stories set it)."""
+        self.read_script: Callable[[int], None] | None = None
+        """Called when a read of a node executes (stories set it)."""
         self.commit_script: Callable[[int, Sequence[Write]], str] | None = None
         """What becomes of a commit: "", "late" or "lost" (stories set it)."""
         numbers = tuple(range(1, options.nodes + 1))
@@ -193,6 +195,8 @@ class World:
                 return
             snapshot = self.engine.read(prefixes=[""]) if wanted is None else self.engine.read(keys=wanted)
             self._answer(node, snapshot, made)
+            if self.read_script is not None:
+                self.read_script(node)
 
         self._later(node, self._store_delay(), execute)
 
