@@ -14,9 +14,11 @@ from typing import Generic, TypeVar
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.enrolment import AuditRecord
+from quorate.model.problems import Problem
 from quorate.model.records import Absent, Delete, Guard, Put, Unchanged, Write
 
 A = TypeVar("A", bound=Value)
+V = TypeVar("V", bound=Value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class Done(Value, frozen=True, kw_only=True):
     name: str
     changed: bool = True
     """False where everything was so already; nothing was written."""
+    operation: str = ""
+    """Id of what is under way now: of a move or a drain."""
+    warnings: tuple[Problem, ...] = ()
 
 
 def guard(key: str, revision: int | None) -> Guard:
@@ -65,6 +70,12 @@ def put(key: str, value: Value) -> Put:
 def delete(key: str) -> Delete:
     """Remove a key."""
     return Delete(key)
+
+
+def altered(value: V, **fields: object) -> V:
+    """The value with some of its fields replaced."""
+    kept = {name: getattr(value, name) for name in value.__struct_fields__}
+    return type(value)(**{**kept, **fields})
 
 
 def unchanged(answer: A) -> Change[A]:

@@ -13,7 +13,7 @@ import datetime as dt
 import ipaddress
 from typing import Final, Protocol
 
-from quorate.control.change import Change, Occasion, audited, guard, put, unchanged
+from quorate.control.change import Change, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
@@ -169,22 +169,8 @@ def _enrolment(
     key_hash: str,
     occasion: Occasion,
 ) -> Change[Enrolled]:
-    used = TokenRecord(
-        created_at=record.created_at,
-        expires_s=record.expires_s,
-        author=record.author,
-        used_by=key_hash,
-        used_at=occasion.at,
-        node=node.node,
-    )
-    grown = ClusterSpec(
-        name=cluster.name,
-        id=cluster.id,
-        profile=cluster.profile,
-        networks=cluster.networks,
-        fabric_prefix=cluster.fabric_prefix,
-        next_node=node.node + 1,
-    )
+    used = altered(record, used_by=key_hash, used_at=occasion.at, node=node.node)
+    grown = altered(cluster, next_node=node.node + 1)
     node_key, name_key = f"{keys.SPEC_NODE}{node.node}", keys.name("node", node.name)
     change = Change(
         guards=(

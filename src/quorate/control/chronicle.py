@@ -1,0 +1,176 @@
+"""What a change of the replica means to people: nodes that come and go, groups that change hands, resources that fail.
+
+Owns: the kinds of happenings and their sentences. Does not know: who reads them.
+How it works: it remembers what was last told of every object and compares only the objects whose keys changed, so a
+change costs the same in a cluster of ten groups and of a thousand. The first look tells nothing: it is the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from quorate.core.cluster_view import ClusterView
+from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
+from quorate.model import keys
+from quorate.model.workload import Assignment, GroupState, NodeIntent, ResourceFact
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened; `data` holds what programs want."""
+
+    kind: str
+    subject: str
+    what: str
+    reasons: tuple[str, ...] = ()
+    data: dict[str, str | int] = field(default_factory=dict)
+
+
+class Chronicle:
+    """Tells changes of the replica; remembers what was told."""
+
+    def __init__(self) -> None:
+        self._told = False
+        self._coordinator: tuple[int, int] = (0, 0)
+        self._members: dict[int, tuple[str, str]] = {}
+        self._intents: dict[int, NodeIntent] = {}
+        self._assignments: dict[str, Assignment] = {}
+        self._states: dict[str, ResourceFact] = {}
+        self._groups: dict[str, GroupState] = {}
+        self._names: dict[str, str] = {}
+
+    def look(self, view: ClusterView, changed: Iterable[str] | None) -> list[Happening]:
+        """What happened since the last look, as far as these keys go; None means all keys."""
+        if changed is None:
+            found = list(self._everything(view))
+        else:
+            found = [happening for key in dict.fromkeys(changed) for happening in self._one(view, key)]
+        if not self._told:
+            self._told = True
+            return []
+        return found
+
+    def _everything(self, view: ClusterView) -> Iterator[Happening]:
+        yield from self._look_coordinator(view)
+        for node in sorted(view.authority.members.keys() | self._members.keys() | view.node_intents.keys()):
+            yield from self._look_member(view, node)
+            yield from self._look_node_intent(view, node)
+        for group in sorted(view.groups.keys() | self._assignments.keys() | self._names.keys()):
+            yield from self._look_group(view, group)
+            yield from self._look_assignment(view, group)
+            yield from self._look_states(view, group)
+
+    def _one(self, view: ClusterView, key: str) -> Iterator[Happening]:
+        head, _, rest = key.partition("/")
+        if key == keys.COORDINATOR:
+            yield from self._look_coordinator(view)
+        elif key.startswith(keys.MEMBER):
+            yield from self._look_member(view, int(rest))
+        elif key.startswith(keys.INTENT_NODE):
+            yield from self._look_node_intent(view, int(key.removeprefix(keys.INTENT_NODE)))
+        elif key.startswith(keys.SPEC_GROUP):
+            yield from self._look_group(view, key.removeprefix(keys.SPEC_GROUP))
+        elif key.startswith(keys.ASSIGNMENT):
+            yield from self._look_assignment(view, rest)
+            yield from self._look_states(view, rest)
+        elif head == "fact":
+            yield from self._look_states(view, key.rpartition("/")[2])
+
+    def _look_coordinator(self, view: ClusterView) -> Iterator[Happening]:
+        known = view.authority.coordinator
+        if known is None or (known.record.node, known.record.epoch) == self._coordinator:
+            return
+        self._coordinator = (known.record.node, known.record.epoch)
+        name = node_name(view, known.record.node)
+        yield Happening(
+            "coordinator_changed",
+            name,
+            f"{name} leads the cluster in epoch {known.record.epoch}",
+            data={"node": known.record.node, "epoch": known.record.epoch},
+        )
+
+    def _look_member(self, view: ClusterView, node: int) -> Iterator[Happening]:
+        known = view.authority.members.get(node)
+        if known is None:
+            return
+        record = known.record
+        now = (record.state, record.incarnation)
+        if self._members.get(node) == now:
+            return
+        self._members[node] = now
+        name = node_name(view, node)
+        if record.state == "up":
+            yield Happening("node_up", name, f"{name} is in the cluster", data={"node": node})
+        else:
+            proof = PROOFS.get(record.proof, record.proof)
+            yield Happening(
+                "node_down", name, f"{name} is out of the cluster: {proof}", data={"node": node, "proof": record.proof}
+            )
+
+    def _look_node_intent(self, view: ClusterView, node: int) -> Iterator[Happening]:
+        now, before = view.node_intent(node), self._intents.get(node, NodeIntent())
+        self._intents[node] = now
+        name = node_name(view, node)
+        for kind, flag, former, what in (
+            ("node_draining", bool(now.drain), bool(before.drain), "is being drained"),
+            ("node_stopping", now.stopping, before.stopping, "is being stopped"),
+            ("node_paused", now.paused, before.paused, "is paused"),
+        ):
+            if flag and not former:
+                yield Happening(kind, name, f"{name} {what}", data={"node": node})
+        if before.paused and not now.paused:
+            yield Happening("node_resumed", name, f"{name} takes groups again", data={"node": node})
+
+    def _look_group(self, view: ClusterView, group: str) -> Iterator[Happening]:
+        known, former = view.groups.get(group), self._names.get(group)
+        if known is not None and former is None:
+            self._names[group] = known.record.name
+            yield Happening("group_created", known.record.name, f"group {known.record.name} was created")
+        elif known is None and former is not None:
+            del self._names[group]
+            self._groups.pop(group, None)
+            yield Happening("group_deleted", former, f"group {former} was deleted")
+        elif known is not None:
+            self._names[group] = known.record.name
+
+    def _look_assignment(self, view: ClusterView, group: str) -> Iterator[Happening]:
+        known = view.assignments.get(group)
+        if known is None:
+            self._assignments.pop(group, None)
+            return
+        record, before = known.record, self._assignments.get(group)
+        self._assignments[group] = record
+        if before is not None and before.number == record.number:
+            return
+        name = self._names.get(group) or group
+        owner = node_name(view, record.owner)
+        told = tuple(in_words(view, reason) for reason in record.reasons)
+        data: dict[str, str | int] = {"owner": record.owner, "number": record.number, "cause": record.cause}
+        if record.phase == "stop":
+            to = node_name(view, record.to)
+            what = f"group {name} leaves {owner} for {to}: {cause_sentence(record)}"
+            yield Happening("group_leaving", name, what, told, {**data, "to": record.to})
+        else:
+            what = f"group {name} belongs to {owner}: {cause_sentence(record)}"
+            yield Happening("group_assigned", name, what, told, {**data, "former": record.former})
+
+    def _look_states(self, view: ClusterView, group: str) -> Iterator[Happening]:
+        known = view.assignments.get(group)
+        fact = view.fact(known.record) if known is not None else None
+        owner = node_name(view, known.record.owner) if known is not None else ""
+        for resource in view.members_of.get(group, {}).values():
+            now = fact.resources.get(resource.id) if fact is not None else None
+            state = now or ResourceFact(state="offline")
+            before = self._states.get(resource.id, ResourceFact(state="offline"))
+            self._states[resource.id] = state
+            if before.state == state.state:
+                continue
+            told = f": {state.detail}" if state.detail else ""
+            words = state.state.replace("_", " ")
+            yield Happening(
+                "resource_state",
+                resource.name,
+                f"resource {resource.name} is {words} on {owner}{told}",
+                data={"state": state.state, "former": before.state, "group": group, "restarts": state.restarts},
+            )

@@ -1,0 +1,88 @@
+"""What a use case may see and use of the node it runs on.
+
+Owns: the `Context` protocol; the service implements it, tests have a twin of it. Does not know: any use case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from quorate.control.enrolment import Signer
+from quorate.control.events import EventBus
+from quorate.control.types import TypeCatalogue
+from quorate.core.authority.orders import Report
+from quorate.core.authority.timings import Timings
+from quorate.core.cluster_view import ClusterView
+from quorate.ports.store import Store
+
+
+class Context(Protocol):
+    """One node, as its faces see it. Reads come from the replica, changes go to the store."""
+
+    @property
+    def node(self) -> int:
+        """This node's number."""
+        ...
+
+    @property
+    def view(self) -> ClusterView:
+        """The replica; for reading only."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The cluster database, keys relative to the cluster's prefix."""
+        ...
+
+    @property
+    def events(self) -> EventBus:
+        """The event stream; it is told of every change of the replica."""
+        ...
+
+    @property
+    def timings(self) -> Timings:
+        """The timings in force."""
+        ...
+
+    @property
+    def signer(self) -> Signer:
+        """The authorities' keys."""
+        ...
+
+    @property
+    def types(self) -> TypeCatalogue:
+        """The resource types of this node."""
+        ...
+
+    def report(self) -> Report | None:
+        """The sentinel's latest report; None where there is none yet."""
+        ...
+
+    def leads(self) -> bool:
+        """Whether this node acts as coordinator."""
+        ...
+
+    def replica_age_s(self) -> float:
+        """How long ago the replica was last known to be complete."""
+        ...
+
+    def wall_time(self) -> str:
+        """UTC in RFC 3339, for people and records."""
+        ...
+
+    def wall_time_s(self) -> float:
+        """Seconds since 1970: for the expiry of tokens and for ids, never for authority."""
+        ...
+
+    def entropy(self, count_bytes: int) -> bytes:
+        """Unpredictable bytes."""
+        ...
+
+    def processes(self) -> Mapping[str, int]:
+        """Process ids of this node by what they are."""
+        ...
+
+    async def stop_node(self) -> None:
+        """Begin the clean stop of this node; returns at once."""
+        ...

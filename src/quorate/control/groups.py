@@ -1,0 +1,234 @@
+"""Commands on groups: create, delete, online, offline, move (spec/03 §4 to §6 and §10).
+
+Owns: what each command demands and which records it writes. Does not know: how a group is brought online; the records
+say what should be so, and coordinator and owner make it so.
+"""
+
+from __future__ import annotations
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
+from quorate.control.lookup import find_group, find_node, find_nodes, guard_group, guard_intent
+from quorate.control.names import name_problems, taken, unknown
+from quorate.control.requirements import FindManifest, online_problems
+from quorate.control.standing import assignment_of, at_rest, state_of
+from quorate.core.cluster_view import ClusterView
+from quorate.core.placement import objection, place
+from quorate.core.reasons import in_words, node_name
+from quorate.model import keys
+from quorate.model.base import Value
+from quorate.model.common_properties import GROUP_PROPERTIES, read_common
+from quorate.model.problems import Problem, Refused, error, stops
+from quorate.model.properties import PropertyValue
+from quorate.model.records import Put
+from quorate.model.resource_type import NEVER_MS
+from quorate.model.workload import GroupIntent, GroupSpec, Move
+
+FAILBACK = {"prevent": 0, "immediate": 1}
+
+
+class NewGroup(Value, frozen=True, kw_only=True):
+    """A group to be made. `preferred_owners` are names of nodes, best first."""
+
+    name: str
+    preferred_owners: tuple[str, ...] = ()
+    failback: str = ""
+    """`prevent` or `immediate`; empty: as auto_failback_type says."""
+    properties: dict[str, PropertyValue] = {}
+
+
+class MoveWish(Value, frozen=True, kw_only=True):
+    """Where a group shall go; empty: the best other node."""
+
+    to: str = ""
+
+
+def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Change[Done]:
+    """Make an empty group that is offline."""
+    problems = name_problems(wish.name, "name")
+    if view.find(view.groups, wish.name, lambda group: group.name) is not None:
+        problems.append(taken("group", wish.name, "name"))
+    preferred = find_nodes(view, wish.preferred_owners, problems, "preferred_owners")
+    values, faults = read_common(GROUP_PROPERTIES, wish.properties, "properties")
+    problems += faults
+    if wish.failback:
+        if wish.failback not in FAILBACK:
+            problems.append(unknown("failback", wish.failback, FAILBACK, "failback"))
+        values["auto_failback_type"] = FAILBACK.get(wish.failback, 0)
+    if values.get("failover_threshold") == NEVER_MS:
+        values["failover_threshold"] = None
+    if problems:
+        raise Refused(problems)
+    spec = altered(GroupSpec(id=occasion.id, name=wish.name, preferred_owners=preferred), **values)
+    name_key = keys.name("group", wish.name)
+    change = Change(
+        guards=(guard(keys.SPEC_GROUP + spec.id, None), guard(name_key, None)),
+        writes=(put(keys.SPEC_GROUP + spec.id, spec), Put(name_key, spec.id.encode())),
+        answer=Done(id=spec.id, name=spec.name),
+    )
+    return audited(change, occasion, verb="create", kind="group", object_id=spec.id, object_name=spec.name)
+
+
+def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resources: bool) -> Change[Done]:
+    """Remove a group that is offline and empty; `with_resources` removes its resources too."""
+    problems: list[Problem] = []
+    spec = find_group(view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    members = view.members_of.get(spec.id, {})
+    if not at_rest(view, spec.id):
+        problems.append(
+            error(
+                "group_not_offline",
+                f"group {spec.name} is {state_of(view, spec.id).replace('_', ' ')}, or should be online",
+                where="group",
+                remedy=f"take it offline first: quorate group offline {spec.name!r} --wait",
+            )
+        )
+    if members and not with_resources:
+        names = ", ".join(sorted(resource.name for resource in members.values()))
+        problems.append(
+            error(
+                "group_not_empty",
+                f"group {spec.name} has resources: {names}",
+                where="group",
+                remedy="delete them first, or have them deleted with the group",
+                override="--force",
+            )
+        )
+    if problems:
+        raise Refused(problems)
+    gone = [keys.SPEC_GROUP + spec.id, keys.name("group", spec.name), keys.INTENT_GROUP + spec.id]
+    for resource in members.values():
+        gone += [keys.SPEC_RESOURCE + resource.id, keys.name("resource", resource.name)]
+    guards = [guard_group(view, spec.id), guard_intent(view, spec.id)]
+    known = view.assignments.get(spec.id)
+    if known is not None:
+        gone.append(keys.ASSIGNMENT + spec.id)
+        guards.append(guard(keys.ASSIGNMENT + spec.id, known.revision))
+    for (node, group), fact in view.facts.items():
+        if group == spec.id:
+            # Nothing may have started meanwhile: the owner's last word still stands.
+            gone.append(keys.fact_group(node, group))
+            guards.append(guard(keys.fact_group(node, group), fact.revision))
+    change = Change(tuple(guards), tuple(delete(key) for key in gone), Done(id=spec.id, name=spec.name))
+    return audited(change, occasion, verb="delete", kind="group", object_id=spec.id, object_name=spec.name)
+
+
+def group_online(view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest) -> Change[Done]:
+    """The group should be online from now on, all members of it; failure counts start anew."""
+    problems: list[Problem] = []
+    spec = find_group(view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    problems += owner_problems(view, spec)
+    for resource in view.members_of.get(spec.id, {}).values():
+        problems += online_problems(view, resource, find_manifest)
+    if stops(problems):
+        raise Refused(problems)
+    intent = view.intent(spec.id)
+    if intent.persistent_state and not intent.own_states and state_of(view, spec.id) == "online":
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    wanted = altered(intent, persistent_state=True, own_states={}, clear_failures=intent.clear_failures + 1)
+    return _intend(view, spec, wanted, occasion, "online")
+
+
+def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:
+    """Why nothing of the group can be brought online where it is (spec/03 §6.1)."""
+    assignment = assignment_of(view, spec.id)
+    if assignment is None:
+        return []
+    found = objection(view, spec, assignment.owner)
+    if found is None or found.code not in {"node_paused", "not_possible_owner"}:
+        return []  # a node that is down or leaving loses the group anyway
+    return [
+        error(
+            "owner_cannot",
+            f"group {spec.name} is on {node_name(view, assignment.owner)}: {in_words(view, found)}",
+            where="group",
+            remedy=f"move the group (quorate group move {spec.name!r}), or remove the obstacle",
+        )
+    ]
+
+
+def group_offline(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """The group should be offline from now on; a move that has not begun is cancelled."""
+    problems: list[Problem] = []
+    spec = find_group(view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    intent = view.intent(spec.id)
+    if not intent.persistent_state and not any(intent.own_states.values()) and intent.move is None:
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    wanted = altered(intent, persistent_state=False, own_states={}, move=None)
+    return _intend(view, spec, wanted, occasion, "offline")
+
+
+def move_group(view: ClusterView, name: str, wish: MoveWish, occasion: Occasion) -> Change[Done]:
+    """Ask for the group to change its owner (spec/03 §10.1)."""
+    problems: list[Problem] = []
+    spec = find_group(view, name, problems)
+    target = find_node(view, wish.to, problems, "to") if wish.to else None
+    if spec is None or problems:
+        raise Refused(problems)
+    intent, assignment = view.intent(spec.id), assignment_of(view, spec.id)
+    if assignment is None:
+        problems.append(
+            error("group_without_owner", f"group {spec.name} has no owner yet", remedy="see quorate explain group")
+        )
+    elif intent.move is not None or assignment.phase == "stop":
+        problems.append(
+            error(
+                "operation_under_way",
+                f"group {spec.name} is being moved already",
+                where="group",
+                remedy="wait for the end of that move",
+            )
+        )
+    elif target is not None and target.node == assignment.owner:
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    elif target is not None:
+        found = objection(view, spec, target.node)
+        if found is not None:
+            problems.append(
+                error(
+                    "node_cannot_own",
+                    f"group {spec.name} cannot move to {target.name}: {in_words(view, found)}",
+                    where="to",
+                    remedy="name another node, or none for the best",
+                )
+            )
+    else:
+        placement = place(view, spec, "move", without=frozenset({assignment.owner}))
+        if placement.best is None:
+            against = "; ".join(in_words(view, reason) for reason in placement.against)
+            problems.append(
+                error(
+                    "nowhere_to_go",
+                    f"no other node can take group {spec.name}: {against}",
+                    where="group",
+                    remedy="bring another node up, or resume one",
+                )
+            )
+    if problems:
+        raise Refused(problems)
+    move = Move(id=occasion.id, to=target.node if target else 0, reason=occasion.reason, author=occasion.author)
+    detail = f"to {target.name}" if target else "to the best node"
+    return _intend(view, spec, altered(intent, move=move), occasion, "move", operation=move.id, detail=detail)
+
+
+def _intend(
+    view: ClusterView,
+    spec: GroupSpec,
+    wanted: GroupIntent,
+    occasion: Occasion,
+    verb: str,
+    *,
+    operation: str = "",
+    detail: str = "",
+) -> Change[Done]:
+    change = Change(
+        guards=(guard_group(view, spec.id), guard_intent(view, spec.id)),
+        writes=(put(keys.INTENT_GROUP + spec.id, wanted),),
+        answer=Done(id=spec.id, name=spec.name, operation=operation),
+    )
+    return audited(change, occasion, verb=verb, kind="group", object_id=spec.id, object_name=spec.name, detail=detail)

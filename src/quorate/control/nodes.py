@@ -1,0 +1,123 @@
+"""Commands on nodes: pause, resume, drain, stop (spec/02 §7).
+
+Owns: what each command demands and the node's intent that it writes. Does not know: how groups leave; the coordinator
+moves them because the intent says so.
+"""
+
+from __future__ import annotations
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.lookup import find_node
+from quorate.core.cluster_view import ClusterView
+from quorate.model import keys
+from quorate.model.base import Value
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.workload import NodeIntent, NodeSpec
+
+
+class DrainWish(Value, frozen=True, kw_only=True):
+    """Where all groups shall go; empty: each to its best node."""
+
+    target: str = ""
+
+
+def pause_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """No group comes to the node any more; what runs there runs on."""
+    node = _node(view, name)
+    intent = view.node_intent(node.node)
+    if intent.paused:
+        return unchanged(Done(id=str(node.node), name=node.name, changed=False))
+    return _intend(view, node, altered(intent, paused=True), occasion, "pause")
+
+
+def resume_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """The node takes groups again; a drain under way ends."""
+    node = _node(view, name)
+    intent = view.node_intent(node.node)
+    if intent.stopping:
+        raise Refused(
+            [
+                error(
+                    "node_stopping",
+                    f"{node.name} is being stopped",
+                    where="node",
+                    remedy="start it again when it has stopped",
+                )
+            ]
+        )
+    if intent == NodeIntent():
+        return unchanged(Done(id=str(node.node), name=node.name, changed=False))
+    return _intend(view, node, NodeIntent(), occasion, "resume")
+
+
+def drain_node(view: ClusterView, name: str, wish: DrainWish, occasion: Occasion) -> Change[Done]:
+    """Pause the node and have all its groups leave, to one target or each to its best node."""
+    problems: list[Problem] = []
+    node = find_node(view, name, problems)
+    target = find_node(view, wish.target, problems, "target") if wish.target else None
+    if node is not None and target is not None:
+        problems += _target_problems(view, node, target)
+    if node is None or problems:
+        raise Refused(problems)
+    intent = view.node_intent(node.node)
+    number = target.node if target else 0
+    if intent.drain and intent.drain_target == number:
+        return unchanged(Done(id=str(node.node), name=node.name, changed=False, operation=intent.drain))
+    wanted = altered(intent, paused=True, drain=occasion.id, drain_target=number)
+    return _intend(view, node, wanted, occasion, "drain", operation=occasion.id)
+
+
+def _target_problems(view: ClusterView, node: NodeSpec, target: NodeSpec) -> list[Problem]:
+    member = view.authority.members.get(target.node)
+    intent = view.node_intent(target.node)
+    if target.node == node.node:
+        why = "it is the node that is drained"
+    elif member is None or member.record.state != "up":
+        why = "it is down"
+    elif intent.paused or intent.drain or intent.stopping:
+        why = "it takes no groups now"
+    else:
+        return []
+    return [
+        error(
+            "target_cannot_own",
+            f"{target.name} cannot be the target: {why}",
+            where="target",
+            remedy="name another node, or none: then each group goes to its best node",
+        )
+    ]
+
+
+def stop_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """The node shall leave cleanly: its groups go first."""
+    node = _node(view, name)
+    member = view.authority.members.get(node.node)
+    if member is None or member.record.state != "up":
+        raise Refused(
+            [error("node_down", f"{node.name} is down already", where="node", remedy="there is nothing to stop")]
+        )
+    intent = view.node_intent(node.node)
+    if intent.stopping:
+        return unchanged(Done(id=str(node.node), name=node.name, changed=False))
+    return _intend(view, node, altered(intent, stopping=True), occasion, "stop")
+
+
+def _node(view: ClusterView, name: str) -> NodeSpec:
+    problems: list[Problem] = []
+    node = find_node(view, name, problems)
+    if node is None:
+        raise Refused(problems)
+    return node
+
+
+def _intend(
+    view: ClusterView, node: NodeSpec, wanted: NodeIntent, occasion: Occasion, verb: str, *, operation: str = ""
+) -> Change[Done]:
+    key = f"{keys.INTENT_NODE}{node.node}"
+    known = view.node_intents.get(node.node)
+    change = Change(
+        guards=(guard(key, known.revision if known else None),),
+        writes=(put(key, wanted),),
+        answer=Done(id=str(node.node), name=node.name, operation=operation),
+    )
+    return audited(change, occasion, verb=verb, kind="node", object_id=str(node.node), object_name=node.name)

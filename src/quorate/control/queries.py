@@ -1,0 +1,335 @@
+"""Typed views of the cluster for every face: what there is, how it stands, and why (design §7).
+
+Owns: the form of each view and how it is made from the replica. Does not know: how it is shown.
+How it works: pure functions of the context; each view carries the position and age of the replica it was made from,
+because a value read may be old the next moment (spec/06 A-10).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from quorate.control.context import Context
+from quorate.control.lookup import find_group, find_node, find_resource
+from quorate.control.standing import assignment_of, resource_fact, state_of
+from quorate.core.cluster_view import ClusterView
+from quorate.core.explain import explain_group
+from quorate.core.reasons import cause_sentence, in_words, node_name
+from quorate.model.base import Value
+from quorate.model.dependency import format_dependency
+from quorate.model.problems import Problem, Refused
+from quorate.model.properties import PropertyValue
+from quorate.model.workload import ResourceSpec, desired
+
+NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down"]
+
+
+class AsOf(Value, frozen=True, kw_only=True):
+    """Which state of the database a view shows, and how long ago the node last knew it to be complete."""
+
+    generation: int
+    revision: int
+    age_s: float
+    answered_by: str
+
+
+class NodeView(Value, frozen=True, kw_only=True):
+    """One node."""
+
+    number: int
+    name: str
+    state: NodeState
+    coordinator: bool = False
+    voter: bool = False
+    addresses: dict[str, str] = {}
+    fabric_address: str = ""
+    api_port: int = 0
+    groups: tuple[str, ...] = ()
+    incarnation: str = ""
+    proof: str = ""
+    """How its last life was proved to be over; for a node that is down."""
+    processes: dict[str, int] = {}
+    """Process ids, of the answering node only."""
+
+
+class ResourceView(Value, frozen=True, kw_only=True):
+    """One resource."""
+
+    id: str
+    name: str
+    type: str
+    group: str
+    state: str
+    wanted: str
+    owner: str = ""
+    detail: str = ""
+    restarts: int = 0
+    depends_on: str = ""
+    possible_owners: tuple[str, ...] = ()
+    properties: dict[str, PropertyValue] = {}
+    common: dict[str, PropertyValue] = {}
+
+
+class GroupView(Value, frozen=True, kw_only=True):
+    """One group."""
+
+    id: str
+    name: str
+    state: str
+    wanted: str
+    owner: str = ""
+    moving_to: str = ""
+    assignment: int = 0
+    cause: str = ""
+    reasons: tuple[str, ...] = ()
+    preferred_owners: tuple[str, ...] = ()
+    failback: str = "prevent"
+    resources: tuple[ResourceView, ...] = ()
+    properties: dict[str, PropertyValue] = {}
+
+
+class StoreView(Value, frozen=True, kw_only=True):
+    """The database: who votes, and what may still be lost."""
+
+    voters: tuple[str, ...] = ()
+    voters_up: tuple[str, ...] = ()
+    majority: int = 0
+    further_losses: int = 0
+    """Voters that may still be lost before changes stop."""
+    votes: str = "static"
+
+
+class ClusterStatus(Value, frozen=True, kw_only=True):
+    """The whole cluster at a glance."""
+
+    id: str
+    name: str
+    as_of: AsOf
+    profile: str
+    coordinator: str
+    epoch: int
+    takeover_bound_s: float
+    """Takeover of a silent node, without commits and the start of its resources (design §4)."""
+    store: StoreView
+    nodes: tuple[NodeView, ...]
+    groups: tuple[GroupView, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class NodeList(Value, frozen=True, kw_only=True):
+    """All nodes."""
+
+    as_of: AsOf
+    nodes: tuple[NodeView, ...]
+
+
+class GroupList(Value, frozen=True, kw_only=True):
+    """All groups."""
+
+    as_of: AsOf
+    groups: tuple[GroupView, ...]
+
+
+class ResourceList(Value, frozen=True, kw_only=True):
+    """All resources."""
+
+    as_of: AsOf
+    resources: tuple[ResourceView, ...]
+
+
+class CandidateView(Value, frozen=True, kw_only=True):
+    """One node as an owner of a group."""
+
+    node: str
+    owner: bool
+    rank: int
+    why: str
+
+
+class GroupExplanation(Value, frozen=True, kw_only=True):
+    """Why a group is where it is, why it does not run, what would help."""
+
+    as_of: AsOf
+    group: str
+    state: str
+    owner: str
+    running: bool
+    why_here: tuple[str, ...]
+    why_not_running: tuple[str, ...] = ()
+    what_would_help: tuple[str, ...] = ()
+    nodes: tuple[CandidateView, ...] = ()
+
+
+def as_of(context: Context) -> AsOf:
+    """Position and age of the replica."""
+    position = context.view.position
+    return AsOf(
+        generation=position.generation,
+        revision=position.revision,
+        age_s=round(context.replica_age_s(), 3),
+        answered_by=node_name(context.view, context.node),
+    )
+
+
+def node_state(view: ClusterView, node: int) -> NodeState:
+    """The state that people see."""
+    member = view.authority.members.get(node)
+    if member is None or member.record.state != "up":
+        return "joining" if node in view.authority.joins else "down"
+    intent = view.node_intent(node)
+    if intent.stopping:
+        return "stopping"
+    if intent.drain and _owns_wanted(view, node):
+        return "draining"
+    return "paused" if intent.paused else "up"
+
+
+def _owns_wanted(view: ClusterView, node: int) -> bool:
+    return any(known.record.owner == node for group, known in view.assignments.items() if group in view.groups)
+
+
+def view_node(context: Context, node: int) -> NodeView:
+    """One node."""
+    view = context.view
+    spec = view.nodes[node].record
+    member = view.authority.members.get(node)
+    coordinator = view.authority.coordinator
+    owned = [
+        view.groups[g].record.name for g, k in view.assignments.items() if k.record.owner == node and g in view.groups
+    ]
+    down = member is not None and member.record.state == "down"
+    return NodeView(
+        number=node,
+        name=spec.name,
+        state=node_state(view, node),
+        coordinator=coordinator is not None and coordinator.record.node == node,
+        voter=bool(spec.votes),
+        addresses=spec.addresses,
+        fabric_address=spec.fabric_address,
+        api_port=spec.api_port,
+        groups=tuple(sorted(owned)),
+        incarnation=member.record.incarnation if member else "",
+        proof=member.record.proof if member and down else "",
+        processes=dict(context.processes()) if node == context.node else {},
+    )
+
+
+def view_resource(view: ClusterView, spec: ResourceSpec) -> ResourceView:
+    """One resource."""
+    fact = resource_fact(view, spec)
+    assignment = assignment_of(view, spec.group)
+    members = view.members_of.get(spec.group, {})
+    group = view.groups.get(spec.group)
+    own = {"id", "name", "type", "group", "properties", "depends_on", "possible_owners"}
+    return ResourceView(
+        id=spec.id,
+        name=spec.name,
+        type=spec.type,
+        group=group.record.name if group else spec.group,
+        state=fact.state,
+        wanted="online" if desired(spec, view.intent(spec.group)) else "offline",
+        owner=node_name(view, assignment.owner) if assignment else "",
+        detail=fact.detail,
+        restarts=fact.restarts,
+        depends_on=format_dependency(spec.depends_on, lambda entry: members[entry].name if entry in members else entry),
+        possible_owners=tuple(node_name(view, node) for node in spec.possible_owners),
+        properties=spec.properties,
+        common={field: getattr(spec, field) for field in spec.__struct_fields__ if field not in own},
+    )
+
+
+def view_group(view: ClusterView, group: str) -> GroupView:
+    """One group with its resources."""
+    spec = view.groups[group].record
+    assignment = assignment_of(view, group)
+    members = sorted(view.members_of.get(group, {}).values(), key=lambda resource: resource.name)
+    leaving = assignment is not None and assignment.phase == "stop"
+    return GroupView(
+        id=spec.id,
+        name=spec.name,
+        state=state_of(view, group),
+        wanted="online" if view.intent(group).persistent_state else "offline",
+        owner=node_name(view, assignment.owner) if assignment else "",
+        moving_to=node_name(view, assignment.to) if assignment and leaving else "",
+        assignment=assignment.number if assignment else 0,
+        cause=cause_sentence(assignment) if assignment else "",
+        reasons=tuple(in_words(view, reason) for reason in assignment.reasons) if assignment else (),
+        preferred_owners=tuple(node_name(view, node) for node in spec.preferred_owners),
+        failback="immediate" if spec.auto_failback_type else "prevent",
+        resources=tuple(view_resource(view, resource) for resource in members),
+        properties={
+            "description": spec.description,
+            "auto_failback_type": spec.auto_failback_type,
+            "failover_threshold": spec.failover_threshold,
+            "failover_period_h": spec.failover_period_h,
+            "priority": spec.priority,
+        },
+    )
+
+
+def list_nodes(context: Context) -> NodeList:
+    """All nodes, by number."""
+    return NodeList(as_of=as_of(context), nodes=tuple(view_node(context, n) for n in sorted(context.view.nodes)))
+
+
+def list_groups(context: Context) -> GroupList:
+    """All groups, by name."""
+    return GroupList(as_of=as_of(context), groups=_groups(context.view))
+
+
+def list_resources(context: Context) -> ResourceList:
+    """All resources, by name."""
+    specs = sorted((known.record for known in context.view.resources.values()), key=lambda spec: spec.name.casefold())
+    return ResourceList(as_of=as_of(context), resources=tuple(view_resource(context.view, spec) for spec in specs))
+
+
+def _groups(view: ClusterView) -> tuple[GroupView, ...]:
+    order = sorted(view.groups, key=lambda group: view.groups[group].record.name.casefold())
+    return tuple(view_group(view, group) for group in order)
+
+
+def show_node(context: Context, name: str) -> NodeView:
+    """One node by name. Raises Refused."""
+    problems: list[Problem] = []
+    spec = find_node(context.view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    return view_node(context, spec.node)
+
+
+def show_group(context: Context, name: str) -> GroupView:
+    """One group by name. Raises Refused."""
+    problems: list[Problem] = []
+    spec = find_group(context.view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    return view_group(context.view, spec.id)
+
+
+def show_resource(context: Context, name: str) -> ResourceView:
+    """One resource by name. Raises Refused."""
+    problems: list[Problem] = []
+    spec = find_resource(context.view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    return view_resource(context.view, spec)
+
+
+def explain(context: Context, name: str) -> GroupExplanation:
+    """Why a group is where it is. Raises Refused."""
+    problems: list[Problem] = []
+    spec = find_group(context.view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    found = explain_group(context.view, spec.id)
+    return GroupExplanation(
+        as_of=as_of(context),
+        group=found.group,
+        state=state_of(context.view, spec.id),
+        owner=found.owner_name,
+        running=found.running,
+        why_here=found.why_here,
+        why_not_running=found.why_not_running,
+        what_would_help=found.what_would_help,
+        nodes=tuple(CandidateView(node=n.name, owner=n.owner, rank=n.rank, why=n.why) for n in found.nodes),
+    )

@@ -1,0 +1,126 @@
+"""Commands that bring resources online and offline, and delete them (spec/03 §4 to §6).
+
+Owns: persistent states of single resources, and what forbids a deletion. Creating and changing is in
+`control.resource_writing`. Does not know: how a resource is started or stopped.
+"""
+
+from __future__ import annotations
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, delete, put, unchanged
+from quorate.control.groups import owner_problems
+from quorate.control.lookup import find_resource, guard_group, guard_intent
+from quorate.control.requirements import FindManifest, online_problems
+from quorate.control.standing import AT_REST, resource_fact
+from quorate.core.cluster_view import ClusterView
+from quorate.model import keys
+from quorate.model.dependency import providers
+from quorate.model.problems import Problem, Refused, error, stops
+from quorate.model.records import Guard, Write
+from quorate.model.workload import GroupIntent, ResourceSpec, desired
+
+
+def resource_online(view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest) -> Change[Done]:
+    """The resource and what it needs should be online from now on, and nothing else that was not (spec/03 §5)."""
+    spec = _resource(view, name)
+    members = view.members_of.get(spec.group, {})
+    needed = _needed(spec, members)
+    problems: list[Problem] = list(owner_problems(view, view.groups[spec.group].record))
+    for resource in needed.values():
+        problems += online_problems(view, resource, find_manifest)
+    if stops(problems):
+        raise Refused(problems)
+    intent = view.intent(spec.group)
+    online = all(resource_fact(view, resource).state == "online" for resource in needed.values())
+    if online and all(desired(resource, intent) for resource in needed.values()):
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    # P-3: its own value goes, and the group's becomes true; members that were to be offline so far stay offline.
+    own = {r.id: False for r in members.values() if r.id not in needed and not desired(r, intent)}
+    wanted = altered(intent, persistent_state=True, own_states=own, clear_failures=intent.clear_failures + 1)
+    return _intend(view, spec, wanted, occasion, "online")
+
+
+def resource_offline(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """The resource should be offline from now on; what depends on it goes down first and waits."""
+    spec = _resource(view, name)
+    intent = view.intent(spec.group)
+    if not desired(spec, intent):
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    wanted = altered(intent, own_states={**intent.own_states, spec.id: False})
+    return _intend(view, spec, wanted, occasion, "offline")
+
+
+def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_dependencies: bool) -> Change[Done]:
+    """Remove a resource that is offline; `drop_dependencies` takes it out of the expressions of others."""
+    spec = _resource(view, name)
+    problems: list[Problem] = []
+    state = resource_fact(view, spec).state
+    if desired(spec, view.intent(spec.group)) or state not in AT_REST:
+        problems.append(
+            error(
+                "resource_not_offline",
+                f"resource {spec.name} is {state.replace('_', ' ')}, or should be online",
+                where="resource",
+                remedy=f"take it offline first: quorate resource offline {spec.name!r} --wait",
+            )
+        )
+    members = view.members_of.get(spec.group, {})
+    dependents = [resource for resource in members.values() if spec.id in providers(resource.depends_on)]
+    if dependents and not drop_dependencies:
+        names = ", ".join(sorted(resource.name for resource in dependents))
+        problems.append(
+            error(
+                "dependent_resource_exists",
+                f"{names} depend on resource {spec.name}",
+                where="resource",
+                remedy="change their dependencies first, or have this one taken out of them",
+                override="--force",
+            )
+        )
+    if problems:
+        raise Refused(problems)
+    group = view.groups[spec.group].record
+    intent = view.intent(spec.group)
+    guards: list[Guard] = [guard_group(view, spec.group), guard_intent(view, spec.group)]
+    writes: list[Write] = [
+        delete(keys.SPEC_RESOURCE + spec.id),
+        delete(keys.name("resource", spec.name)),
+        put(keys.SPEC_GROUP + group.id, group),
+    ]
+    for dependent in dependents:
+        parts = (tuple(entry for entry in part if entry != spec.id) for part in dependent.depends_on)
+        freed = altered(dependent, depends_on=tuple(part for part in parts if part))
+        writes.append(put(keys.SPEC_RESOURCE + dependent.id, freed))
+    if spec.id in intent.own_states:
+        own = {resource: state for resource, state in intent.own_states.items() if resource != spec.id}
+        writes.append(put(keys.INTENT_GROUP + spec.group, altered(intent, own_states=own)))
+    change = Change(tuple(guards), tuple(writes), Done(id=spec.id, name=spec.name))
+    return audited(change, occasion, verb="delete", kind="resource", object_id=spec.id, object_name=spec.name)
+
+
+def _resource(view: ClusterView, name: str) -> ResourceSpec:
+    problems: list[Problem] = []
+    spec = find_resource(view, name, problems)
+    if spec is None:
+        raise Refused(problems)
+    return spec
+
+
+def _needed(spec: ResourceSpec, members: dict[str, ResourceSpec]) -> dict[str, ResourceSpec]:
+    """The resource and everything that it rests on, alternatives included (spec/03 §3.2)."""
+    found: dict[str, ResourceSpec] = {}
+    waiting = [spec]
+    while waiting:
+        at = waiting.pop()
+        if at.id not in found:
+            found[at.id] = at
+            waiting += [members[entry] for entry in providers(at.depends_on) if entry in members]
+    return found
+
+
+def _intend(view: ClusterView, spec: ResourceSpec, wanted: GroupIntent, occasion: Occasion, verb: str) -> Change[Done]:
+    change = Change(
+        guards=(guard_group(view, spec.group), guard_intent(view, spec.group)),
+        writes=(put(keys.INTENT_GROUP + spec.group, wanted),),
+        answer=Done(id=spec.id, name=spec.name),
+    )
+    return audited(change, occasion, verb=verb, kind="resource", object_id=spec.id, object_name=spec.name)

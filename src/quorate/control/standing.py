@@ -1,0 +1,60 @@
+"""How a group stands by what its owner reports: the questions that commands and views share.
+
+Owns: states of resources and groups as of the replica. Does not know: commands, or words.
+"""
+
+from __future__ import annotations
+
+from quorate.core.cluster_view import ClusterView
+from quorate.model.workload import Assignment, GroupState, ResourceFact, ResourceSpec, desired, group_state
+
+AT_REST = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing of a resource runs."""
+
+
+def assignment_of(view: ClusterView, group: str) -> Assignment | None:
+    """Who owns the group."""
+    known = view.assignments.get(group)
+    return known.record if known else None
+
+
+def resource_fact(view: ClusterView, resource: ResourceSpec) -> ResourceFact:
+    """What the owner reports of a resource; Offline where nobody reports (rule 14)."""
+    assignment = assignment_of(view, resource.group)
+    fact = view.fact(assignment) if assignment is not None else None
+    known = fact.resources.get(resource.id) if fact is not None else None
+    return known or ResourceFact(state="offline")
+
+
+def state_of(view: ClusterView, group: str) -> GroupState:
+    """The state of a group; an empty one is Offline."""
+    members = view.members_of.get(group, {})
+    return group_state([resource_fact(view, resource).state for resource in members.values()] or ["offline"])
+
+
+def at_rest(view: ClusterView, group: str) -> bool:
+    """Nothing of the group should be online, and nothing is."""
+    members = view.members_of.get(group, {})
+    intent = view.intent(group)
+    wanted = intent.persistent_state or any(intent.own_states.values())
+    return not wanted and all(resource_fact(view, resource).state in AT_REST for resource in members.values())
+
+
+def settled(view: ClusterView, group: str) -> bool:
+    """Everything of the group that should be online is, everything else is not, and no move is under way."""
+    intent = view.intent(group)
+    assignment = assignment_of(view, group)
+    if intent.move is not None or assignment is None or assignment.phase == "stop":
+        return False
+    fact = view.fact(assignment)
+    if fact is None:
+        return False
+    for resource in view.members_of.get(group, {}).values():
+        known = fact.resources.get(resource.id)
+        if known is None:
+            return False
+        if desired(resource, intent) != (known.state == "online"):
+            return False
+        if not desired(resource, intent) and known.state not in AT_REST:
+            return False
+    return True

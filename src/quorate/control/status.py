@@ -1,0 +1,107 @@
+"""The state of the whole cluster, with everything that an administrator should know or repair.
+
+Owns: `cluster status` and its problems: what is wrong now, and what may still be lost.
+Does not know: single objects; `control.queries` shows those.
+"""
+
+from __future__ import annotations
+
+from quorate.control.context import Context
+from quorate.control.queries import ClusterStatus, StoreView, as_of, list_groups, list_nodes
+from quorate.core.cluster_view import ClusterView
+from quorate.core.reasons import node_name
+from quorate.model.problems import Problem, Refused, error, warning
+
+
+def cluster_status(context: Context) -> ClusterStatus:
+    """The whole cluster at a glance. Raises Refused where it has not formed yet."""
+    view = context.view
+    if view.cluster is None:
+        raise Refused(
+            [
+                error(
+                    "cluster_not_formed",
+                    "this node has not read the database yet",
+                    remedy="a majority of the voters must be up; see the log of this node",
+                )
+            ]
+        )
+    cluster = view.cluster.record
+    coordinator = view.authority.coordinator
+    store = view_store(view)
+    return ClusterStatus(
+        id=cluster.id,
+        name=cluster.name,
+        as_of=as_of(context),
+        profile=cluster.profile,
+        coordinator=node_name(view, coordinator.record.node) if coordinator else "",
+        epoch=view.authority.epoch,
+        takeover_bound_s=round(context.timings.takeover_bound_s, 3),
+        store=store,
+        nodes=list_nodes(context).nodes,
+        groups=list_groups(context).groups,
+        problems=tuple(_problems(context, store)),
+    )
+
+
+def view_store(view: ClusterView) -> StoreView:
+    """Who votes, who of them is up, and how many more may go."""
+    voters = sorted(view.authority.voters)
+    up = [node for node in voters if node in view.authority.up()]
+    majority = len(voters) // 2 + 1
+    return StoreView(
+        voters=tuple(node_name(view, node) for node in voters),
+        voters_up=tuple(node_name(view, node) for node in up),
+        majority=majority,
+        further_losses=max(len(up) - majority, 0),
+    )
+
+
+def _problems(context: Context, store: StoreView) -> list[Problem]:
+    view = context.view
+    found: list[Problem] = []
+    if view.authority.coordinator is None:
+        found.append(error("no_coordinator", "nobody leads the cluster", remedy="bring a majority of the voters up"))
+    if len(store.voters_up) < store.majority:
+        found.append(
+            error(
+                "store_without_majority",
+                f"{len(store.voters_up)} of {len(store.voters)} voters are up, {store.majority} are needed: no changes",
+                where="store",
+                remedy="start the missing voters; healthy groups run on",
+            )
+        )
+    elif store.further_losses == 0:
+        what = "it is the only voter" if len(store.voters) == 1 else f"{store.majority} of {len(store.voters)} are up"
+        found.append(
+            warning(
+                "store_no_further_loss",
+                f"no voter may be lost any more: {what}",
+                where="store",
+                remedy="start the missing voters, or add nodes: three voters survive the loss of one",
+            )
+        )
+    for node in sorted(view.nodes):
+        if node not in view.authority.up():
+            name = node_name(view, node)
+            found.append(
+                warning(
+                    "node_down", f"{name} is down", where=f"node.{name}", remedy=f"start it: quorate node run on {name}"
+                )
+            )
+    for key, why in sorted(view.damaged.items()):
+        found.append(
+            error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
+        )
+    for group in list_groups(context).groups:
+        if group.wanted == "online" and group.state != "online" and group.resources:
+            make = error if group.state == "failed" else warning
+            found.append(
+                make(
+                    "group_not_online",
+                    f"group {group.name} should be online and is {group.state.replace('_', ' ')}",
+                    where=f"group.{group.name}",
+                    remedy=f"quorate explain group {group.name!r}",
+                )
+            )
+    return found

@@ -1,0 +1,137 @@
+"""Waiting for the end of what a change began: done, failed, or still pending when the limit passes (spec/06 A-6).
+
+Owns: what counts as the end of each kind of operation. Does not know: who waits.
+How it works: the replica tells when it moves; the condition is looked at again then, and only then. The operation goes
+on whether somebody waits or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from quorate.control.context import Context
+from quorate.control.standing import AT_REST, assignment_of, at_rest, resource_fact, settled, state_of
+from quorate.core.cluster_view import ClusterView
+from quorate.model.workload import desired
+
+Outcome = Literal["done", "failed", "pending"]
+Condition = Callable[[ClusterView], Outcome]
+
+WAIT_MOST_S = 3600.0
+
+
+async def wait_for(context: Context, condition: Condition, limit_s: float) -> Outcome:
+    """The outcome, or `pending` when the limit passes first."""
+    outcome = condition(context.view)
+    try:
+        async with asyncio.timeout(min(limit_s, WAIT_MOST_S)):
+            while outcome == "pending" and not context.events.closed:
+                await context.events.moved()
+                outcome = condition(context.view)
+    except TimeoutError:
+        return "pending"
+    return outcome
+
+
+def group_online(group: str) -> Condition:
+    """Every resource that should be online is; failed where the owner gave up and nobody else takes it."""
+
+    def look(view: ClusterView) -> Outcome:
+        if group not in view.groups:
+            return "failed"
+        if settled(view, group):
+            return "done"
+        return "failed" if _hopeless(view, group) else "pending"
+
+    return look
+
+
+def group_offline(group: str) -> Condition:
+    """Nothing of the group runs."""
+    return lambda view: "done" if group not in view.groups or at_rest(view, group) else "pending"
+
+
+def group_moved(group: str, move: str) -> Condition:
+    """The request is fulfilled and the group is what it should be; failed where it is back where it was."""
+
+    def look(view: ClusterView) -> Outcome:
+        intent, assignment = view.intent(group), assignment_of(view, group)
+        if assignment is None:
+            return "failed"
+        if (intent.move is not None and intent.move.id == move) or assignment.phase == "stop":
+            return "pending"
+        return group_online(group)(view)
+
+    return look
+
+
+def resource_online(resource: str) -> Condition:
+    """The resource is online; failed where its owner gave up."""
+
+    def look(view: ClusterView) -> Outcome:
+        known = view.resources.get(resource)
+        if known is None:
+            return "failed"
+        if resource_fact(view, known.record).state == "online":
+            return "done"
+        return "failed" if _hopeless(view, known.record.group) else "pending"
+
+    return look
+
+
+def resource_offline(resource: str) -> Condition:
+    """Nothing of the resource runs."""
+
+    def look(view: ClusterView) -> Outcome:
+        known = view.resources.get(resource)
+        return "done" if known is None or resource_fact(view, known.record).state in AT_REST else "pending"
+
+    return look
+
+
+def node_drained(node: int) -> Condition:
+    """The node owns no group any more."""
+
+    def look(view: ClusterView) -> Outcome:
+        owned = [
+            group for group, known in view.assignments.items() if known.record.owner == node and group in view.groups
+        ]
+        return "pending" if owned else "done"
+
+    return look
+
+
+def node_stopped(node: int) -> Condition:
+    """The node has left the cluster."""
+    return lambda view: "pending" if node in view.authority.up() else "done"
+
+
+def _hopeless(view: ClusterView, group: str) -> bool:
+    """A resource that should be online failed for good, and the group stays where it is."""
+    assignment = assignment_of(view, group)
+    if assignment is None or assignment.phase == "stop" or state_of(view, group) != "failed":
+        return False
+    fact = view.fact(assignment)
+    if fact is None:
+        return False
+    if fact.gives_up is not None:
+        limit = _limit(view, group)
+        return len(assignment.failovers) >= limit or len(view.authority.up()) < 2
+    members = view.members_of.get(group, {}).values()
+    intent = view.intent(group)
+    # With restart action 0 or 1 nothing gives up: failed and no restart left looks like this.
+    return any(
+        desired(member, intent)
+        and resource_fact(view, member).state == "failed"
+        and resource_fact(view, member).restarts >= (member.restart_threshold if member.restart_action else 0)
+        and member.restart_action != 2
+        for member in members
+    )
+
+
+def _limit(view: ClusterView, group: str) -> int:
+    known = view.groups.get(group)
+    threshold = known.record.failover_threshold if known else None
+    return threshold if threshold is not None else max(len(view.nodes) - 1, 0)

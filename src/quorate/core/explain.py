@@ -1,0 +1,191 @@
+"""Why a group is where it is, why it does not run, and what would help (design §1, promise 5).
+
+Owns: the gathering of reasons about one group. Pure, and made of the same decisions that the coordinator takes: what is
+said about other nodes comes from `placement`, not from a second opinion. Does not know: who asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quorate.core.cluster_view import ClusterView
+from quorate.core.placement import objection, place
+from quorate.core.reasons import cause_sentence, in_words, node_name
+from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """One node as an owner of the group: rank 1 is the best, 0 none; and why."""
+
+    node: int
+    name: str
+    owner: bool
+    rank: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything there is to say about one group, as sentences."""
+
+    group: str
+    owner: int
+    owner_name: str
+    running: bool
+    """Everything that should be online is."""
+    why_here: tuple[str, ...]
+    why_not_running: tuple[str, ...]
+    what_would_help: tuple[str, ...]
+    nodes: tuple[NodeStanding, ...]
+
+
+def explain_group(view: ClusterView, group_id: str) -> Explanation:
+    """Explain the group of that id, which must exist."""
+    group = view.groups[group_id].record
+    known = view.assignments.get(group_id)
+    assignment = known.record if known else None
+    obstacles, help_words = _obstacles(view, group, assignment)
+    return Explanation(
+        group=group.name,
+        owner=assignment.owner if assignment else 0,
+        owner_name=node_name(view, assignment.owner) if assignment else "",
+        running=not obstacles,
+        why_here=_why_here(view, assignment),
+        why_not_running=tuple(obstacles),
+        what_would_help=tuple(dict.fromkeys(help_words)),
+        nodes=_nodes(view, group, assignment),
+    )
+
+
+def _why_here(view: ClusterView, assignment: Assignment | None) -> tuple[str, ...]:
+    if assignment is None:
+        return ()
+    owner = node_name(view, assignment.owner)
+    told = [f"it is on {owner} because {cause_sentence(assignment)} (assignment {assignment.number})"]
+    if assignment.phase == "stop":
+        told.append(f"it is about to leave for {node_name(view, assignment.to)}")
+    told += [in_words(view, reason) for reason in assignment.reasons]
+    told += [f"no failback: {in_words(view, reason)}" for reason in assignment.stay_against]
+    return tuple(told)
+
+
+def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | None) -> tuple[list[str], list[str]]:
+    """What keeps the group from being online as a whole, and what would help."""
+    name = group.name
+    intent = view.intent(group.id)
+    members = view.members_of.get(group.id, {})
+    if not members:
+        return ["it has no resources"], [f"quorate resource create NAME --group {name!r} --type TYPE"]
+    if not intent.persistent_state and not any(intent.own_states.values()):
+        return ["nobody asked for it to be online, or it was taken offline"], [f"quorate group online {name!r}"]
+    told: list[str] = []
+    helps: list[str] = []
+    if view.authority.coordinator is None:
+        told.append("the cluster has no coordinator, so nobody decides")
+        helps.append("bring a majority of the voters up")
+    if assignment is None:
+        _nowhere(view, group, told, helps)
+        return told, helps
+    member = view.authority.members.get(assignment.owner)
+    owner = node_name(view, assignment.owner)
+    if member is None or member.record.state != "up":
+        told.append(f"its owner {owner} is down")
+        _nowhere(view, group, told, helps)
+        return told, helps
+    if assignment.incarnation != member.record.incarnation:
+        told.append(f"{owner} has started anew and has not been given the group again yet")
+        return told, helps
+    if assignment.phase == "stop":
+        told.append(f"it is being stopped on {owner} to go to {node_name(view, assignment.to)}")
+        return told, helps
+    fact = view.fact(assignment)
+    for resource in members.values():
+        wanted = desired(resource, intent)
+        state = fact.resources.get(resource.id) if fact is not None else None
+        if not wanted:
+            told.append(f"resource {resource.name} is to be offline by request")
+            helps.append(f"quorate resource online {resource.name!r}")
+        elif state is None or state.state != "online":
+            told.append(_resource_words(view, resource.name, resource.id, group.id, state))
+            if state is not None and state.state == "failed":
+                helps.append(f"find out why {resource.name} fails, then quorate group online {name!r} to start anew")
+    waiting = [text for text in told if text]
+    if waiting and view.node_intent(assignment.owner).paused:
+        told.append(f"{owner} is paused: nothing is brought online there")
+        helps.append(f"quorate node resume {owner}, or quorate group move {name!r}")
+    told += _limit(view, group, assignment, fact, helps)
+    return told, helps
+
+
+def _resource_words(view: ClusterView, name: str, resource: str, group: str, state: ResourceFact | None) -> str:
+    if state is None:
+        return f"resource {name} has not been reported by the owner yet"
+    words = f"resource {name} is {state.state.replace('_', ' ')}"
+    if state.detail:
+        words += f": {state.detail}"
+    if state.restarts:
+        words += f" (restarted {state.restarts} times)"
+    members = view.members_of[group]
+    assignment = view.assignments[group].record
+    fact = view.fact(assignment)
+    missing = [
+        part
+        for part in members[resource].depends_on
+        if not any(fact and (known := fact.resources.get(e)) and known.state == "online" for e in part)
+    ]
+    if missing:
+        names = " and ".join(" or ".join(members[e].name if e in members else e for e in part) for part in missing)
+        words += f", waiting for {names}"
+    return words
+
+
+def _limit(
+    view: ClusterView, group: GroupSpec, assignment: Assignment, fact: GroupFact | None, helps: list[str]
+) -> list[str]:
+    """The owner gives up: say why the group nevertheless stays."""
+    if fact is None or fact.gives_up is None:
+        return []
+    told = [f"the owner gives up: {in_words(view, fact.gives_up)}"]
+    limit = group.failover_threshold if group.failover_threshold is not None else max(len(view.nodes) - 1, 0)
+    counted = assignment.clear_failures == view.intent(group.id).clear_failures
+    if counted and len(assignment.failovers) >= limit:
+        told.append(
+            f"it failed over {len(assignment.failovers)} times within {group.failover_period_h} h; the limit is {limit}"
+        )
+        helps.append(f"quorate group online {group.name!r} starts the count anew")
+    elif place(view, group, "failover", owner=assignment.owner, without=frozenset({assignment.owner})).best is None:
+        told.append("no other node can take it")
+        helps.append("bring another possible owner up, or resume one")
+    return told
+
+
+def _nowhere(view: ClusterView, group: GroupSpec, told: list[str], helps: list[str]) -> None:
+    placement = place(view, group, "place")
+    if placement.best is not None:
+        told.append(f"it waits to be given to {node_name(view, placement.best.node)}")
+        return
+    told.append("no node can own it")
+    told += [in_words(view, reason) for reason in placement.against]
+    remedies = {
+        "node_down": "start {node}",
+        "node_paused": "quorate node resume {node}",
+        "node_draining": "quorate node resume {node}",
+        "not_possible_owner": "add {node} to the possible owners of that resource",
+    }
+    for reason in placement.against:
+        if reason.code in remedies:
+            helps.append(remedies[reason.code].format(node=node_name(view, reason.node)))
+
+
+def _nodes(view: ClusterView, group: GroupSpec, assignment: Assignment | None) -> tuple[NodeStanding, ...]:
+    """Every node: as owner, as candidate with its rank, or why not."""
+    placement = place(view, group, "place")
+    ranks = {candidate.node: (rank, candidate.reason) for rank, candidate in enumerate(placement.candidates, 1)}
+    owner = assignment.owner if assignment else 0
+    found: list[NodeStanding] = []
+    for node in sorted(view.nodes.keys() | view.authority.members.keys()):
+        rank, reason = ranks.get(node, (0, objection(view, group, node)))
+        why = in_words(view, reason) if reason is not None else ""
+        found.append(NodeStanding(node, node_name(view, node), node == owner, rank, why))
+    return tuple(found)

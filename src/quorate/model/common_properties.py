@@ -1,0 +1,110 @@
+"""The common properties of groups and resources that people may set: names, bounds and words (spec/05 §3 and §4).
+
+Owns: their definitions, and the reading of given values under either name. Does not know: the records; the names here
+are those of the fields of `GroupSpec` and `ResourceSpec`, which a test holds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from quorate.model.problems import Problem, error
+from quorate.model.properties import PropertyDefinition, PropertyKind, PropertyValue, check_value
+from quorate.model.resource_type import NEVER_MS
+
+_INTEGER: Final = PropertyKind.INTEGER
+
+
+def _number(
+    name: str, alias: str, words: str, low: int, high: int, default: int | None, unit: str = ""
+) -> PropertyDefinition:
+    return PropertyDefinition(
+        name=name,
+        reference_alias=alias,
+        kind=_INTEGER,
+        words=words,
+        minimum=low,
+        maximum=high,
+        default=default,
+        unit=unit,
+    )
+
+
+DESCRIPTION: Final = PropertyDefinition(
+    name="description", reference_alias="Description", kind=PropertyKind.STRING, words="a comment", default=""
+)
+
+GROUP_PROPERTIES: Final = (
+    DESCRIPTION,
+    _number("auto_failback_type", "AutoFailbackType", "0: stay; 1: return to a better preferred owner", 0, 1, 0),
+    _number(
+        "failover_threshold", "FailoverThreshold", "failovers a period; all-ones: nodes - 1", 0, NEVER_MS, NEVER_MS
+    ),
+    _number("failover_period_h", "FailoverPeriod", "period in which failovers are counted", 0, 1193, 6, "h"),
+    _number("priority", "Priority", "higher ones are placed first", 0, 4999, 2000),
+)
+
+RESOURCE_PROPERTIES: Final = (
+    DESCRIPTION,
+    _number("restart_action", "RestartAction", "0: leave failed; 1: restart here; 2: restart, then move", 0, 2, 2),
+    _number("restart_threshold", "RestartThreshold", "restarts here within a period", 0, NEVER_MS, 3),
+    _number("restart_period_ms", "RestartPeriod", "period in which restarts are counted", 0, NEVER_MS, 900_000, "ms"),
+    _number("restart_delay_ms", "RestartDelay", "pause before a restart", 0, NEVER_MS, 500, "ms"),
+    _number(
+        "retry_period_on_failure_ms", "RetryPeriodOnFailure", "all-ones: never", 0, NEVER_MS, 3_600_000, "ms"
+    ),
+    _number("pending_timeout_ms", "PendingTimeout", "longest silence while pending", 10, NEVER_MS, 180_000, "ms"),
+    _number("deadlock_timeout_ms", "DeadlockTimeout", "longest call into the type", 1000, NEVER_MS, 300_000, "ms"),
+    _number(
+        "looks_alive_poll_interval_ms", "LooksAlivePollInterval", "between cheap checks", 10, NEVER_MS, None, "ms"
+    ),
+    _number("is_alive_poll_interval_ms", "IsAlivePollInterval", "between thorough checks", 10, NEVER_MS, None, "ms"),
+    PropertyDefinition(
+        name="separate_monitor",
+        reference_alias="SeparateMonitor",
+        kind=PropertyKind.BOOLEAN,
+        words="run it in a resource host of its own",
+        default=False,
+    ),
+)  # fmt: skip
+
+
+def find_common(definitions: tuple[PropertyDefinition, ...], name: str) -> PropertyDefinition | None:
+    """The property of that name or reference name, regardless of case; `restart-delay-ms` is understood too."""
+    folded = name.casefold().replace("-", "_")
+    return next((d for d in definitions if folded in (d.name, d.reference_alias.casefold())), None)
+
+
+def read_common(
+    definitions: tuple[PropertyDefinition, ...], given: Mapping[str, PropertyValue], where: str
+) -> tuple[dict[str, PropertyValue], list[Problem]]:
+    """The given values under our names, and everything wrong with them. None stands for the default."""
+    values: dict[str, PropertyValue] = {}
+    problems: list[Problem] = []
+    for name, value in given.items():
+        definition = find_common(definitions, name)
+        if definition is None:
+            known = ", ".join(d.name for d in definitions)
+            problems.append(
+                error(
+                    "property_unknown",
+                    f"there is no common property {name}",
+                    where=f"{where}.{name}",
+                    remedy=f"there are: {known}",
+                )
+            )
+        elif definition.name in values:
+            problems.append(
+                error(
+                    "property_given_twice",
+                    f"{definition.name} is given under two names",
+                    where=f"{where}.{name}",
+                    remedy="leave one of them out",
+                )
+            )
+        else:
+            values[definition.name] = definition.default if value is None else value
+            if value is not None:
+                problems += check_value(definition, value, f"{where}.{name}")
+    return values, problems
