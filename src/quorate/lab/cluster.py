@@ -15,7 +15,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from quorate.lab import cgroup, ground
-from quorate.lab.ground import ROLES, Cut, Ground, processes_by_role, send
+from quorate.lab.ground import ROLES, Cut, Ground, processes_by_role
 from quorate.lab.ledger import Ledger
 from quorate.lab.loopback import Loopback
 from quorate.lab.namespaces import Namespaces
@@ -154,7 +153,7 @@ class Lab:
             if role is not None:
                 found = self._processes(machine, [role])
                 began_s = boot_time_s()
-                send(found, signal.SIGSTOP)
+                ground.stop(found)
                 return began_s
             if self.ground.is_paused(machine):
                 raise LabError(f"{machine.name} is paused already")
@@ -174,7 +173,7 @@ class Lab:
         """SIGKILL for these processes of the node, all found before the first is killed; `all` means each of them."""
         found = self._processes(self.machine(word), ROLES if "all" in roles else roles)
         began_s = boot_time_s()
-        send(found, signal.SIGKILL)
+        ground.kill(found)
         return began_s
 
     def execute(self, word: str | int, words: Sequence[str]) -> int:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ from quorate.lab.plan import Machine
 MODULES: Final = {"sentinel": "quorate.node.sentinel", "service": "quorate.node.service", "host": "quorate.host"}
 ROLES: Final = (*MODULES, "etcd")
 """The processes of a node that can be killed or stopped alone."""
+
+EFFECT_LIMIT_S: Final = 5.0
+"""A signal that has had no effect by then waits for the kernel, and nobody can do more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +157,27 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def kill(pids: Iterable[int]) -> None:
+    """SIGKILL for all of them, one right after the other; returns when they are gone."""
+    handles = []
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+    for handle in handles:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    for handle in handles:
+        select.select([handle], [], [], EFFECT_LIMIT_S)
+        os.close(handle)
+
+
+def stop(pids: Sequence[int]) -> None:
+    """SIGSTOP for all of them; returns when they stand still."""
+    send(pids, signal.SIGSTOP)
+    deadline_s = time.monotonic() + EFFECT_LIMIT_S
+    while any(Path(f"/proc/{pid}").exists() and not is_stopped(pid) for pid in pids):
+        if time.monotonic() >= deadline_s:
+            return
+        time.sleep(0.001)  # the kernel tells only the parent of a process that it stopped

@@ -17,8 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from quorate.lab.ground import Cut, base_environment, is_stopped, send
-from quorate.lab.ledger import Process
+from quorate.lab.ground import Cut, base_environment, is_stopped, kill, send, stop
 from quorate.lab.plan import MACHINE_ENVIRONMENT, LabError, Machine
 
 NOTICE: Final = (
@@ -43,9 +42,7 @@ class Loopback:
         """Kill until nothing is left: what is killed may just be starting something."""
         self._mark(machine).unlink(missing_ok=True)
         while found := self.processes(machine):
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    Process.of(pid).kill()
+            kill(found)
         # What a reboot forgets.
         shutil.rmtree(self._folder / machine.name / "root/run", ignore_errors=True)
 
@@ -82,7 +79,7 @@ class Loopback:
 
     def pause(self, machine: Machine) -> None:
         """Stop everything on it."""
-        send(self.processes(machine), signal.SIGSTOP)
+        stop(self.processes(machine))
 
     def resume(self, machine: Machine) -> None:
         """Wake everything on it."""

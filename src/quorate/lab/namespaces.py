@@ -70,10 +70,15 @@ class Namespaces:
             self._switch.connect(machine, self._first(machine).pid, self._network_of(machine))
 
     def power_off(self, machine: Machine) -> None:
-        """Unplug the machine, kill its first process, and see that all of it is gone."""
+        """Unplug the machine, then kill its first process, and everything else with it, also what is half outside.
+
+        In one stroke: the first process ends only when every other process of its namespace has been buried, and those
+        that came in from outside have a parent outside, which may be frozen.
+        """
+        first_process = self._first(machine)
         self._switch.unplug(machine)
-        self._first(machine).kill()
-        cgroup.kill(self._group_of(machine))  # our own helpers, which were half outside
+        cgroup.kill(self._group_of(machine))
+        first_process.kill()
         cgroup.freeze(self._group_of(machine), frozen=False)
         self._switch.remove(machine)
 

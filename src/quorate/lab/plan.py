@@ -57,6 +57,10 @@ class Network:
         """Without the prefix length."""
         return f"{self.prefix}.{host}"
 
+    def card(self, host: int) -> str:
+        """The hardware address, which a reboot does not change: neighbours remember it for many seconds."""
+        return f"02:77:00:00:{int(self.prefix.rpartition('.')[2]):02x}:{host:02x}"
+
 
 CLUSTER_NETWORKS: Final = (Network("a", "10.77.1"), Network("b", "10.77.2"))
 CLIENT_NETWORK: Final = Network("client", "10.77.9")

@@ -52,7 +52,8 @@ class Switch:
     def connect(self, machine: Machine, pid: int, there: Inside) -> None:
         """Make the cables of a machine whose first process is `pid`, give it its addresses, and plug it in."""
         self._ip(
-            f"link add name {machine.port(network)} type veth peer name {network.interface} netns {pid}"
+            f"link add name {machine.port(network)} type veth"
+            f" peer name {network.interface} address {network.card(machine.host)} netns {pid}"
             for network in machine.networks
         )
         # A machine that has just got power would otherwise wait seconds to be sure of its link-local addresses.
