@@ -1,0 +1,143 @@
+"""What resources hold, told by their hosts, and the ending of all of it by the sentinel alone (design §2, §4 rule 10).
+
+Owns: the holdings socket, the list of holdings, and endings under way. Does not know: leases; it is asked to end, and
+calls `ended` when everything of that incarnation is certainly gone. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from quorate.node.children import Children
+from quorate.node.endings import Holdings, end_holding
+from quorate.node.process import log
+from quorate.node.service_desk import listen
+from quorate.wire import holdings as hold
+from quorate.wire.lease_page import boot_time_s
+
+LEFTOVERS_LIMIT_S: Final = 2.0
+HOST_PREFIX: Final = "host-"
+
+
+class HostDesk:
+    """Holdings and endings of one node."""
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        selector: selectors.BaseSelector,
+        held: Callable[[], bool],
+        ended: Callable[[str], None],
+    ) -> None:
+        self.holdings = holdings
+        self._selector = selector
+        self._held = held
+        self._ended = ended
+        self._endings: dict[str, set[int]] = {}
+
+    def listen(self, path: Path) -> None:
+        """Serve resource hosts."""
+        listen(path, self._selector, self._accept)
+
+    def _accept(self, connection: socket.socket) -> None:
+        splitter = hold.LineSplitter()
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection, splitter))
+
+    def _read(self, connection: socket.socket, splitter: hold.LineSplitter) -> None:
+        try:
+            data = connection.recv(1 << 16)
+            for message in splitter.feed(data) if data else []:
+                answer = self._answer(message)
+                if answer is not None:
+                    connection.send(hold.encode(answer))
+        except (OSError, hold.BadHoldingMessage):
+            data = b""
+        if not data:
+            self._selector.unregister(connection)
+            connection.close()
+
+    def _answer(self, message: hold.HoldingMessage) -> hold.Answer | None:
+        match message:
+            case hold.Register(request_id=request, host=host, holding=holding):
+                if not self._held():
+                    return hold.Answer(request, granted=False, detail="no lease is held")
+                try:
+                    self.holdings.add(holding, host)
+                except OSError as problem:
+                    return hold.Answer(request, granted=False, detail=str(problem))
+                return hold.Answer(request, granted=True)
+            case hold.Release(request_id=request, holding=holding):
+                self.holdings.remove(holding)
+                return hold.Answer(request, granted=True)
+            case hold.Answer():
+                return None
+
+    # ---------------------------------------------------------------- ending
+
+    def end_leftovers(self) -> str:
+        """End what a former sentinel of this boot left; returns the life that may be forsworn, or nothing."""
+        handles = [handle for held in self.holdings.held if (handle := end_holding(held)) >= 0]
+        deadline = boot_time_s() + LEFTOVERS_LIMIT_S
+        with selectors.DefaultSelector() as poll:
+            for handle in handles:
+                poll.register(handle, selectors.EVENT_READ)
+            while poll.get_map() and boot_time_s() < deadline:
+                for key, _ in poll.select(deadline - boot_time_s()):
+                    poll.unregister(key.fd)
+                    os.close(key.fd)
+            if poll.get_map():
+                log("leftovers of the former life could not be ended; its end is not sworn")
+                return ""
+        self.holdings.clear()
+        return self.holdings.incarnation if self.holdings.same_boot else ""
+
+    def end_all(self, incarnation: str, children: Children) -> None:
+        """End everything; `ended` is called when it is done."""
+        waiting: set[int] = set()
+        self._endings[incarnation] = waiting
+        handles = [end_holding(held) for held in self.holdings.held]
+        for name, child in children.table.items():
+            if name.startswith(HOST_PREFIX) and child.handle >= 0:
+                handles.append(os.dup(child.handle))
+                children.kill(name)
+        for handle in handles:
+            if handle >= 0:
+                waiting.add(handle)
+                self._selector.register(handle, selectors.EVENT_READ, self._gone_handler(incarnation, handle))
+        if not waiting:
+            self._all_gone(incarnation)
+
+    def _gone_handler(self, incarnation: str, handle: int) -> Callable[[], None]:
+        def gone() -> None:
+            self._selector.unregister(handle)
+            os.close(handle)
+            waiting = self._endings.get(incarnation, set())
+            waiting.discard(handle)
+            if not waiting:
+                self._all_gone(incarnation)
+
+        return gone
+
+    def _all_gone(self, incarnation: str) -> None:
+        if self._endings.pop(incarnation, None) is None:
+            return
+        for held in self.holdings.held:
+            end_holding(held)  # what a host took hold of while it was being killed
+        self.holdings.clear()
+        log(f"everything of {incarnation} is ended")
+        self._ended(incarnation)
+
+    def host_died(self, host: str) -> None:
+        """What a dead host held must be gone before its resources start again."""
+        if self._endings:
+            return
+        for held in [held for held, owner in self.holdings.held.items() if owner == host]:
+            handle = end_holding(held)
+            if handle >= 0:
+                os.close(handle)
+            self.holdings.remove(held)
