@@ -22,6 +22,9 @@ MAC_BYTES: Final = 16
 FRAME_LIMIT_BYTES: Final = 1400
 """One Ethernet frame: heartbeats are never fragmented. 64 nodes in every row need about 900 bytes."""
 
+RETIRED_LIMIT: Final = 64
+"""Former starts remembered per node; a recording must be older than so many restarts of its sender to be answered."""
+
 Message = Heartbeat | Acknowledgement
 
 
@@ -123,6 +126,8 @@ class Freshness:
         self.own_start = own_start
         self._starts: dict[int, int] = {}
         self._counters: dict[tuple[int, str], int] = {}
+        self._retired: dict[int, list[int]] = {}
+        """Former starts of each node: nothing of them is believed again, whoever kept a recording."""
         self._sent = 0
 
     def envelope(self, message: Message, receiver: int) -> Frame:
@@ -134,8 +139,12 @@ class Freshness:
         """Tell whether the frame is fresh: meant for this start of ours, and newer than the last on that network."""
         node = frame.message.sender.node
         if self._starts.get(node) != frame.sender_start:
-            if frame.receiver_start not in (0, self.own_start):
+            retired = self._retired.setdefault(node, [])
+            if frame.receiver_start not in (0, self.own_start) or frame.sender_start in retired:
                 return False
+            if node in self._starts:
+                retired.append(self._starts[node])
+                del retired[:-RETIRED_LIMIT]
             # Somebody new, or a replay of somebody old: answered, but believed only when it names our start.
             self._starts[node] = frame.sender_start
             for known in [key for key in self._counters if key[0] == node]:

@@ -92,10 +92,12 @@ class Frame:
         self.requests.append(CommitRequest(purpose, guards, writes))
         return True
 
-    def read(self, purpose: str, wanted: tuple[str, ...]) -> None:
-        """Ask for a read unless one of that purpose is under way."""
-        if purpose not in self.busy:
-            self.requests.append(ReadRequest(purpose, wanted))
+    def read(self, purpose: str, wanted: tuple[str, ...]) -> bool:
+        """Ask for a read unless one of that purpose is under way; tells whether it was asked for."""
+        if purpose in self.busy:
+            return False
+        self.requests.append(ReadRequest(purpose, wanted))
+        return True
 
     def note(self, rule: int, branch: str, node: int = 0, detail: str = "") -> None:
         """Record that a rule fired."""

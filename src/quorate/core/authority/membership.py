@@ -162,7 +162,6 @@ class Membership:
         )
         if self.leaving or order_mark:
             if over and self.is_up(view) and me is not None:
-                frame.note(10 if self.leaving else 3, "released" if self.leaving else "order obeyed", self.node)
                 self._write_own_end(frame, me)
             elif over and self.leaving:
                 self.left = True
@@ -190,7 +189,8 @@ class Membership:
             proof="released" if self.leaving else "ended",
             boot_id=self.boot_id,
         )
-        frame.commit("own end", (Unchanged(keys.member(self.node), me.revision),), (put_member(down),))
+        if frame.commit("own end", (Unchanged(keys.member(self.node), me.revision),), (put_member(down),)):
+            frame.note(10 if self.leaving else 3, "released" if self.leaving else "order obeyed", self.node)
 
     def _seek(self, frame: Frame) -> None:
         """Ask to be admitted, and form where that is allowed (rules 11 and 13)."""
@@ -213,8 +213,8 @@ class Membership:
             return
         left = frame.report.lease_until - frame.now
         if left < self.timings.renew_margin_s or (leads and not frame.report.acting):
-            frame.read("renew", (keys.member(self.node), keys.COORDINATOR))
-            frame.note(4 if leads else 3, "renew by reading", self.node)
+            if frame.read("renew", (keys.member(self.node), keys.COORDINATOR)):
+                frame.note(4 if leads else 3, "renew by reading", self.node)
         frame.due(max(frame.now + self.timings.heartbeat_s / 2, frame.report.lease_until - self.timings.renew_margin_s))
 
     @staticmethod
@@ -271,7 +271,6 @@ class Membership:
                 frame.due(frame.now)
             case OrderOut(nodes=nodes):
                 for node in nodes:
-                    frame.note(3, "order out", node)
                     self._suspicions.start(peer_of(frame.view.members[node].record), "order", frame)
             case None:
                 pass
