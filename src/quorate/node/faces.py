@@ -37,7 +37,17 @@ class Faces:
 
     def decided(self, assignment: Assignment) -> None:
         """The coordinator asks for an assignment."""
-        log.info("assignment", group=assignment.group, owner=assignment.owner, cause=assignment.cause)
+        known = self._service.view.groups.get(assignment.group)
+        log.info(
+            "assignment",
+            group=assignment.group,
+            group_name=known.record.name if known else "",
+            owner=assignment.owner,
+            to=assignment.to,
+            phase=assignment.phase,
+            cause=assignment.cause,
+            number=assignment.number,
+        )
 
     def resource_log(self, resource: str, level: str, text: str) -> None:
         """A host logged something about a resource."""

@@ -27,7 +27,7 @@ from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.records import Put, Unchanged
 from quorate.model.workload import NodeSpec
-from quorate.node.identity import Identity
+from quorate.node.identity import Identity, write_file
 from quorate.node.places import Places
 from quorate.ports.store import Store, StoreError
 
@@ -76,12 +76,21 @@ class MemberKeeper:
 
     def start_existing(self, own: NodeSpec, nodes: tuple[NodeSpec, ...]) -> bool:
         """Start the member where it has data, or is the first of a new cluster; tells whether it was started."""
-        first = bool(own.votes) and len(nodes) == 1
-        if not self.data_dir.exists() and not first:
-            return False
+        first = bool(own.votes) and not any(spec.votes for spec in nodes if spec.node != own.node)
+        if not self.data_dir.exists():
+            if not first:
+                return False
+            if self._places.founded.exists():
+                self._log(f"{self.data_dir} is missing although this cluster was founded; restore it, nothing is started")
+                return False
         initial = ((member_name(own.node), self._peer(own)),)
         self._start(own, initial, new=not self.data_dir.exists())
         return True
+
+    def founded(self) -> None:
+        """The store has content: from now on a missing data directory is a loss, never a first start."""
+        if not self._places.founded.exists():
+            write_file(self._places.founded, self._identity.cluster_id.encode())
 
     def _peer(self, spec: NodeSpec) -> str:
         return f"{spec.fabric_address}:{spec.peer_port}"

@@ -45,6 +45,11 @@ class Places:
         return self.state / "identity.json"
 
     @property
+    def founded(self) -> Path:
+        """There once the store has had content."""
+        return self.state / "founded"
+
+    @property
     def replica(self) -> Path:
         """The cluster's nodes and settings as last seen: what a start needs before the store answers."""
         return self.state / "replica.json"

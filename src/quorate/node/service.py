@@ -82,6 +82,7 @@ class Service:
         self.hosts: dict[str, HostLink] = {}
         self._host_tasks: list[asyncio.Task[None]] = []
         self.watched_at = 0.0
+        self.keeper: MemberKeeper
         self._link: SentinelLink | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._requests: set[asyncio.Task[None]] = set()
@@ -116,7 +117,7 @@ class Service:
         link = await SentinelLink.connect(self.places.sentinel_socket)
         self._link = link
         self._announce_peers()
-        keeper = MemberKeeper(
+        keeper = self.keeper = MemberKeeper(
             self.places,
             self.identity,
             self.timings,
@@ -235,6 +236,7 @@ class Service:
                 if snapshot.get(keys.SCHEMA) is None:
                     await self._first_content()
                     continue
+                self.keeper.founded()
                 self.loop.read_all(snapshot.position, snapshot.items)
                 self._store_seen(everything=True)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):
@@ -326,12 +328,19 @@ def wall_time() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
+def _boot_time(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Stamp boot time beside the wall time: it never jumps, and in a lab all nodes share it."""
+    event["at_s"] = round(boot_time_s(), 6)
+    return event
+
+
 def main() -> int:
     """Run the service until the sentinel ends it."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _boot_time,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
