@@ -45,7 +45,8 @@ while True:
     for key, _ in selector.select():
         if key.fileobj is stream:
             connection, _ = stream.accept()
-            connection.sendall(socket.gethostname().encode())
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n" + socket.gethostname().encode())
             connection.close()
         else:
             data, sender = datagrams.recvfrom(1000)
@@ -57,9 +58,16 @@ while True:
 
 def make(folder: Path) -> Path:
     """The stand-ins in this folder, which belongs into PYTHONPATH and PATH."""
-    modules = ["quorate/__init__.py", "quorate/node/__init__.py", "quorate/host/__init__.py"]
-    waiting = ["quorate/node/sentinel.py", "quorate/node/service.py", "quorate/host/__main__.py"]
-    for path, text in [*((m, "") for m in modules), *((w, WAIT) for w in waiting)]:
+    programs = {
+        # What no stand-in replaces is real.
+        "quorate/__init__.py": "import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n",
+        "quorate/node/__init__.py": "",
+        "quorate/node/sentinel.py": WAIT,
+        "quorate/node/service.py": WAIT,
+        "quorate/host/__init__.py": "",
+        "quorate/host/__main__.py": WAIT,
+    }
+    for path, text in programs.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     (folder / "quorate_stand_in.py").write_text(QUORATE)

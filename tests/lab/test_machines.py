@@ -17,10 +17,18 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.ground import is_stopped
 from quorate.lab.ledger import Process
 from quorate.lab.plan import FOLDER_ENVIRONMENT, LabError
+from quorate.lab.prober import boot_time_s
+from quorate.lab.probing import probing
+from quorate.lab.record import both_active, outages, read
 
 pytestmark = pytest.mark.root
 
-STREAM = "import socket, sys; print(socket.create_connection((sys.argv[1], 9000), 0.4).recv(99).decode())"
+STREAM = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], 9000), 0.4)
+s.send(b"who?")
+print(s.recv(99).split()[-1].decode())
+"""
 DATAGRAM = """
 import socket, sys
 s = socket.socket(type=socket.SOCK_DGRAM)
@@ -41,10 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         environment.setenv(FOLDER_ENVIRONMENT, str(folder))
         environment.setenv("PYTHONPATH", str(programs))
         environment.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        # The first process has to be the real one.
-        with pytest.MonkeyPatch.context() as real:
-            real.delenv("PYTHONPATH")
-            made = Lab.make("test", 3, "fast", namespaces=True)
+        made = Lab.make("test", 3, "fast", namespaces=True)
         try:
             for number in (1, 2, 3):
                 listen(made, number)
@@ -66,9 +71,7 @@ def whole(lab: Lab) -> Iterator[None]:
 
 
 def power_on(lab: Lab, number: int) -> None:
-    with pytest.MonkeyPatch.context() as real:
-        real.delenv("PYTHONPATH")
-        lab.power_on(number, None)
+    lab.power_on(number, None)
     listen(lab, number)
 
 
@@ -272,3 +275,27 @@ def test_this_machine_is_untouched(lab: Lab) -> None:
     assert "bridge-a" not in links
     assert str(lab.folder) not in Path("/proc/self/mounts").read_text()
     assert cgroup.find_root() is not None
+
+
+def test_a_prober_sees_a_machine_lose_power_and_return(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    with probing(lab, "10.77.9.2:9000", path):
+        wait_for_answers(path, 5)
+        began_s = lab.power_off(2)
+        power_on(lab, 2)
+        wait_for_answers(path, 5, after_ms=boot_time_s() * 1000)
+    probes = read(path)
+    (outage,) = outages(probes)
+    assert outage.begin_ms <= began_s * 1000 + outage.length_ms
+    assert outage.failed > 0
+    assert (outage.node_before, outage.node_after) == ("node2", "node2")
+    assert both_active(probes) == []
+
+
+def wait_for_answers(path: Path, count: int, after_ms: float = 0) -> None:
+    tick = threading.Event()
+    for _ in range(1000):
+        if sum(probe.ok and probe.sent_ms > after_ms for probe in read(path)) >= count:
+            return
+        tick.wait(0.01)
+    pytest.fail("the prober was not answered")

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 from quorate.lab.plan import Machine
 
@@ -54,6 +54,9 @@ class Ground(Protocol):
 
     def command(self, machine: Machine, words: Sequence[str]) -> list[str]:
         """What to execute here so that these words are executed there."""
+
+    def network_command(self, machine: Machine, words: Sequence[str]) -> list[str]:
+        """The same with the network of the machine alone: what is executed is the process that is started here."""
 
     def environment(self, machine: Machine) -> dict[str, str]:
         """In which environment to do so."""
@@ -102,20 +105,6 @@ def start(ground: Ground, machine: Machine, words: Sequence[str], log: Path) -> 
             stdout=file,
             stderr=file,
         ).wait()
-
-
-def popen(
-    ground: Ground, machine: Machine, words: Sequence[str], output: IO[bytes] | int | None = None
-) -> subprocess.Popen[bytes]:
-    """Execute these words on the machine as a child of the caller, who has to wait for it."""
-    return subprocess.Popen(
-        ground.command(machine, words),
-        env=ground.environment(machine),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
 
 
 def base_environment() -> dict[str, str]:

@@ -61,6 +61,10 @@ class Loopback:
             raise LabError(f"{machine.name} has no power; quorate lab power-on {machine.name} gives it")
         return list(words)
 
+    def network_command(self, machine: Machine, words: Sequence[str]) -> list[str]:
+        """The words themselves: there is one network."""
+        return self.command(machine, words)
+
     def environment(self, machine: Machine) -> dict[str, str]:
         """Root and mark of the node."""
         folder = self._folder / machine.name

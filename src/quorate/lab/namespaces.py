@@ -97,6 +97,10 @@ class Namespaces:
         target = str(self._first(machine).pid)
         return self._join(machine, ("nsenter", "--target", target, *_EVERYTHING, "--", *words))
 
+    def network_command(self, machine: Machine, words: Sequence[str]) -> list[str]:
+        """Join its control group, enter its network, execute."""
+        return self._join(machine, ("nsenter", "--target", str(self._first(machine).pid), "--net", "--", *words))
+
     def environment(self, machine: Machine) -> dict[str, str]:
         """Nothing points out of the machine."""
         inherited = {name: value for name, value in base_environment().items() if name != "QUORATE_ROOT"}
