@@ -1,0 +1,173 @@
+"""The REST application: from the table of routes to answers and problem documents.
+
+Owns: reading requests, checking roles, statuses, and turning what goes wrong into `{"problems": [...]}`.
+Does not know: sockets and TLS (`api.server`), or what any route does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from importlib import metadata
+from typing import Final
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route as StarletteRoute
+
+from quorate.api.call import Call, Changed
+from quorate.api.forwarding import ON_BEHALF_OF, Forwarder
+from quorate.api.inputs import read_body, to_json
+from quorate.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
+from quorate.api.stream import event_stream
+from quorate.control.access import STRANGER, Caller, Role, demand
+from quorate.control.context import Context
+from quorate.control.executor import CannotNow, Unsettled
+from quorate.control.lookup import find_node
+from quorate.model.problems import Problem, Refused, error
+
+BODY_LIMIT_BYTES: Final = 1 << 20
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(context: Context, forwarder: Forwarder) -> Starlette:
+    """The application of one node."""
+    routes = [
+        StarletteRoute(route.path, _guarded(_endpoint(context, forwarder, route)), methods=[route.method])
+        for route in ROUTES
+    ]
+    routes.append(StarletteRoute(EVENTS_PATH, _guarded(_events(context)), methods=["GET"]))
+    routes.append(StarletteRoute(OPENAPI_PATH, _guarded(_document), methods=["GET"]))
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks, as the connection knows it."""
+    caller = request.scope.get("state", {}).get("caller", STRANGER)
+    return caller if isinstance(caller, Caller) else STRANGER
+
+
+def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        caller = caller_of(request)
+        demand(caller, route.role)
+        unknown = [name for name in request.query_params if name not in route.query]
+        if unknown:
+            raise Refused([_unknown_parameter(name, route) for name in unknown])
+        data = await _body(request)
+        behalf = unquote(request.headers.get(ON_BEHALF_OF, "")) if caller.is_node else ""
+        if route.at_node and not behalf:
+            elsewhere = await _at_node(context, forwarder, request, data, caller)
+            if elsewhere is not None:
+                return elsewhere
+        call = Call(context, caller, request.path_params, request.query_params, read_body(data, route.takes), behalf)
+        answer = await route.handler(call)
+        pending = isinstance(answer, Changed) and answer.outcome in {"accepted", "pending"} and answer.changed
+        return _json(to_json(answer), 202 if pending else 200)
+
+    return endpoint
+
+
+async def _at_node(
+    context: Context, forwarder: Forwarder, request: Request, data: bytes, caller: Caller
+) -> Response | None:
+    """The answer of the node in the path; None where this is that node, or there is none."""
+    problems: list[Problem] = []
+    node = find_node(context.view, request.path_params["name"], problems)
+    if node is None or node.node == context.node:
+        return None
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    status, body = await forwarder.forward(node, request.method, target, data, caller.name)
+    return _json(body, status)
+
+
+def _events(context: Context) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        demand(caller_of(request), Role.VIEWER)
+        after = request.headers.get("last-event-id") or request.query_params.get("after")
+        kinds = frozenset(filter(None, request.query_params.get("kinds", "").split(",")))
+        return StreamingResponse(
+            event_stream(context.events, after, kinds),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store"},
+        )
+
+    return endpoint
+
+
+async def _document(request: Request) -> Response:
+    demand(caller_of(request), Role.VIEWER)
+    return _json(to_json(openapi(metadata.version("quorate"))), 200)
+
+
+async def _body(request: Request) -> bytes:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > BODY_LIMIT_BYTES:
+            raise Refused([error("body_too_large", f"the body exceeds {BODY_LIMIT_BYTES} bytes", remedy="send less")])
+    return bytes(data)
+
+
+def _guarded(endpoint: Endpoint) -> Endpoint:
+    """Nothing but problem documents leaves, whatever happens inside."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refused as refused:
+            return _problem_document(refused.problems, status_of(refused.problems))
+        except CannotNow as problem:
+            return _problem_document(problem.problems, 503)
+        except Unsettled as problem:
+            return _problem_document(problem.problems, 504)
+        except ClientDisconnect:
+            return Response(status_code=499)
+
+    return guarded
+
+
+def status_of(problems: Iterable[Problem]) -> int:
+    """The HTTP status of a refusal."""
+    codes = {problem.code for problem in problems}
+    if "not_allowed" in codes:
+        return 403
+    if codes <= {"group_unknown", "resource_unknown", "node_unknown"}:
+        return 404
+    if "cluster_not_formed" in codes:
+        return 503
+    if "body_too_large" in codes:
+        return 413
+    if codes & _CONFLICTS:
+        return 409
+    return 422
+
+
+_CONFLICTS: Final = {
+    "name_in_use", "group_not_offline", "group_not_empty", "resource_not_offline", "dependent_resource_exists",
+    "operation_under_way", "owner_cannot", "node_cannot_own", "nowhere_to_go", "resource_online", "node_stopping",
+    "group_without_owner", "target_cannot_own", "node_down",
+}  # fmt: skip
+
+
+def _unknown_parameter(name: str, route: Route) -> Problem:
+    known = ", ".join(route.query) or "none"
+    return error("parameter_unknown", f"there is no parameter {name!r}", where=name, remedy=f"there are: {known}")
+
+
+async def _no_route(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)
+    what = f"{request.method} {request.url.path}: {problem.detail}"
+    found = error("route_unknown", what, remedy=f"see {OPENAPI_PATH} for all routes")
+    return _problem_document((found,), problem.status_code)
+
+
+def _problem_document(problems: tuple[Problem, ...], status: int) -> Response:
+    return _json(to_json(ProblemDocument(problems=problems)), status)
+
+
+def _json(data: bytes, status: int) -> Response:
+    return Response(data, status, media_type="application/json", headers={"cache-control": "no-store"})

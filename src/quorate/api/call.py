@@ -1,0 +1,115 @@
+"""One request as a handler sees it, and what a handler answers.
+
+Owns: `Call` and the answer to a change. Does not know: HTTP beyond names of parameters, or any route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from quorate.api.inputs import read_flag, read_seconds
+from quorate.control.access import Caller
+from quorate.control.change import Change, Done, Occasion
+from quorate.control.context import Context
+from quorate.control.executor import execute, new_occasion
+from quorate.control.wait import Condition, Outcome, wait_for
+from quorate.core.cluster_view import ClusterView
+from quorate.core.explain import explain_group
+from quorate.model.base import Value
+from quorate.model.problems import Problem, error
+
+I = TypeVar("I", bound=Value)
+Command = Callable[[ClusterView, Occasion], Change[Done]]
+Until = Callable[[ClusterView, Done], Condition]
+"""What counts as the end of a change, told when it is made."""
+
+
+class Changed(Value, frozen=True, kw_only=True):
+    """Answer to a change. `outcome` is `accepted` where nobody asked to wait."""
+
+    id: str
+    name: str
+    changed: bool
+    outcome: str
+    operation: str = ""
+    warnings: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Why it failed, where it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[I]):
+    """One request: who asks, for what, with which input."""
+
+    context: Context
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: I
+    on_behalf_of: str = ""
+
+    @property
+    def name(self) -> str:
+        """The object in the path."""
+        return self.path["name"]
+
+    @property
+    def author(self) -> str:
+        """Who the audit record names."""
+        return self.on_behalf_of or self.caller.name
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long the caller wants to wait for the end of the operation; None: not at all."""
+        return read_seconds(self.query.get("wait_s"), "wait_s")
+
+    def flag(self, name: str) -> bool:
+        """A yes-or-no parameter."""
+        return read_flag(self.query.get(name), name)
+
+    def occasion(self) -> Occasion:
+        """Fresh ids, author and reason."""
+        return new_occasion(self.context, self.author, self.query.get("reason", ""))
+
+
+class Plan(Generic[I]):
+    """How a change is made and what its end is: the frame of every changing handler."""
+
+    def __init__(self, call: Call[I]) -> None:
+        self._call = call
+        self._wait_s = call.wait_s  # read first: a bad parameter must not be found after the change was made
+
+    async def run(self, command: Command, until: Until) -> Changed:
+        """Make the change, then wait for its end where the caller asked for that."""
+        context = self._call.context
+        done = await execute(context, command, self._call.occasion())
+        outcome: Outcome | str = "accepted"
+        if self._wait_s is not None:
+            outcome = await wait_for(context, until(context.view, done), self._wait_s)
+        return Changed(
+            id=done.id,
+            name=done.name,
+            changed=done.changed,
+            outcome=outcome,
+            operation=done.operation,
+            warnings=done.warnings,
+            problems=_why(context.view, done) if outcome == "failed" else (),
+        )
+
+
+def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
+    resource = view.resources.get(done.id)
+    group = resource.record.group if resource else done.id
+    if group not in view.groups:
+        return (error("gone", f"{done.name} is gone", remedy="look at the events"),)
+    found = explain_group(view, group)
+    remedy = "; ".join(found.what_would_help) or f"quorate explain group {found.group!r}"
+    return tuple(error("not_reached", why, where=found.group, remedy=remedy) for why in found.why_not_running)
+
+
+def at_once(view: ClusterView, done: Done) -> Condition:
+    """For changes that are complete when they are written."""
+    del view, done
+    return lambda view: "done"  # noqa: ARG005

@@ -1,0 +1,236 @@
+"""What each route does: one function a route, each a line or two around a use case.
+
+Owns: the joining of use cases with the input of a request. Does not know: HTTP, paths, roles (`api.routes`).
+"""
+
+from __future__ import annotations
+
+from quorate.api.call import Call, Changed, Plan, at_once
+from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, wait
+from quorate.control.access import Role
+from quorate.control.change import Change, Occasion
+from quorate.control.executor import execute, execute_reading, new_occasion
+from quorate.core.cluster_view import ClusterView
+from quorate.core.reasons import node_name
+from quorate.model.base import Value
+from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
+from quorate.model.records import Snapshot
+from quorate.wire.join_token import SECRET_BYTES
+
+
+class Nothing(Value, frozen=True, kw_only=True):
+    """No input."""
+
+
+class TokenWish(Value, frozen=True, kw_only=True):
+    """How long the token shall live."""
+
+    hours: int = enrolment.TOKEN_HOURS
+
+
+class WhoAmI(Value, frozen=True, kw_only=True):
+    """Who the caller is to this node."""
+
+    name: str
+    role: str
+    node: str
+
+
+# ---------------------------------------------------------------- views
+
+
+async def who_am_i(call: Call[Nothing]) -> WhoAmI:
+    """Name and role that were granted."""
+    role: Role = call.caller.role
+    return WhoAmI(name=call.caller.name, role=role.name.lower(), node=node_name(call.context.view, call.context.node))
+
+
+async def show_cluster(call: Call[Nothing]) -> queries.ClusterStatus:
+    """The whole cluster at a glance."""
+    return status.cluster_status(call.context)
+
+
+async def list_nodes(call: Call[Nothing]) -> queries.NodeList:
+    """All nodes."""
+    return queries.list_nodes(call.context)
+
+
+async def show_node(call: Call[Nothing]) -> queries.NodeView:
+    """One node."""
+    return queries.show_node(call.context, call.name)
+
+
+async def list_groups(call: Call[Nothing]) -> queries.GroupList:
+    """All groups with their resources."""
+    return queries.list_groups(call.context)
+
+
+async def show_group(call: Call[Nothing]) -> queries.GroupView:
+    """One group with its resources."""
+    return queries.show_group(call.context, call.name)
+
+
+async def explain_group(call: Call[Nothing]) -> queries.GroupExplanation:
+    """Why a group is where it is, why it does not run, what would help."""
+    return queries.explain(call.context, call.name)
+
+
+async def list_resources(call: Call[Nothing]) -> queries.ResourceList:
+    """All resources."""
+    return queries.list_resources(call.context)
+
+
+async def show_resource(call: Call[Nothing]) -> queries.ResourceView:
+    """One resource."""
+    return queries.show_resource(call.context, call.name)
+
+
+# ---------------------------------------------------------------- groups
+
+
+async def create_group(call: Call[groups.NewGroup]) -> Changed:
+    """Make an empty group, offline."""
+    return await Plan(call).run(lambda view, occasion: groups.create_group(view, call.body, occasion), at_once)
+
+
+async def delete_group(call: Call[Nothing]) -> Changed:
+    """Remove a group that is offline; `with_resources` removes its resources too."""
+    force = call.flag("with_resources")
+    return await Plan(call).run(
+        lambda view, occasion: groups.delete_group(view, call.name, occasion, with_resources=force), at_once
+    )
+
+
+async def group_online(call: Call[Nothing]) -> Changed:
+    """Bring a group online, and keep it so."""
+    find = call.context.types.find
+    return await Plan(call).run(
+        lambda view, occasion: groups.group_online(view, call.name, occasion, find),
+        lambda _, done: wait.group_online(done.id),
+    )
+
+
+async def group_offline(call: Call[Nothing]) -> Changed:
+    """Take a group offline, and keep it so."""
+    return await Plan(call).run(
+        lambda view, occasion: groups.group_offline(view, call.name, occasion),
+        lambda _, done: wait.group_offline(done.id),
+    )
+
+
+async def move_group(call: Call[groups.MoveWish]) -> Changed:
+    """Move a group to a node, or to the best other one."""
+    return await Plan(call).run(
+        lambda view, occasion: groups.move_group(view, call.name, call.body, occasion),
+        lambda _, done: wait.group_moved(done.id, done.operation),
+    )
+
+
+# ---------------------------------------------------------------- resources
+
+
+async def create_resource(call: Call[resource_writing.NewResource]) -> Changed:
+    """Make a resource in a group."""
+    return await Plan(call).run(
+        lambda view, occasion: resource_writing.create_resource(view, call.body, occasion, call.context.types),
+        at_once,
+    )
+
+
+async def change_resource(call: Call[resource_writing.ResourceChange]) -> Changed:
+    """Change properties, dependencies or possible owners."""
+    return await Plan(call).run(
+        lambda view, occasion: resource_writing.change_resource(
+            view, call.name, call.body, occasion, call.context.types
+        ),
+        at_once,
+    )
+
+
+async def resource_online(call: Call[Nothing]) -> Changed:
+    """Bring a resource online with what it needs, and keep it so."""
+    find = call.context.types.find
+    return await Plan(call).run(
+        lambda view, occasion: resources.resource_online(view, call.name, occasion, find),
+        lambda _, done: wait.resource_online(done.id),
+    )
+
+
+async def resource_offline(call: Call[Nothing]) -> Changed:
+    """Take a resource offline, and keep it so."""
+    return await Plan(call).run(
+        lambda view, occasion: resources.resource_offline(view, call.name, occasion),
+        lambda _, done: wait.resource_offline(done.id),
+    )
+
+
+async def delete_resource(call: Call[Nothing]) -> Changed:
+    """Remove a resource that is offline; `drop_dependencies` takes it out of the expressions of others."""
+    force = call.flag("drop_dependencies")
+    return await Plan(call).run(
+        lambda view, occasion: resources.delete_resource(view, call.name, occasion, drop_dependencies=force), at_once
+    )
+
+
+# ---------------------------------------------------------------- nodes
+
+
+async def pause_node(call: Call[Nothing]) -> Changed:
+    """No group comes to the node any more."""
+    return await Plan(call).run(lambda view, occasion: nodes.pause_node(view, call.name, occasion), at_once)
+
+
+async def resume_node(call: Call[Nothing]) -> Changed:
+    """The node takes groups again."""
+    return await Plan(call).run(lambda view, occasion: nodes.resume_node(view, call.name, occasion), at_once)
+
+
+async def drain_node(call: Call[nodes.DrainWish]) -> Changed:
+    """Pause the node and have its groups leave."""
+    return await Plan(call).run(
+        lambda view, occasion: nodes.drain_node(view, call.name, call.body, occasion),
+        lambda _, done: wait.node_drained(int(done.id)),
+    )
+
+
+async def stop_node(call: Call[Nothing]) -> Changed:
+    """Stop this node cleanly: groups leave, then it leaves. `api.forwarding` has brought the request here.
+
+    It answers before the node is gone, so waiting is for somebody who asks another node.
+    """
+    changed = await Plan(call).run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), at_once)
+    await call.context.stop_node()
+    return changed
+
+
+# ---------------------------------------------------------------- joining
+
+
+async def create_token(call: Call[TokenWish]) -> enrolment.NewToken:
+    """A one-time word that lets one machine become a node."""
+    context = call.context
+    secret, fingerprint = context.entropy(SECRET_BYTES), context.signer.fingerprint()
+
+    def command(view: ClusterView, occasion: Occasion) -> Change[enrolment.NewToken]:
+        return enrolment.create_token(view, occasion, hours=call.body.hours, fingerprint=fingerprint, secret=secret)
+
+    return await execute(context, command, call.occasion())
+
+
+async def join(call: Call[EnrolmentRequest]) -> EnrolmentAnswer:
+    """A machine becomes a node. The one route without a client certificate: the token speaks."""
+    context = call.context
+    key = enrolment.token_key(call.body)
+    key_hash = context.signer.request_key_hash(call.body.certificate_request)
+
+    def command(view: ClusterView, snapshot: Snapshot, occasion: Occasion) -> Change[enrolment.Enrolled]:
+        return enrolment.enrol(view, call.body, snapshot.get(key), key_hash, occasion)
+
+    occasion = new_occasion(context, f"machine {call.body.name}", "join")
+    enrolled = await execute_reading(context, (key,), command, occasion)
+    return EnrolmentAnswer(
+        node=enrolled.node.node,
+        cluster=enrolled.cluster,
+        nodes=enrolled.nodes,
+        credentials=context.signer.credentials(call.body.certificate_request, enrolled.node),
+    )

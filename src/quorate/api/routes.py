@@ -1,0 +1,144 @@
+"""The routes of the REST face as one typed table; the OpenAPI document is made from it.
+
+Owns: method, path, role, handler and types of every route. Does not know: how requests are read (`api.app`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from quorate.api import handlers
+from quorate.api.call import Changed
+from quorate.api.handlers import Nothing, TokenWish, WhoAmI
+from quorate.control import enrolment, groups, nodes, queries, resource_writing
+from quorate.control.access import Role
+from quorate.control.events import Event
+from quorate.model.base import Value
+from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
+from quorate.model.problems import Problem
+
+Handler = Callable[[Any], Awaitable[Value]]
+
+
+class ProblemDocument(Value, frozen=True, kw_only=True):
+    """The answer to every request that is not carried out."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. Its summary is the handler's first line."""
+
+    method: str
+    path: str
+    role: Role
+    handler: Handler
+    takes: type[Value]
+    answers: type[Value]
+    query: tuple[str, ...] = ()
+    at_node: bool = False
+    """Carried out by the node in the path; any other forwards it there."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change anything."""
+        return self.method != "GET"
+
+
+_CHANGE: Final = ("reason", "wait_s")
+_LOOK: Final = ("GET", Role.VIEWER)
+
+
+def _get(path: str, handler: Handler, answers: type[Value]) -> Route:
+    return Route("GET", path, Role.VIEWER, handler, Nothing, answers)
+
+
+def _operate(path: str, handler: Handler, takes: type[Value] = Nothing, *, at_node: bool = False) -> Route:
+    return Route("POST", path, Role.OPERATOR, handler, takes, Changed, _CHANGE, at_node)
+
+
+def _administer(method: str, path: str, handler: Handler, takes: type[Value] = Nothing, *query: str) -> Route:
+    return Route(method, path, Role.ADMINISTRATOR, handler, takes, Changed, (*_CHANGE, *query))
+
+
+ROUTES: Final = (
+    _get("/v1/me", handlers.who_am_i, WhoAmI),
+    _get("/v1/cluster", handlers.show_cluster, queries.ClusterStatus),
+    _get("/v1/nodes", handlers.list_nodes, queries.NodeList),
+    _get("/v1/nodes/{name}", handlers.show_node, queries.NodeView),
+    _operate("/v1/nodes/{name}/pause", handlers.pause_node),
+    _operate("/v1/nodes/{name}/resume", handlers.resume_node),
+    _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
+    _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
+    _get("/v1/groups", handlers.list_groups, queries.GroupList),
+    _administer("POST", "/v1/groups", handlers.create_group, groups.NewGroup),
+    _get("/v1/groups/{name}", handlers.show_group, queries.GroupView),
+    _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
+    _get("/v1/groups/{name}/explanation", handlers.explain_group, queries.GroupExplanation),
+    _operate("/v1/groups/{name}/online", handlers.group_online),
+    _operate("/v1/groups/{name}/offline", handlers.group_offline),
+    _operate("/v1/groups/{name}/move", handlers.move_group, groups.MoveWish),
+    _get("/v1/resources", handlers.list_resources, queries.ResourceList),
+    _administer("POST", "/v1/resources", handlers.create_resource, resource_writing.NewResource),
+    _get("/v1/resources/{name}", handlers.show_resource, queries.ResourceView),
+    _administer("PATCH", "/v1/resources/{name}", handlers.change_resource, resource_writing.ResourceChange),
+    _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
+    _operate("/v1/resources/{name}/online", handlers.resource_online),
+    _operate("/v1/resources/{name}/offline", handlers.resource_offline),
+    Route("POST", "/v1/tokens", Role.ADMINISTRATOR, handlers.create_token, TokenWish, enrolment.NewToken, ("reason",)),
+    Route("POST", "/v1/join", Role.NOBODY, handlers.join, EnrolmentRequest, EnrolmentAnswer),
+)
+
+EVENTS_PATH: Final = "/v1/events"
+OPENAPI_PATH: Final = "/v1/openapi.json"
+
+
+def openapi(version: str) -> dict[str, Any]:
+    """The OpenAPI document of the table."""
+    known: list[type[Value]] = [ProblemDocument, Event, *(r.takes for r in ROUTES), *(r.answers for r in ROUTES)]
+    kinds = list(dict.fromkeys(known))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schema_of: dict[type[Value], Any] = dict(zip(kinds, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    paths[EVENTS_PATH] = {
+        "get": {
+            "summary": "Everything that happens, as server-sent events; resumes after `Last-Event-ID`.",
+            "responses": {
+                "200": {"description": "events", "content": {"text/event-stream": {"schema": schema_of[Event]}}}
+            },
+        }
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Quorate", "version": version},
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _operation(route: Route, schema_of: dict[type[Value], Any]) -> dict[str, Any]:
+    parameters = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    parameters = parameters if "{name}" in route.path else []
+    parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query]
+    words = (route.handler.__doc__ or "").strip().partition("\n")[0]
+    failure = {"application/json": {"schema": schema_of[ProblemDocument]}}
+    operation: dict[str, Any] = {
+        "operationId": getattr(route.handler, "__name__", route.path),
+        "summary": words,
+        "x-role": route.role.name.lower(),
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "done", "content": {"application/json": {"schema": schema_of[route.answers]}}},
+            "default": {"description": "not carried out, or it is not known whether", "content": failure},
+        },
+    }
+    if route.takes is not Nothing:
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema_of[route.takes]}}}
+    return operation
