@@ -49,6 +49,13 @@ class Faces:
             number=assignment.number,
         )
 
+    def settled(self, group: str, *, online: bool) -> None:
+        """A group of this node is what it should be, or is so no more."""
+        known = self._service.view.groups.get(group)
+        log.info(
+            "group online" if online else "group changing", group=group, group_name=known.record.name if known else ""
+        )
+
     def resource_log(self, resource: str, level: str, text: str) -> None:
         """A host logged something about a resource."""
         log.info("resource", resource=resource, level=level, text=text)

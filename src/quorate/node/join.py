@@ -38,16 +38,12 @@ class Wish:
     check_addresses: bool = True
 
 
-class NoAnswer(Exception):
-    """No endpoint answered, or an answer was lost: repeating the same command is safe and gives the same node."""
-
-
 Enrol = Callable[[JoinToken, EnrolmentRequest], EnrolmentAnswer]
-"""Ask the cluster. Raises Refused or NoAnswer."""
+"""Ask the cluster. Raises Refused where it is refused; anything else means that repeating is safe."""
 
 
 def join_cluster(places: Places, wish: Wish, enrol: Enrol) -> EnrolmentAnswer:
-    """Make this machine a node. Raises Refused with every problem, or NoAnswer."""
+    """Make this machine a node. Raises Refused with every problem, and what `enrol` raises."""
     ports, port_problems = chosen_ports(places, wish.ports)
     problems = machine_problems(places) + port_problems + name_problems(wish.node_name, "node_name", host=True)
     problems += _network_form(wish.networks)

@@ -81,7 +81,9 @@ class MemberKeeper:
             if not first:
                 return False
             if self._places.founded.exists():
-                self._log(f"{self.data_dir} is missing although this cluster was founded; restore it, nothing is started")
+                self._log(
+                    f"{self.data_dir} is missing although this cluster was founded; restore it, nothing is started"
+                )
                 return False
         initial = ((member_name(own.node), self._peer(own)),)
         self._start(own, initial, new=not self.data_dir.exists())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import signal
 import sys
@@ -38,7 +37,7 @@ from quorate.node.leaving import Leaving
 from quorate.node.member_keeper import MemberKeeper
 from quorate.node.places import Places
 from quorate.node.sentinel_link import SentinelLink
-from quorate.node.service_loop import Decided, HostCommand, ServiceLoop, StoreRequest
+from quorate.node.service_loop import Decided, HostCommand, Prepare, ServiceLoop, Settled, StoreRequest
 from quorate.node.settings import load
 from quorate.node.store_link import PrefixedStore, carry_out, tls_context
 from quorate.ports.store import Compacted, StoreError
@@ -198,6 +197,11 @@ class Service:
                         self.spawn(self._carry_out(output))
                     case HostCommand(command=command):
                         self._command(command)
+                    case Prepare(group=group):
+                        for spec in self.view.members_of.get(group, {}).values():
+                            self._host(host_of(spec)).prepare(spec)
+                    case Settled(group=group, online=online):
+                        self.faces.settled(group, online=online)
                     case Note(rule=rule, branch=branch, node=node, detail=detail):
                         self.faces.noted(rule, branch, node, detail)
                     case Decided(assignment=assignment):
@@ -358,5 +362,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONASYNCIODEBUG", "0")
     sys.exit(main())

@@ -21,11 +21,11 @@ from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover import Decision, decide
 from quorate.core.group_run import Command, GroupRun
-from quorate.core.placement import load
+from quorate.core.placement import load, place
 from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.records import Absent, Change, Guard, KeyValue, Position, Put, Unchanged, Write
-from quorate.model.workload import Assignment, GroupFact, NodeIntent, ResourceState
+from quorate.model.workload import Assignment, GroupFact, NodeIntent, ResourceState, desired
 
 FACTS_PER_COMMIT = 100
 ASSIGNMENTS_PER_COMMIT = 200
@@ -49,13 +49,28 @@ class HostCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Output: hint to the hosts that this group may soon come online here."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Output: a group of ours has reached what it should be (`online`), or has left that."""
+
+    group: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """Output: the coordinator asks for this assignment; for the log and for explanations."""
 
     assignment: Assignment
 
 
-Output = Order | Renewal | StoreRequest | HostCommand | Note | Decided
+Output = Order | Renewal | StoreRequest | HostCommand | Prepare | Settled | Note | Decided
 
 
 class ServiceLoop:
@@ -95,6 +110,8 @@ class ServiceLoop:
         self._facts_revision = 0
         """The view must have come this far before it can tell whether a fact is still to be written."""
         self._due_groups: dict[str, float] = {}
+        self._online: set[str] = set()
+        self._prepared: dict[str, tuple[int, int]] = {}
         self._led = False
         self._lease_missed = False
         """A group was looked at while no lease was held; it must be looked at again when there is one."""
@@ -185,6 +202,7 @@ class ServiceLoop:
         if self.hosts_ready:
             for group in touched:
                 self._run(group, now)
+                self._prepare(group)
         self._send_facts()
         self.view.touched |= waiting
         deadlines += [due for due in self._due_groups.values() if due > now]
@@ -278,6 +296,7 @@ class ServiceLoop:
             run = self.runs.get(group)
             if run is not None and run.quiet():
                 del self.runs[group]
+                self._online.discard(group)
                 self._facts_due.pop(group, None)
             return
         run = self.runs.setdefault(group, GroupRun(group))
@@ -295,6 +314,7 @@ class ServiceLoop:
             paused=self.view.node_intent(self.node).paused,
         )
         self._outputs += [HostCommand(group, command) for command in commands]
+        self._note_settled(group, run)
         if due is not None:
             self._due_groups[group] = due
         written = self.view.facts.get((self.node, group))
@@ -302,6 +322,33 @@ class ServiceLoop:
             self._facts_due[group] = fact
         else:
             self._facts_due.pop(group, None)
+
+    def _prepare(self, group: str) -> None:
+        """Begin what takes time while waiting: where a group is on its way here, or its owner is marked (rule 5)."""
+        known = self.view.assignments.get(group)
+        spec = self.view.groups.get(group)
+        if known is None or spec is None or known.record.owner == self.node:
+            return
+        assignment = known.record
+        owner = self.view.authority.members.get(assignment.owner)
+        coming = assignment.phase == "stop" and assignment.to == self.node
+        if owner is not None and owner.record.mark is not None and not coming:
+            without = frozenset({assignment.owner})
+            best = place(self.view, spec.record, "failover", owner=assignment.owner, without=without).best
+            coming = best is not None and best.node == self.node
+        occasion = (assignment.number, owner.revision if owner else 0)
+        if coming and self._prepared.get(group) != occasion:
+            self._prepared[group] = occasion
+            self._outputs.append(Prepare(group))
+
+    def _note_settled(self, group: str, run: GroupRun) -> None:
+        members, intent = self.view.members_of.get(group, {}), self.view.intent(group)
+        online = bool(members) and all(
+            (run.resources[r].state == "online") == desired(spec, intent) for r, spec in members.items()
+        )
+        if online != (group in self._online):
+            (self._online.add if online else self._online.discard)(group)
+            self._outputs.append(Settled(group, online))
 
     def _send_facts(self) -> None:
         """Report what changed, guarded by this node being up in this life (rule 14), and by the fact it replaces.

@@ -115,12 +115,16 @@ class IpAddress(ResourceType):
     manifest: ClassVar[Manifest] = MANIFEST
     _taken: ServiceAddress | None = None
     _early: asyncio.Task[tuple[str | None, float]] | None = None
+    _unverified: bool = False
+    """The early probe was answered: by the former owner, as far as anybody can tell before it has let go."""
+    _verifying: asyncio.Task[None] | None = None
 
     @override
     async def prepare(self) -> None:
         """Begin to ask the network, in the background."""
         settings = self.read_settings(Settings)
-        if self._taken is None and self._early is None and settings.probe_limit_ms:
+        begun = self._early is not None and not self._early.done()
+        if self._taken is None and not begun and settings.probe_limit_ms:
             self._early = asyncio.create_task(self._probe(self._place(settings), settings.probe_limit_ms))
 
     @override
@@ -138,6 +142,8 @@ class IpAddress(ResourceType):
             self.context.log(f"{address.address} was left on {address.interface_name}; taken over", level="warning")
         await self.context.addresses.add(address, self._lost)
         self.context.addresses.announce(address)
+        if self._unverified:
+            self._verifying = asyncio.create_task(self._verify(address, settings.probe_limit_ms))
 
     @override
     async def offline(self) -> None:
@@ -147,6 +153,9 @@ class IpAddress(ResourceType):
     @override
     async def terminate(self) -> None:
         """Take it away."""
+        if self._verifying is not None:
+            self._verifying.cancel()
+            self._verifying = None
         if self._taken is not None:
             await self.context.addresses.remove(self._taken)
             self._taken = None
@@ -154,8 +163,9 @@ class IpAddress(ResourceType):
     @override
     async def close(self) -> None:
         """Forget an early probe."""
-        if self._early is not None:
-            self._early.cancel()
+        for task in (self._early, self._verifying):
+            if task is not None:
+                task.cancel()
 
     @override
     async def looks_alive(self) -> bool:
@@ -206,9 +216,19 @@ class IpAddress(ResourceType):
             except FacilityError:
                 owner, found_s = "unknown", 0.0
             age_s = asyncio.get_running_loop().time() - found_s
-            if owner is None and age_s * 1000 <= settings.probe_fresh_ms:
+            if age_s * 1000 <= settings.probe_fresh_ms:
+                # Whoever answered early was to let go before we are told to come online. Asking again costs the clients
+                # the whole probe, so the question is asked while they are served, and an answer then is a failure.
+                self._unverified = owner is not None
                 return None
+        self._unverified = False
         return (await self._probe(address, settings.probe_limit_ms))[0]
+
+    async def _verify(self, address: ServiceAddress, limit_ms: int) -> None:
+        """Ask once more while the address is in use here; whoever answers now has not let go."""
+        owner, _ = await self._probe(address, limit_ms)
+        if owner is not None and self._taken == address:
+            self.context.report_failure("general", f"{address.address} is also in use on this network by {owner}")
 
     def _lost(self, why: str) -> None:
         self.context.report_failure("network_loss", f"{self.read_settings(Settings).address}: {why}")

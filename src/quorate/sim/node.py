@@ -24,7 +24,7 @@ from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model.records import Committed, Snapshot
 from quorate.model.workload import ResourceState
 from quorate.node.sentinel_loop import Send, SentinelLoop
-from quorate.node.service_loop import Decided, HostCommand, ServiceLoop, StoreRequest
+from quorate.node.service_loop import Decided, HostCommand, Prepare, ServiceLoop, Settled, StoreRequest
 
 if TYPE_CHECKING:
     from quorate.sim.world import World
@@ -314,6 +314,8 @@ class SimNode:
                     self._host_command(group, command)
                 case Note(rule=rule, branch=branch):
                     self.world.fired[(rule, branch)] += 1
+                case Prepare() | Settled():
+                    pass
                 case Decided(assignment=assignment):
                     self.world.trace(
                         self.number, f"assigns {assignment.group} to {assignment.owner} ({assignment.cause})"
