@@ -1,4 +1,4 @@
-"""Commands through the executor on the store's twin: what is written, what is refused, and what a hostile store does."""
+"""Commands through the executor on the store's twin: what is written, what is refused, what a hostile store does."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ async def test_a_group_is_deleted_when_it_is_offline_and_empty(world: FacesWorld
     assert (await refused(world, delete(force=True))).keys() == {"group_not_offline"}, "intent alone stops nothing"
     await world.obey("web")
     await run(world, delete(force=True))
-    assert not (world.view.groups or world.view.resources or world.view.assignments or world.view.facts)
+    left = {**world.view.groups, **world.view.resources, **world.view.assignments}
+    assert not left
+    assert not world.view.facts
     await make_group(world)  # its name is free again
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import metadata
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,15 +17,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as StarletteRoute
 
-from quorate.api.call import Call, Changed
+from quorate.api.call import Call
 from quorate.api.forwarding import ON_BEHALF_OF, Forwarder
-from quorate.api.inputs import read_body, to_json
+from quorate.api.inputs import read_body, read_seconds, to_json
 from quorate.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
 from quorate.api.stream import event_stream
 from quorate.control.access import STRANGER, Caller, Role, demand
+from quorate.control.change import Changed, altered
 from quorate.control.context import Context
 from quorate.control.executor import CannotNow, Unsettled
 from quorate.control.lookup import find_node
+from quorate.control.wait import node_stopped, wait_for
+from quorate.model.base import decode
 from quorate.model.problems import Problem, Refused, error
 
 BODY_LIMIT_BYTES: Final = 1 << 20
@@ -79,9 +82,14 @@ async def _at_node(
     node = find_node(context.view, request.path_params["name"], problems)
     if node is None or node.node == context.node:
         return None
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wait_s = read_seconds(request.query_params.get("wait_s"), "wait_s")
+    reason = quote(request.query_params.get("reason", ""))
+    target = f"{quote(request.url.path)}?reason={reason}"
     status, body = await forwarder.forward(node, request.method, target, data, caller.name)
-    return _json(body, status)
+    if status >= 300 or wait_s is None:
+        return _json(body, status)
+    outcome = await wait_for(context, node_stopped(node.node), wait_s)
+    return _json(to_json(altered(decode(body, Changed, "answer"), outcome=outcome)), 200 if outcome == "done" else 202)
 
 
 def _events(context: Context) -> Endpoint:

@@ -1,6 +1,6 @@
 """One request as a handler sees it, and what a handler answers.
 
-Owns: `Call` and the answer to a change. Does not know: HTTP beyond names of parameters, or any route.
+Owns: `Call`, and the frame of every changing handler. Does not know: HTTP beyond names of parameters, or any route.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from quorate.api.inputs import read_flag, read_seconds
 from quorate.control.access import Caller
-from quorate.control.change import Change, Done, Occasion
+from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.context import Context
 from quorate.control.executor import execute, new_occasion
 from quorate.control.wait import Condition, Outcome, wait_for
@@ -24,19 +24,6 @@ I = TypeVar("I", bound=Value)
 Command = Callable[[ClusterView, Occasion], Change[Done]]
 Until = Callable[[ClusterView, Done], Condition]
 """What counts as the end of a change, told when it is made."""
-
-
-class Changed(Value, frozen=True, kw_only=True):
-    """Answer to a change. `outcome` is `accepted` where nobody asked to wait."""
-
-    id: str
-    name: str
-    changed: bool
-    outcome: str
-    operation: str = ""
-    warnings: tuple[Problem, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    """Why it failed, where it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +68,12 @@ class Plan(Generic[I]):
         self._call = call
         self._wait_s = call.wait_s  # read first: a bad parameter must not be found after the change was made
 
-    async def run(self, command: Command, until: Until) -> Changed:
-        """Make the change, then wait for its end where the caller asked for that."""
+    async def run(self, command: Command, until: Until | None) -> Changed:
+        """Make the change, then wait for its end where the caller asked for that and `until` can tell it."""
         context = self._call.context
         done = await execute(context, command, self._call.occasion())
         outcome: Outcome | str = "accepted"
-        if self._wait_s is not None:
+        if self._wait_s is not None and until is not None:
             outcome = await wait_for(context, until(context.view, done), self._wait_s)
         return Changed(
             id=done.id,

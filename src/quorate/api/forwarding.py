@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from typing import Final
+from urllib.parse import quote
 
 from quorate.api.identity import TlsPaths, client_context
 from quorate.control.executor import CannotNow, Unsettled
@@ -55,8 +56,6 @@ class Forwarder:
 
 def _request(method: str, target: str, host: str, body: bytes, author: str) -> bytes:
     # The name goes percent-encoded: a header takes no line breaks and nothing beyond ASCII.
-    from urllib.parse import quote
-
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         f"{ON_BEHALF_OF}: {quote(author)}\r\nContent-Length: {len(body)}\r\n\r\n"

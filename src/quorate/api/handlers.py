@@ -5,10 +5,10 @@ Owns: the joining of use cases with the input of a request. Does not know: HTTP,
 
 from __future__ import annotations
 
-from quorate.api.call import Call, Changed, Plan, at_once
+from quorate.api.call import Call, Plan, at_once
 from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, wait
 from quorate.control.access import Role
-from quorate.control.change import Change, Occasion
+from quorate.control.change import Change, Changed, Occasion
 from quorate.control.executor import execute, execute_reading, new_occasion
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
@@ -22,27 +22,15 @@ class Nothing(Value, frozen=True, kw_only=True):
     """No input."""
 
 
-class TokenWish(Value, frozen=True, kw_only=True):
-    """How long the token shall live."""
-
-    hours: int = enrolment.TOKEN_HOURS
-
-
-class WhoAmI(Value, frozen=True, kw_only=True):
-    """Who the caller is to this node."""
-
-    name: str
-    role: str
-    node: str
-
-
 # ---------------------------------------------------------------- views
 
 
-async def who_am_i(call: Call[Nothing]) -> WhoAmI:
+async def who_am_i(call: Call[Nothing]) -> queries.WhoAmI:
     """Name and role that were granted."""
     role: Role = call.caller.role
-    return WhoAmI(name=call.caller.name, role=role.name.lower(), node=node_name(call.context.view, call.context.node))
+    return queries.WhoAmI(
+        name=call.caller.name, role=role.name.lower(), node=node_name(call.context.view, call.context.node)
+    )
 
 
 async def show_cluster(call: Call[Nothing]) -> queries.ClusterStatus:
@@ -196,9 +184,9 @@ async def drain_node(call: Call[nodes.DrainWish]) -> Changed:
 async def stop_node(call: Call[Nothing]) -> Changed:
     """Stop this node cleanly: groups leave, then it leaves. `api.forwarding` has brought the request here.
 
-    It answers before the node is gone, so waiting is for somebody who asks another node.
+    It answers before the node is gone; whoever asked another node can wait there.
     """
-    changed = await Plan(call).run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), at_once)
+    changed = await Plan(call).run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), None)
     await call.context.stop_node()
     return changed
 
@@ -206,7 +194,7 @@ async def stop_node(call: Call[Nothing]) -> Changed:
 # ---------------------------------------------------------------- joining
 
 
-async def create_token(call: Call[TokenWish]) -> enrolment.NewToken:
+async def create_token(call: Call[enrolment.TokenWish]) -> enrolment.NewToken:
     """A one-time word that lets one machine become a node."""
     context = call.context
     secret, fingerprint = context.entropy(SECRET_BYTES), context.signer.fingerprint()

@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from quorate.api import handlers
-from quorate.api.call import Changed
-from quorate.api.handlers import Nothing, TokenWish, WhoAmI
+from quorate.api.handlers import Nothing
 from quorate.control import enrolment, groups, nodes, queries, resource_writing
 from quorate.control.access import Role
+from quorate.control.change import Changed
 from quorate.control.events import Event
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
@@ -67,7 +67,7 @@ def _administer(method: str, path: str, handler: Handler, takes: type[Value] = N
 
 
 ROUTES: Final = (
-    _get("/v1/me", handlers.who_am_i, WhoAmI),
+    _get("/v1/me", handlers.who_am_i, queries.WhoAmI),
     _get("/v1/cluster", handlers.show_cluster, queries.ClusterStatus),
     _get("/v1/nodes", handlers.list_nodes, queries.NodeList),
     _get("/v1/nodes/{name}", handlers.show_node, queries.NodeView),
@@ -90,7 +90,15 @@ ROUTES: Final = (
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
     _operate("/v1/resources/{name}/online", handlers.resource_online),
     _operate("/v1/resources/{name}/offline", handlers.resource_offline),
-    Route("POST", "/v1/tokens", Role.ADMINISTRATOR, handlers.create_token, TokenWish, enrolment.NewToken, ("reason",)),
+    Route(
+        "POST",
+        "/v1/tokens",
+        Role.ADMINISTRATOR,
+        handlers.create_token,
+        enrolment.TokenWish,
+        enrolment.NewToken,
+        ("reason",),
+    ),
     Route("POST", "/v1/join", Role.NOBODY, handlers.join, EnrolmentRequest, EnrolmentAnswer),
 )
 

@@ -57,6 +57,19 @@ class Done(Value, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...] = ()
 
 
+class Changed(Value, frozen=True, kw_only=True):
+    """Answer to a change. `outcome` is `accepted` where nobody asked to wait."""
+
+    id: str
+    name: str
+    changed: bool
+    outcome: str
+    operation: str = ""
+    warnings: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Why it failed, where it did."""
+
+
 def guard(key: str, revision: int | None) -> Guard:
     """The key is as the view has it: at that revision, or absent."""
     return Absent(key) if revision is None else Unchanged(key, revision)

@@ -45,6 +45,12 @@ class Signer(Protocol):
         ...
 
 
+class TokenWish(Value, frozen=True, kw_only=True):
+    """How long the token shall live."""
+
+    hours: int = TOKEN_HOURS
+
+
 class NewToken(Value, frozen=True, kw_only=True):
     """Answer to `token create`. The word is shown once and kept nowhere."""
 

@@ -160,6 +160,14 @@ class GroupExplanation(Value, frozen=True, kw_only=True):
     nodes: tuple[CandidateView, ...] = ()
 
 
+class WhoAmI(Value, frozen=True, kw_only=True):
+    """Who the caller is to this node."""
+
+    name: str
+    role: str
+    node: str
+
+
 def as_of(context: Context) -> AsOf:
     """Position and age of the replica."""
     position = context.view.position
