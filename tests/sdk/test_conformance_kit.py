@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -101,9 +103,23 @@ async def test_the_order_is_protect_probe_add_announce_and_an_early_probe_saves_
     await address.offline()
     context.addresses.calls.clear()
     await address.prepare()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
     await address.online()
-    assert context.addresses.calls == ["protect", "probe", "add", "announce"]
     assert context.addresses.calls.count("probe") == 1
+    assert sorted(context.addresses.calls) == ["add", "announce", "probe", "protect"]
+
+
+async def test_a_handover_quicker_than_the_probe_serves_first_and_asks_meanwhile() -> None:
+    properties = {**ADDRESS, "subnet_mask": "", "network": "", "probe_limit_ms": 10, "probe_fresh_ms": 5000}
+    context = MemoryContext(properties, World())
+    address = IpAddress(context)
+    await address.prepare()
+    await address.online()
+    assert context.addresses.calls == ["protect", "add", "announce"]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert context.addresses.calls == ["protect", "add", "announce", "probe"]
 
 
 async def test_a_mask_serves_as_well_as_a_prefix_length() -> None:

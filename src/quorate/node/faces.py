@@ -1,38 +1,136 @@
-"""The faces of one node: what the service tells them, and their start and stop.
+"""The faces of one node: what use cases may see of the service, and the start and stop of the REST listeners.
 
-Owns: the context that use cases see. Does not know: HTTP.
+Owns: the `Context` of all use cases, the event bus, and what goes into the service's log for people.
+Does not know: HTTP or any use case. The listeners are imported in a thread after the node's own work has begun, so
+that a restarted service shows life within the hang limit.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
+from quorate.control.events import EventBus
+from quorate.core.authority.orders import Report
+from quorate.core.authority.timings import Timings
+from quorate.core.cluster_view import ClusterView
 from quorate.model.records import WatchBatch
 from quorate.model.workload import Assignment
+from quorate.node.joining_authority import JoiningAuthority
+from quorate.node.type_catalogue import InstalledTypes
+from quorate.ports.store import Store
+from quorate.wire.lease_page import boot_time_s
 
 if TYPE_CHECKING:
+    from quorate.api.server import ApiServer
     from quorate.node.service import Service
+
+QUIET = {"renew by reading"}
+"""Rules that fire all the time and say nothing to people."""
 
 log = structlog.get_logger("service")
 
 
 class Faces:
-    """What people and programs see of this node."""
+    """One node, as its faces see it (`control.context.Context`)."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._server: ApiServer | None = None
+        self.events = EventBus(secrets.token_hex(4))
+        self.signer = JoiningAuthority(service.places)
+        self.types = InstalledTypes()
+
+    # ---------------------------------------------------------------- the context of use cases
+
+    @property
+    def node(self) -> int:
+        """This node's number."""
+        return self._service.node
+
+    @property
+    def view(self) -> ClusterView:
+        """The replica."""
+        return self._service.view
+
+    @property
+    def store(self) -> Store:
+        """The cluster database."""
+        return self._service.store
+
+    @property
+    def timings(self) -> Timings:
+        """The timings in force."""
+        return self._service.timings
+
+    def report(self) -> Report | None:
+        """The sentinel's latest report."""
+        return self._service.loop.sentinel_report
+
+    def leads(self) -> bool:
+        """This node acts as coordinator."""
+        report = self.report()
+        return report is not None and self._service.loop.membership.leads(self.view.authority, report)
+
+    def replica_age_s(self) -> float:
+        """How long ago the watch last showed life."""
+        return boot_time_s() - self._service.watched_at
+
+    def wall_time(self) -> str:
+        """UTC with milliseconds."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+    def wall_time_s(self) -> float:
+        """Seconds since 1970."""
+        return datetime.now(UTC).timestamp()
+
+    def entropy(self, count_bytes: int) -> bytes:
+        """Unpredictable bytes."""
+        return os.urandom(count_bytes)
+
+    def processes(self) -> Mapping[str, int]:
+        """Process ids of this node."""
+        return self._service.processes
+
+    async def stop_node(self) -> None:
+        """Begin the clean stop of this node."""
+        self._service.spawn(self._service.leaving.run())
+
+    # ---------------------------------------------------------------- start and stop
 
     async def start(self) -> None:
-        """Serve."""
+        """Begin to serve; returns before the listeners are open."""
+        self._service.spawn(self._serve())
+
+    async def _serve(self) -> None:
+        server_type, tls_paths = await asyncio.to_thread(_load_server)
+        service = self._service
+        self._server = server_type()
+        own = service.own_spec()
+        tcp = [(address, service.settings.api_port) for address in own.addresses.values()]
+        problems = await self._server.start(
+            self, service.places.service_socket, tcp, tls_paths.below(service.places.pki)
+        )
+        for problem in problems:
+            log.warning(problem.what, code=problem.code, where=problem.where, remedy=problem.remedy)
 
     async def stop(self) -> None:
         """Serve no more."""
+        self.events.close()
+        if self._server is not None:
+            await self._server.stop()
+
+    # ---------------------------------------------------------------- what the service tells
 
     def noted(self, rule: int, branch: str, node: int, detail: str) -> None:
         """A rule of authority fired."""
-        if branch != "renew by reading":
+        if branch not in QUIET:
             log.info("authority", rule=rule, branch=branch, node=node, detail=detail)
 
     def decided(self, assignment: Assignment) -> None:
@@ -52,13 +150,31 @@ class Faces:
     def settled(self, group: str, *, online: bool) -> None:
         """A group of this node is what it should be, or is so no more."""
         known = self._service.view.groups.get(group)
-        log.info(
-            "group online" if online else "group changing", group=group, group_name=known.record.name if known else ""
-        )
+        name = known.record.name if known else ""
+        log.info("group online" if online else "group changing", group=group, group_name=name)
 
     def resource_log(self, resource: str, level: str, text: str) -> None:
         """A host logged something about a resource."""
         log.info("resource", resource=resource, level=level, text=text)
 
-    def changed(self, batch: WatchBatch) -> None:
-        """The database changed."""
+    def changed(self, batch: WatchBatch | None) -> None:
+        """The database changed; None where everything may have."""
+        changed = None if batch is None else [change.key for change in batch.changes]
+        if changed is None or changed:
+            self.events.observe(self.view, self.wall_time(), changed)
+
+
+def _load_server() -> tuple[type[ApiServer], type[TlsPaths]]:
+    """Import the listeners: about 0.3 s that must not stand in the way of the node's own work."""
+    from quorate.api.identity import TlsPaths
+    from quorate.api.server import ApiServer
+
+    return ApiServer, TlsPaths
+
+
+if TYPE_CHECKING:
+    from quorate.api.identity import TlsPaths
+    from quorate.control.context import Context
+
+    def _is_context(faces: Faces) -> Context:
+        return faces

@@ -243,6 +243,7 @@ class Service:
                 self.keeper.founded()
                 self.loop.read_all(snapshot.position, snapshot.items)
                 self._store_seen(everything=True)
+                self.faces.changed(None)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):
                     self.loop.watched(batch.position, batch.changes)
                     self._store_seen(everything=any(c.key.startswith("spec/") for c in batch.changes))

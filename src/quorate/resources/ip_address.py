@@ -210,6 +210,10 @@ class IpAddress(ResourceType):
         if not settings.probe_limit_ms:
             return None
         early, self._early = self._early, None
+        if early is not None and not early.done():
+            early.cancel()  # a handover that took less than the probe: the former owner had it until a moment ago
+            self._unverified = True
+            return None
         if early is not None:
             try:
                 owner, found_s = await early
