@@ -1,19 +1,65 @@
 """The command line: nouns, and under each noun its verbs.
 
 Owns: the top of the command tree. Does not know: what any command does.
+How it works: a noun's module is loaded when the noun is used, so `quorate --help` costs little.
 """
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
-from quorate.cli.lab import lab
+from quorate.sdk.overriding import override
+
+NOUNS = {
+    "cluster": ("quorate.cli.cluster:cluster", "Make a cluster on this machine; see how one stands."),
+    "node": ("quorate.cli.node:node", "Join, run, pause, drain and stop nodes."),
+    "group": ("quorate.cli.group:group", "Groups: what fails over together."),
+    "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
+    "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
+    "events": ("quorate.cli.events:events", "What happens, as it happens."),
+    "explain": ("quorate.cli.explain:explain", "Why it is so, and what would help."),
+    "lab": ("quorate.cli.lab:lab", "Several nodes on this one machine, and every way to hurt them."),
+    "sim": ("quorate.cli.sim:sim", "Simulated clusters from seeds."),
+}
+"""Noun, the place of its command, and its line of help."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LazyNouns(click.Group):
+    """Loads a noun when it is used."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All nouns."""
+        del ctx
+        return list(NOUNS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a noun, loaded now."""
+        del ctx
+        place = NOUNS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place[0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The nouns in help, without loading any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(noun, words) for noun, (_, words) in NOUNS.items()])
+
+
+@click.group(cls=LazyNouns, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="quorate")
 def main() -> None:
-    """Quorate, a failover cluster that explains itself."""
+    """Quorate, a failover cluster that explains itself.
 
-
-main.add_command(lab)
+    Exit status: 0 done, 1 failed, 2 refused or wrong usage, 3 still pending, 4 no connection or no cluster here,
+    5 outcome unknown.
+    """

@@ -1,0 +1,94 @@
+"""`quorate cluster`: make one on this machine, and see how one stands.
+
+Owns: words and options of these commands. Does not know: how a cluster is made (`node.create`).
+"""
+
+from __future__ import annotations
+
+import click
+
+from quorate.cli.frame import Session, local, looks, pairs
+
+
+@click.group()
+def cluster() -> None:
+    """Make a cluster on this machine; see how one stands."""
+
+
+@cluster.command()
+@click.option("--name", required=True, help="Name of the cluster.")
+@click.option("--node-name", required=True, help="Name of this machine as node 1.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NAME=ADDRESS/PREFIX",
+    help="This machine's address on a network between the nodes; two networks are recommended.",
+)
+@click.option("--profile", default="default", show_default=True, help="Timings: default, fast, or wide between sites.")
+@click.option(
+    "--fabric-prefix",
+    default="",
+    metavar="PREFIX",
+    help="Addresses for the nodes' own use; default: chosen from 100.64.0.0/10.",
+)
+@click.option("--no-fabric", is_flag=True, help="Use the address on the first network instead (one machine, loopback).")
+@click.option("--port", "ports", multiple=True, metavar="NAME=PORT", help="api, heartbeat, client or peer.")
+@click.option("--no-check", is_flag=True, help="Accept addresses that this machine does not have yet.")
+@local
+def create(
+    session: Session,
+    name: str,
+    node_name: str,
+    networks: tuple[str, ...],
+    profile: str,
+    fabric_prefix: str,
+    no_fabric: bool,
+    ports: tuple[str, ...],
+    no_check: bool,
+) -> None:
+    """Make this machine the first node of a new cluster.
+
+    Nothing is sent anywhere. Start the node afterwards with `quorate node run`, or with its systemd unit.
+    """
+    from quorate.cli.frame import print_problem
+    from quorate.node.create import Wish, create_cluster
+    from quorate.node.places import Places
+
+    wish = Wish(
+        name=name,
+        node_name=node_name,
+        networks=pairs("--network", networks),
+        profile=profile,
+        fabric_prefix=fabric_prefix,
+        fabric=not no_fabric,
+        ports=numbers("--port", ports),
+        check_addresses=not no_check,
+    )
+    replica, warnings = create_cluster(Places.from_environment(), wish)
+    if session.as_json:
+        session.print_json(replica)
+        return
+    for problem in warnings:
+        print_problem(problem)
+    click.echo(f"cluster {name} is made ({replica.cluster_id}); this machine is node 1, {node_name}")
+    click.echo("next: quorate node run, and quorate token create for each further machine")
+
+
+@cluster.command()
+@looks
+def status(session: Session) -> None:
+    """Show nodes, groups, votes, and what is wrong or may be lost."""
+    from quorate.control.queries import ClusterStatus
+
+    session.show(session.client.look("/v1/cluster", ClusterStatus))
+
+
+def numbers(option: str, given: tuple[str, ...]) -> dict[str, int]:
+    """`NAME=NUMBER` options as a mapping. Raises click's usage error."""
+    found: dict[str, int] = {}
+    for name, text in pairs(option, given).items():
+        if not text.isdigit():
+            raise click.UsageError(f"{option} {name}={text}: a number is needed")
+        found[name] = int(text)
+    return found

@@ -1,0 +1,96 @@
+"""`quorate group`: create, online, offline, move, delete, list, show.
+
+Owns: words and options of these commands. Does not know: what a group is.
+"""
+
+from __future__ import annotations
+
+import click
+
+from quorate.cli.frame import Session, changes, listed, looks
+from quorate.cli.values import given_properties
+
+
+@click.group()
+def group() -> None:
+    """Groups: what fails over together."""
+
+
+@group.command()
+@click.argument("name")
+@click.option("--preferred", default="", metavar="NODE,NODE", help="Preferred owners, best first.")
+@click.option(
+    "--failback", default="", metavar="immediate|prevent", help="Return to a better preferred owner, or stay."
+)
+@click.option("--set", "properties", multiple=True, metavar="NAME=VALUE", help="A common property of the group.")
+@changes
+def create(session: Session, name: str, preferred: str, failback: str, properties: tuple[str, ...]) -> None:
+    """Make an empty group, offline."""
+    from quorate.control.groups import NewGroup
+    from quorate.model.common_properties import GROUP_PROPERTIES, find_common
+
+    wish = NewGroup(
+        name=name,
+        preferred_owners=listed(preferred),
+        failback=failback,
+        properties=given_properties("--set", properties, lambda given: find_common(GROUP_PROPERTIES, given)),
+    )
+    session.finish(session.change("POST", "groups", body=wish), "created")
+
+
+@group.command()
+@click.argument("name")
+@changes
+def online(session: Session, name: str) -> None:
+    """Bring the group online, and keep it so; failure counts start anew."""
+    session.finish(session.change("POST", "groups", name, "online"), "online", "is being brought online")
+
+
+@group.command()
+@click.argument("name")
+@changes
+def offline(session: Session, name: str) -> None:
+    """Take the group offline, and keep it so."""
+    session.finish(session.change("POST", "groups", name, "offline"), "offline", "is being taken offline")
+
+
+@group.command()
+@click.argument("name")
+@click.option("--to", default="", metavar="NODE", help="Where; else the best other node.")
+@changes
+def move(session: Session, name: str, to: str) -> None:
+    """Move the group to another node."""
+    from quorate.control.groups import MoveWish
+
+    changed = session.change("POST", "groups", name, "move", body=MoveWish(to=to))
+    session.finish(changed, "moved", "is being moved")
+
+
+@group.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Delete its resources too. It must be offline all the same.")
+@changes
+def delete(session: Session, name: str, force: bool) -> None:
+    """Delete a group that is offline and empty."""
+    query = {"with_resources": "true"} if force else {}
+    session.finish(session.change("DELETE", "groups", name, query=query), "deleted")
+
+
+@group.command("list")
+@looks
+def list_groups(session: Session) -> None:
+    """List all groups."""
+    from quorate.control.queries import GroupList
+
+    session.show(session.client.look("/v1/groups", GroupList))
+
+
+@group.command()
+@click.argument("name")
+@looks
+def show(session: Session, name: str) -> None:
+    """Show one group with its resources."""
+    from quorate.client import path_of
+    from quorate.control.queries import GroupView
+
+    session.show(session.client.look(path_of("groups", name), GroupView))

@@ -1,0 +1,154 @@
+"""`quorate node`: join, run, list, show, pause, resume, drain, stop.
+
+Owns: words and options of these commands. Does not know: how a node joins or runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from quorate.cli.cluster import numbers
+from quorate.cli.exits import Exit
+from quorate.cli.frame import Session, changes, local, looks, pairs
+
+POLL_S = 0.2
+"""Between looks at whether this node's own service has gone: it cannot tell us any more."""
+
+
+@click.group()
+def node() -> None:
+    """Join, run, pause, drain and stop nodes."""
+
+
+@node.command()
+@click.argument("token")
+@click.option("--node-name", required=True, help="Name of this machine in the cluster.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NAME=ADDRESS/PREFIX",
+    help="This machine's address on each network of the cluster.",
+)
+@click.option("--port", "ports", multiple=True, metavar="NAME=PORT", help="api, heartbeat, client or peer.")
+@click.option("--no-check", is_flag=True, help="Accept addresses that this machine does not have yet.")
+@local
+def join(
+    session: Session,
+    token: str,
+    node_name: str,
+    networks: tuple[str, ...],
+    ports: tuple[str, ...],
+    no_check: bool,
+) -> None:
+    """Make this machine a node of the cluster that made TOKEN.
+
+    If the answer is lost, give the same command again: the machine gets the same node number.
+    """
+    from importlib import metadata
+
+    from quorate.client import enrol
+    from quorate.node.join import Wish, join_cluster
+    from quorate.node.places import Places
+
+    wish = Wish(
+        token=token,
+        node_name=node_name,
+        networks=pairs("--network", networks),
+        version=metadata.version("quorate"),
+        ports=numbers("--port", ports),
+        check_addresses=not no_check,
+    )
+    answer = join_cluster(Places.from_environment(), wish, enrol)
+    if session.as_json:
+        session.print_json({"node": answer.node, "cluster": answer.cluster, "nodes": answer.nodes})
+        return
+    click.echo(f"this machine is node {answer.node} of cluster {answer.cluster.name}, {node_name}")
+    click.echo("next: quorate node run")
+
+
+@node.command()
+@click.option("--root", default="", metavar="FOLDER", help="Root of the node's folders; else QUORATE_ROOT, else /.")
+def run(root: str) -> None:
+    """Run this node in the foreground, until it is stopped."""
+    environment = dict(os.environ)
+    if root:
+        environment["QUORATE_ROOT"] = str(Path(root).absolute())
+    # The sentinel takes this process's place: whoever started us sees and signals it, and nothing else stays around.
+    os.execve(sys.executable, [sys.executable, "-m", "quorate.node.sentinel"], environment)
+
+
+@node.command("list")
+@looks
+def list_nodes(session: Session) -> None:
+    """List all nodes."""
+    from quorate.control.queries import NodeList
+
+    session.show(session.client.look("/v1/nodes", NodeList))
+
+
+@node.command()
+@click.argument("name")
+@looks
+def show(session: Session, name: str) -> None:
+    """Show one node."""
+    from quorate.client import path_of
+    from quorate.control.queries import NodeView
+
+    session.show(session.client.look(path_of("nodes", name), NodeView))
+
+
+@node.command()
+@click.argument("name")
+@changes
+def pause(session: Session, name: str) -> None:
+    """Let no group come to the node any more; what runs there runs on."""
+    session.finish(session.change("POST", "nodes", name, "pause"), "paused")
+
+
+@node.command()
+@click.argument("name")
+@changes
+def resume(session: Session, name: str) -> None:
+    """Let the node take groups again."""
+    session.finish(session.change("POST", "nodes", name, "resume"), "takes groups again")
+
+
+@node.command()
+@click.argument("name")
+@click.option("--target", default="", help="Node that takes all groups; else each goes to its best node.")
+@changes
+def drain(session: Session, name: str, target: str) -> None:
+    """Pause the node and have all its groups leave."""
+    from quorate.control.nodes import DrainWish
+
+    changed = session.change("POST", "nodes", name, "drain", body=DrainWish(target=target))
+    session.finish(changed, "drained", "paused; its groups are leaving")
+
+
+@node.command()
+@click.argument("name")
+@changes
+def stop(session: Session, name: str) -> None:
+    """Stop the node cleanly: its groups leave first, then it leaves the cluster."""
+    changed = session.change("POST", "nodes", name, "stop")
+    if session.wait_s is not None and changed.outcome == "accepted":
+        # The node itself was asked, and its last word is that it goes: what is left is to see its service gone.
+        from quorate.client import CallFailed
+        from quorate.control.queries import WhoAmI
+
+        end = time.monotonic() + session.wait_s
+        while time.monotonic() < end:
+            try:
+                session.client.look("/v1/me", WhoAmI)
+            except CallFailed:
+                session.finish(changed, "stopped", "stopped")
+            time.sleep(POLL_S)
+        click.echo(f"{changed.name}: still stopping")
+        sys.exit(Exit.PENDING)
+    session.finish(changed, "stopped", "is stopping; its groups leave first")

@@ -1,0 +1,227 @@
+"""Views as pages: headings, lines and tables in words, before anybody decides how they look.
+
+Owns: which facts of a view are shown, and in what order. Does not know: terminals, colours, widths (`cli.render`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quorate.control.enrolment import NewToken
+from quorate.control.events import Event
+from quorate.control.queries import (
+    ClusterStatus,
+    GroupExplanation,
+    GroupList,
+    GroupView,
+    NodeList,
+    NodeView,
+    ResourceList,
+    ResourceView,
+)
+from quorate.model.base import Value
+from quorate.model.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under column names; the column `state` is coloured by what it says."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading (may be empty), facts as name and value, sentences, and a table."""
+
+    heading: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[str, ...] = ()
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one command shows."""
+
+    sections: tuple[Section, ...] = field(default=())
+
+
+def page_of(value: Value) -> Page:
+    """The page of a view."""
+    match value:
+        case ClusterStatus():
+            return _cluster(value)
+        case NodeList():
+            return Page((Section(table=_nodes(value.nodes)),))
+        case GroupList():
+            return Page((Section(table=_groups(value.groups)),))
+        case ResourceList():
+            return Page((Section(table=_resources(value.resources, with_group=True)),))
+        case NodeView():
+            return _node(value)
+        case GroupView():
+            return _group(value)
+        case ResourceView():
+            return _resource(value)
+        case GroupExplanation():
+            return _explanation(value)
+        case NewToken():
+            expires = f"expires {value.expires_at}; it lets one machine in, once"
+            return Page((Section(facts=(("token", value.token),), sentences=(expires,)),))
+        case _:
+            raise TypeError(f"there is no page for {type(value).__name__}")
+
+
+def event_lines(event: Event) -> list[str]:
+    """One event as lines of text."""
+    lines = [f"{event.at[11:23] or '--:--:--.---'}  {event.what or event.kind}"]
+    lines += [f"              because {reason}" for reason in event.reasons]
+    return lines
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")
+
+
+def _cluster(status: ClusterStatus) -> Page:
+    store = status.store
+    voters = f"{len(store.voters_up)} of {len(store.voters)} voters up, {store.majority} needed"
+    losses = {0: "no voter may be lost", 1: "one more voter may be lost"}.get(
+        store.further_losses, f"{store.further_losses} more voters may be lost"
+    )
+    bound = f"{status.takeover_bound_s * 1000:.0f} ms and the start of the resources (profile {status.profile})"
+    seen = status.as_of
+    facts = (
+        ("cluster", f"{status.name} ({status.id})"),
+        ("coordinator", f"{status.coordinator or 'none'}, epoch {status.epoch}"),
+        ("database", f"{voters}; {losses}; votes are {store.votes}"),
+        ("takeover", bound),
+        ("as of", f"revision {seen.revision}, {seen.age_s * 1000:.0f} ms old, from {seen.answered_by}"),
+    )
+    sections = [Section(facts=facts), Section("Nodes", table=_nodes(status.nodes))]
+    if status.groups:
+        sections.append(Section("Groups", table=_groups(status.groups)))
+    if status.problems:
+        sections.append(Section("Problems", sentences=tuple(_problem(problem) for problem in status.problems)))
+    return Page(tuple(sections))
+
+
+def _problem(problem: Problem) -> str:
+    return f"{problem.severity.value}: {problem.what} [{problem.code}] → {problem.remedy}"
+
+
+def _nodes(nodes: tuple[NodeView, ...]) -> Table:
+    def roles(node: NodeView) -> str:
+        found = [word for word, holds in (("coordinator", node.coordinator), ("voter", node.voter)) if holds]
+        return ", ".join(found) or "-"
+
+    rows = tuple(
+        (
+            str(node.number),
+            node.name,
+            _words(node.state),
+            roles(node),
+            ", ".join(node.groups) or "-",
+            ", ".join(node.addresses.values()),
+        )
+        for node in nodes
+    )
+    return Table(("no", "node", "state", "role", "groups", "addresses"), rows)
+
+
+def _groups(groups: tuple[GroupView, ...]) -> Table:
+    def owner(group: GroupView) -> str:
+        return f"{group.owner} → {group.moving_to}" if group.moving_to else group.owner or "-"
+
+    rows = tuple(
+        (
+            group.name,
+            _words(group.state),
+            group.wanted,
+            owner(group),
+            ", ".join(f"{r.name} {_words(r.state)}" for r in group.resources if r.state != group.state)
+            or f"{len(group.resources)} resources",
+        )
+        for group in groups
+    )
+    return Table(("group", "state", "wanted", "owner", "resources"), rows)
+
+
+def _resources(resources: tuple[ResourceView, ...], *, with_group: bool) -> Table:
+    columns = ("resource", "type", "state", "wanted", "owner", "depends on", "detail")
+    rows = [
+        (r.name, r.type, _words(r.state), r.wanted, r.owner or "-", r.depends_on or "-", r.detail or "-")
+        for r in resources
+    ]
+    if not with_group:
+        return Table(columns, tuple(rows))
+    named = tuple((row[0], r.group, *row[1:]) for row, r in zip(rows, resources, strict=True))
+    return Table((columns[0], "group", *columns[1:]), named)
+
+
+def _node(node: NodeView) -> Page:
+    facts = [
+        ("node", f"{node.name} (number {node.number})"),
+        ("state", _words(node.state) + (f" ({node.proof})" if node.proof else "")),
+        ("role", "coordinator" if node.coordinator else "member"),
+        ("voter", "yes" if node.voter else "not yet"),
+        ("groups", ", ".join(node.groups) or "-"),
+        *((f"network {network}", address) for network, address in node.addresses.items()),
+        ("fabric", node.fabric_address),
+        ("api port", str(node.api_port)),
+        *((f"process {name}", str(process)) for name, process in node.processes.items()),
+    ]
+    return Page((Section(facts=tuple(facts)),))
+
+
+def _group(group: GroupView) -> Page:
+    facts = (
+        ("group", f"{group.name} ({group.id})"),
+        ("state", f"{_words(group.state)}, should be {group.wanted}"),
+        ("owner", f"{group.owner or 'none'}, assignment {group.assignment}"),
+        ("preferred", ", ".join(group.preferred_owners) or "-"),
+        ("failback", group.failback),
+    )
+    why = tuple(filter(None, (group.cause, *group.reasons)))
+    sections = [Section(facts=facts)]
+    if why:
+        sections.append(Section("Why here", sentences=why))
+    sections.append(Section("Resources", table=_resources(group.resources, with_group=False)))
+    return Page(tuple(sections))
+
+
+def _resource(resource: ResourceView) -> Page:
+    facts = (
+        ("resource", f"{resource.name} ({resource.id})"),
+        ("type", resource.type),
+        ("group", resource.group),
+        ("state", f"{_words(resource.state)}, should be {resource.wanted}"),
+        ("owner", resource.owner or "none"),
+        ("detail", resource.detail or "-"),
+        ("restarts", str(resource.restarts)),
+        ("depends on", resource.depends_on or "-"),
+        ("possible", ", ".join(resource.possible_owners) or "every node"),
+    )
+    private = tuple((name, str(value)) for name, value in sorted(resource.properties.items()))
+    common = tuple((name, str(value)) for name, value in sorted(resource.common.items()))
+    return Page(
+        (Section(facts=facts), Section("Properties", facts=private), Section("Common properties", facts=common))
+    )
+
+
+def _explanation(found: GroupExplanation) -> Page:
+    on = f" on {found.owner}" if found.owner else ""
+    head = f"group {found.group} is {_words(found.state)}{on}"
+    sections = [Section(sentences=(head,)), Section("Why here", sentences=found.why_here)]
+    if found.why_not_running:
+        sections.append(Section("Why it does not run", sentences=found.why_not_running))
+    if found.what_would_help:
+        sections.append(Section("What would help", sentences=found.what_would_help))
+    rows = tuple(
+        (node.node, "owner" if node.owner else "-", str(node.rank) if node.rank else "-", node.why)
+        for node in found.nodes
+    )
+    sections.append(Section("Nodes", table=Table(("node", "now", "rank", "why"), rows)))
+    return Page(tuple(section for section in sections if section.sentences or section.facts or section.table))

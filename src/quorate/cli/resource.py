@@ -1,0 +1,163 @@
+"""`quorate resource`: create, set, online, offline, delete, list, show.
+
+Owns: words and options of these commands. Common properties are options of their own, by their name or the reference's;
+those of the type go by `--set`. Does not know: what a resource does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from quorate.cli.frame import Session, changes, listed, looks
+from quorate.cli.values import given_properties
+from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
+
+if TYPE_CHECKING:
+    from quorate.model.properties import PropertyDefinition, PropertyValue
+
+
+@click.group()
+def resource() -> None:
+    """Resources: addresses, programs, disks of a group."""
+
+
+def common_options(function: Callable[..., None]) -> Callable[..., None]:
+    """One option for each common property: `--restart-delay-ms`, also known as `--RestartDelay`."""
+    for definition in reversed(RESOURCE_PROPERTIES):
+        names = {f"--{definition.name.replace('_', '-')}", f"--{definition.reference_alias}"}
+        function = click.option(*sorted(names), definition.name, metavar="VALUE", help=definition.words)(function)
+    return function
+
+
+def common_of(given: dict[str, str | None]) -> dict[str, PropertyValue]:
+    """The values of those options that were given."""
+    texts = [f"{name}={text}" for name, text in given.items() if text is not None]
+    return given_properties("option", texts, lambda name: find_common(RESOURCE_PROPERTIES, name))
+
+
+def _finder(type_name: str) -> Callable[[str], PropertyDefinition | None]:
+    """The properties of a type, where this machine has it."""
+    from quorate.node.type_catalogue import InstalledTypes
+
+    manifest = InstalledTypes().find(type_name)
+    return manifest.find if manifest is not None else lambda _: None
+
+
+@resource.command()
+@click.argument("name")
+@click.option("--group", required=True, help="Group it belongs to.")
+@click.option("--type", "type_name", required=True, help='Its type, for example "IP Address" or generic_application.')
+@click.option("--set", "properties", multiple=True, metavar="NAME=VALUE", help="A property of the type.")
+@click.option("--depends-on", default="", metavar="EXPRESSION", help='For example "[addr] and ([d1] or [d2])".')
+@click.option("--possible-owner", "owners", multiple=True, metavar="NODE", help="Where it can run; else everywhere.")
+@common_options
+@changes
+def create(
+    session: Session,
+    /,
+    name: str,
+    group: str,
+    type_name: str,
+    properties: tuple[str, ...],
+    depends_on: str,
+    owners: tuple[str, ...],
+    **common: str | None,
+) -> None:
+    """Make a resource in a group. If the group should be online, it comes online at once."""
+    from quorate.control.resource_writing import NewResource
+
+    wish = NewResource(
+        name=name,
+        group=group,
+        type=type_name,
+        properties=given_properties("--set", properties, _finder(type_name)),
+        common=common_of(common),
+        depends_on=depends_on,
+        possible_owners=tuple(entry for owner in owners for entry in listed(owner)),
+    )
+    session.finish(session.change("POST", "resources", body=wish), "created")
+
+
+@resource.command("set")
+@click.argument("name")
+@click.option(
+    "--set", "properties", multiple=True, metavar="NAME=VALUE", help="A property of the type; `NAME=`: its default."
+)
+@click.option("--depends-on", default=None, metavar="EXPRESSION", help="Replaces all dependencies; empty for none.")
+@click.option(
+    "--possible-owner", "owners", multiple=True, metavar="NODE", help="Replaces all of them; `any`: every node."
+)
+@common_options
+@changes
+def set_properties(
+    session: Session,
+    /,
+    name: str,
+    properties: tuple[str, ...],
+    depends_on: str | None,
+    owners: tuple[str, ...],
+    **common: str | None,
+) -> None:
+    """Change properties, dependencies or possible owners of a resource."""
+    from quorate.client import path_of
+    from quorate.control.queries import ResourceView
+    from quorate.control.resource_writing import ResourceChange
+
+    named = tuple(entry for owner in owners for entry in listed(owner))
+    present = session.client.look(path_of("resources", name), ResourceView)
+    wish = ResourceChange(
+        properties=given_properties("--set", properties, _finder(present.type)),
+        common=common_of(common),
+        depends_on=depends_on,
+        possible_owners=None if not owners else () if named == ("any",) else named,
+    )
+    session.finish(session.change("PATCH", "resources", name, body=wish), "changed")
+
+
+@resource.command()
+@click.argument("name")
+@changes
+def online(session: Session, name: str) -> None:
+    """Bring the resource online with what it needs, and keep it so."""
+    session.finish(session.change("POST", "resources", name, "online"), "online", "is being brought online")
+
+
+@resource.command()
+@click.argument("name")
+@changes
+def offline(session: Session, name: str) -> None:
+    """Take the resource offline, and keep it so; what depends on it goes down first."""
+    session.finish(session.change("POST", "resources", name, "offline"), "offline", "is being taken offline")
+
+
+@resource.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Take it out of the dependencies of others.")
+@changes
+def delete(session: Session, name: str, force: bool) -> None:
+    """Delete a resource that is offline."""
+    query = {"drop_dependencies": "true"} if force else {}
+    session.finish(session.change("DELETE", "resources", name, query=query), "deleted")
+
+
+@resource.command("list")
+@looks
+def list_resources(session: Session) -> None:
+    """List all resources."""
+    from quorate.control.queries import ResourceList
+
+    session.show(session.client.look("/v1/resources", ResourceList))
+
+
+@resource.command()
+@click.argument("name")
+@looks
+def show(session: Session, name: str) -> None:
+    """Show one resource with its properties."""
+    from quorate.client import path_of
+    from quorate.control.queries import ResourceView
+
+    session.show(session.client.look(path_of("resources", name), ResourceView))

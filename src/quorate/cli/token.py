@@ -1,0 +1,30 @@
+"""`quorate token`: one-time words by which machines join.
+
+Owns: words and options of this command. Does not know: what is in a token.
+"""
+
+from __future__ import annotations
+
+import click
+
+from quorate.cli.frame import Session, looks
+
+
+@click.group()
+def token() -> None:
+    """One-time tokens by which machines join."""
+
+
+@token.command()
+@click.option("--hours", default=24, show_default=True, help="How long it lives.")
+@click.option("--quiet", is_flag=True, help="Print the token alone.")
+@looks
+def create(session: Session, hours: int, quiet: bool) -> None:
+    """Make a token for one machine. It is shown once and kept nowhere."""
+    from quorate.control.enrolment import NewToken, TokenWish
+
+    made = session.client.ask("POST", "/v1/tokens", NewToken, body=TokenWish(hours=hours))
+    if quiet:
+        click.echo(made.token)
+    else:
+        session.show(made)
