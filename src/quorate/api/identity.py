@@ -75,7 +75,8 @@ class CertificateReader:
             return STRANGER
         issuer = _flat(certificate.get("issuer", ()))
         subject = _flat(certificate.get("subject", ()))
-        name, unit = subject.get("commonName", ""), subject.get("organizationalUnitName", "")
+        name = subject.get("commonName") or subject.get("pseudonym", "")
+        unit = subject.get("organizationalUnitName", "")
         if issuer == self._users:
             return Caller(name, role_of(unit))
         if issuer == self._nodes and unit == NODE_UNIT:

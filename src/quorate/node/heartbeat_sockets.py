@@ -7,7 +7,7 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class HeartbeatSockets:
         self._port = port
         self._selector = selector
         self._receive = receive
-        self._freshness = frames.Freshness(secrets.randbits(63) or 1)
+        self._freshness = frames.Freshness(int.from_bytes(os.urandom(7)) + 1)
         self._sockets: dict[str, socket.socket] = {}
 
     def learn(self, addresses: dict[int, dict[str, str]]) -> None:

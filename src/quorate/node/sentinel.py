@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import selectors
 import signal
 import socket
@@ -287,7 +286,7 @@ def boot_id(path: Path) -> str:
     """This boot: the kernel's id and a file that a reboot removes, so that lab nodes on one kernel differ."""
     if not path.exists():
         kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        path.write_text(f"{kernel}.{secrets.token_hex(4)}")
+        path.write_text(f"{kernel}.{os.urandom(4).hex()}")
     return path.read_text()
 
 
