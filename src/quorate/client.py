@@ -233,6 +233,9 @@ class Client:
 
         why = ""
         for endpoint in self._endpoints:
+            if endpoint.socket is not None and not endpoint.socket.exists():
+                why = f"{endpoint.words} does not exist"
+                continue
             http = _open(endpoint)
             try:
                 http.get("/v1/me", timeout=httpx2.Timeout(CONNECT_LIMIT_S, read=ANSWER_LIMIT_S))

@@ -107,7 +107,7 @@ class Session:
             self._client.close()
 
 
-def as_data(value: object) -> Any:
+def as_data(value: object) -> Any:  # noqa: ANN401 - JSON is what it is
     """Plain data with every field in place."""
     import enum
 

@@ -80,7 +80,7 @@ def run(root: str) -> None:
     if root:
         environment["QUORATE_ROOT"] = str(Path(root).absolute())
     # The sentinel takes this process's place: whoever started us sees and signals it, and nothing else stays around.
-    os.execve(sys.executable, [sys.executable, "-m", "quorate.node.sentinel"], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "quorate.node.sentinel"], environment)  # noqa: S606
 
 
 @node.command("list")

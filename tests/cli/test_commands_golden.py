@@ -1,0 +1,182 @@
+"""What people read and type: golden output, wrong input, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from click.testing import CliRunner
+from command_line import CommandLine
+
+from quorate.cli.main import NOUNS, main
+
+
+def golden(text: str) -> str:
+    return dedent(text).lstrip("\n")
+
+
+def make_web(line: CommandLine) -> None:
+    line.run("group", "create", "web", "--preferred", "node1,node2", "--failback", "immediate")
+    line.run(
+        "resource", "create", "addr", "--group", "web", "--type", "IP Address",
+        "--set", "address=10.77.9.100", "--set", "prefix_length=24", "--is-alive-poll-interval-ms", "1000",
+    )  # fmt: skip
+    line.run(
+        "resource", "create", "site", "--group", "web", "--type", "Generic Application", "--set",
+        "CommandLine=/bin/sleep 9", "--depends-on", "[ADDR]", "--RestartDelay", "0", "--possible-owner", "node1,node2",
+    )  # fmt: skip
+    line.do(line.world.assign("web", 1, cause="created"))
+
+
+def test_status_of_a_new_cluster(line: CommandLine) -> None:
+    assert line.run("cluster", "status") == golden(
+        """
+        cluster      alpha (3b6bb8b8-0000-4000-8000-000000000001)
+        coordinator  node1, epoch 1
+        database     3 of 3 voters up, 2 needed; one more voter may be lost; votes are static
+        takeover     843 ms and the start of the resources (profile fast)
+        as of        revision 2, 250 ms old, from node1
+
+        Nodes
+          NO  NODE   STATE  ROLE                GROUPS  ADDRESSES
+          1   node1  up     coordinator, voter  -       127.0.1.1, 127.0.2.1
+          2   node2  up     voter               -       127.0.1.2, 127.0.2.2
+          3   node3  up     voter               -       127.0.1.3, 127.0.2.3
+        """
+    )
+
+
+def test_a_group_and_its_resources(line: CommandLine) -> None:
+    make_web(line)
+    assert line.run("group", "online", "web", "--wait", "--timeout-s", "0", status=3) == "web: still pending\n"
+    line.do(line.world.obey("web"))
+    assert line.run("group", "online", "web", "--wait") == "web: nothing to do, it is so already\n"
+    assert line.run("group", "list") == golden(
+        """
+        GROUP  STATE   WANTED  OWNER  RESOURCES
+        web    online  online  node1  2 resources
+        """
+    )
+    assert line.run("resource", "list") == golden(
+        """
+        RESOURCE  GROUP  TYPE                 STATE   WANTED  OWNER  DEPENDS ON  DETAIL
+        addr      web    ip_address           online  online  node1  -           -
+        site      web    generic_application  online  online  node1  [addr]      -
+        """
+    )
+    site = json.loads(line.run("resource", "show", "site", "--json"))
+    assert site["common"]["restart_delay_ms"] == 0
+    assert site["possible_owners"] == ["node1", "node2"]
+    assert site["restarts"] == 0, "fields at their default are there too"
+
+
+def test_explain_says_why_here_why_not_elsewhere_and_what_would_help(line: CommandLine) -> None:
+    make_web(line)
+    line.run("node", "pause", "node2", "--reason", "new disk")
+    shown = line.run("explain", "group", "web")
+    assert shown == golden(
+        """
+        group web is offline on node1
+
+        Why here
+          - it is on node1 because it was placed for the first time (assignment 1)
+
+        Why it does not run
+          - nobody asked for it to be online, or it was taken offline
+
+        What would help
+          - quorate group online 'web'
+
+        Nodes
+          NODE   NOW    RANK  WHY
+          node1  owner  1     node1 is preferred owner number 1
+          node2  -      -     node2 is paused
+          node3  -      -     node3 is not a possible owner of resource site
+        """
+    )
+
+
+def test_every_problem_is_printed_with_code_place_and_remedy(line: CommandLine) -> None:
+    shown = line.run("group", "create", "a-", "--preferred", "nod1", "--set", "prio=1", status=2)
+    assert shown == golden(
+        """
+        error: 'a-' cannot be a name [name_form at name]
+          → use 1 to 63 letters, digits, spaces, and . _ -, with a letter or digit at both ends
+        error: there is no node 'nod1' [node_unknown at preferred_owners.0]
+          → did you mean node1?
+        error: there is no common property prio [property_unknown at properties.prio]
+          → there are: description, auto_failback_type, failover_threshold, failover_period_h, priority
+        """
+    )
+    document = json.loads(line.run("group", "online", "wep", "--json", status=2))
+    assert [problem["code"] for problem in document["problems"]] == ["group_unknown"]
+    assert "is not empty" not in line.run("group", "delete", "web", status=2)
+
+
+def test_values_that_do_not_fit_are_refused_by_the_cluster_all_at_once(line: CommandLine) -> None:
+    line.run("group", "create", "web")
+    shown = line.run(
+        "resource", "create", "addr", "--group", "web", "--type", "IP Address", "--set", "prefix_length=long",
+        "--set", "adress=1.2.3.4", "--RestartAction", "9", "--pending-timeout-ms", "x", status=2,
+    )  # fmt: skip
+    for code in ("property_kind", "property_unknown", "property_required", "property_range"):
+        assert code in shown
+
+
+def test_set_changes_what_is_given_and_leaves_the_rest(line: CommandLine) -> None:
+    make_web(line)
+    line.run("resource", "set", "addr", "--set", "network=eth1", "--restart-threshold", "1")
+    shown = json.loads(line.run("resource", "show", "addr", "--json"))
+    assert shown["properties"] == {"address": "10.77.9.100", "prefix_length": 24, "network": "eth1"}
+    assert shown["common"]["restart_threshold"] == 1
+    line.run("resource", "set", "addr", "--set", "network=", "--possible-owner", "any")
+    shown = json.loads(line.run("resource", "show", "addr", "--json"))
+    assert "network" not in shown["properties"]
+    assert line.run("resource", "set", "addr", "--set", "network=") == "addr: nothing to do, it is so already\n"
+
+
+def test_move_drain_resume(line: CommandLine) -> None:
+    make_web(line)
+    line.run("group", "online", "web")
+    line.do(line.world.obey("web"))
+    assert line.run("group", "move", "web", "--to", "node2") == "web: is being moved\n"
+    assert "operation_under_way" in line.run("group", "move", "web", status=2)
+    assert line.run("node", "drain", "node3", "--wait") == "node3: drained\n"
+    assert "paused" in line.run("node", "list")
+    assert line.run("node", "resume", "node3") == "node3: takes groups again\n"
+
+
+def test_a_token_is_printed_alone_for_scripts(line: CommandLine) -> None:
+    words = line.run("token", "create", "--quiet").split()
+    assert len(words) == 1
+    assert "expires" in line.run("token", "create")
+    assert "token_hours" in line.run("token", "create", "--hours", "0", status=2)
+
+
+def test_no_cluster_here_has_a_status_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORATE_ROOT", str(tmp_path))
+    monkeypatch.delenv("QUORATE_ENDPOINT", raising=False)
+    result = CliRunner().invoke(main, ["group", "list"])
+    assert (result.exit_code, "no_cluster_here" in result.output) == (4, True)
+    result = CliRunner().invoke(main, ["group", "list", "--endpoint", f"unix:{tmp_path}/nothing.sock"])
+    assert (result.exit_code, "no_connection" in result.output) == (4, True)
+    result = CliRunner().invoke(main, ["group", "list", "--endpoint", "ftp://x"])
+    assert (result.exit_code, "endpoint_form" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_noun_has_help(noun: str) -> None:
+    assert CliRunner().invoke(main, [noun, "--help"]).exit_code == 0
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """Start-up must stay quick: what takes time to load is loaded when it is used."""
+    program = "import sys; import quorate.cli.main; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    )
+    assert not loaded & {"asyncio", "cryptography", "httpx2", "msgspec", "rich", "starlette", "uvicorn"}
