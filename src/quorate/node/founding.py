@@ -31,6 +31,13 @@ PORTS: Final = {"api": "api_port", "heartbeat": "heartbeat_port", "client": "cli
 """Names of `--port` and the settings they mean."""
 
 
+FOUNDED: Final = ("pki", "replica.json")
+"""What is moved into place before the identity."""
+
+MOVING: Final = "moving"
+"""In the staging folder: from now on files beside it may be ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Founding:
     """All files of a new node; names in `pki` are those of `adapters.pki`."""
@@ -57,7 +64,7 @@ def machine_problems(places: Places) -> list[Problem]:
             )
         ]
     try:
-        found = sorted(entry.name for entry in places.state.iterdir())
+        found = sorted(entry.name for entry in places.state.iterdir() if entry not in leftovers(places))
     except FileNotFoundError:
         found = []
     except OSError as problem:
@@ -133,26 +140,52 @@ def chosen_ports(places: Places, given: Mapping[str, int]) -> tuple[dict[str, in
 
 
 def found(places: Places, founding: Founding) -> None:
-    """Make the machine that node. Raises Refused where the files cannot be written."""
+    """Make the machine that node. Raises Refused where the files cannot be written.
+
+    The folder itself may be a mount point, so the files are gathered inside it and moved one by one, the identity last:
+    a machine is a node when its identity is there. What an interruption leaves is known by the staging folder.
+    """
     staging = staging_folder(places)
     try:
+        _undo(places)
         _stage(staging, founding)
         with _settings_written(places, founding.ports):
-            staging.rename(places.state)
-        _flush_folder(places.state.parent)
+            (staging / MOVING).touch()
+            for name in (*FOUNDED, places.identity.name):
+                (staging / name).rename(places.state / name)
+        _flush_folder(places.state)
     except OSError as problem:
+        _undo(places)
         raise Refused([_unusable(places.state, problem)]) from problem
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    except BaseException:
+        _undo(places)
+        raise
+    shutil.rmtree(staging, ignore_errors=True)
 
 
 def staging_folder(places: Places) -> Path:
     """Where files are gathered: on the same file system, and ours alone to remove."""
-    return places.state.with_name(places.state.name + ".new")
+    return places.state / ".founding"
+
+
+def leftovers(places: Places) -> tuple[Path, ...]:
+    """What an interrupted founding left; nothing where this machine is a node."""
+    staging = staging_folder(places)
+    if places.identity.exists() or not staging.exists():
+        return ()
+    moved = tuple(places.state / name for name in FOUNDED) if (staging / MOVING).exists() else ()
+    return (*moved, staging)
+
+
+def _undo(places: Places) -> None:
+    for path in leftovers(places):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _stage(staging: Path, founding: Founding) -> None:
-    shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700, parents=True)
     write_files(staging / "pki", founding.pki)
     files = {"replica.json": encode(founding.replica), "identity.json": encode(founding.identity)}
