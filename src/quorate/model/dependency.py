@@ -36,9 +36,8 @@ class _Reader:
     def __init__(self, text: str, where: str) -> None:
         self.where = where
         self.problems: list[Problem] = []
-        self.tokens = [
-            (match.group().strip(), match.start() + 1) for match in _TOKEN.finditer(text) if match.group().strip()
-        ]
+        found = [match for match in _TOKEN.finditer(text) if match.group().strip()]
+        self.tokens = [(match.group().strip(), match.end() - len(match.group().strip()) + 1) for match in found]
         self.at = 0
 
     def read(self) -> Expression:
@@ -54,6 +53,11 @@ class _Reader:
                     self.at -= 1
             parts.append(self._part())
         return tuple(part for part in parts if part)
+
+    def _skip_parenthesis(self) -> None:
+        """Go on behind the parenthesis that holds a fault: what follows from one fault is no news."""
+        while self.at < len(self.tokens) and self.tokens[self.at - 1][0] != ")":
+            self.at += 1
 
     def _part(self) -> tuple[str, ...]:
         word, place = self._next()
@@ -73,6 +77,7 @@ class _Reader:
                     self._fault(f"parentheses in parentheses at {place}", "only alternatives stand in parentheses")
                 else:
                     self._fault(f"no resource at {place}", "write the name of a resource in brackets")
+                self._skip_parenthesis()
                 return tuple(found)
             found += [name for name in self._name(word, place) if name not in found]
             word, place = self._next()
@@ -81,6 +86,7 @@ class _Reader:
             if word.casefold() != "or":
                 what = f"{word!r} at {place} in parentheses" if word else "a parenthesis is not closed"
                 self._fault(what, "join alternatives with `or` and close the parenthesis")
+                self._skip_parenthesis()
                 return tuple(found)
 
     def _next(self) -> tuple[str, int]:
@@ -90,6 +96,10 @@ class _Reader:
         return self.tokens[self.at - 1]
 
     def _name(self, word: str, place: int) -> tuple[str, ...]:
+        if not word.endswith("]"):
+            self._fault(f"the bracket at {place} is not closed", "write the name of a resource in brackets")
+            self.at = len(self.tokens)
+            return ()
         name = word[1:-1].strip()
         if name:
             return (name,)

@@ -1,18 +1,23 @@
 """A voter's right to make nodes: the `Signer` of `control.enrolment`, on the keys in this node's folder.
 
 Owns: reading the authorities' files, and which names a node's certificate is valid for.
-Does not know: tokens or checks. Keys are read when needed and not kept in memory.
+Does not know: tokens or checks. Keys are read when needed and not kept in memory, and so is the library that signs:
+it takes 10 MB, and most services never sign anything.
 """
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from quorate.adapters import pki
 from quorate.model.enrolment import Credentials
 from quorate.model.workload import NodeSpec
 from quorate.node.places import Places
+
+if TYPE_CHECKING:
+    from quorate.adapters.pki import Issued
 
 LOCAL_PLACES: Final = ("127.0.0.1", "localhost")
 
@@ -22,8 +27,10 @@ def certificate_places(node: NodeSpec) -> tuple[str, ...]:
     return (node.fabric_address, *node.addresses.values(), *LOCAL_PLACES, node.name)
 
 
-def issue_node_certificate(authority: pki.Issued, request: bytes, node: NodeSpec) -> bytes:
+def issue_node_certificate(authority: Issued, request: bytes, node: NodeSpec) -> bytes:
     """The certificate of that node."""
+    from quorate.adapters import pki
+
     return pki.sign_node(authority, request, node.name, certificate_places(node))
 
 
@@ -32,6 +39,8 @@ def node_files(credentials: Credentials, key: bytes) -> Mapping[str, bytes]:
 
     A machine that joins checks that chain against the fingerprint in its token.
     """
+    from quorate.adapters import pki
+
     return {
         pki.NODE_CA: credentials.node_authority.encode(),
         pki.NODE_CA_KEY: credentials.node_authority_key.encode(),
@@ -56,10 +65,12 @@ class JoiningAuthority:
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the node authority's certificate."""
-        return pki.fingerprint(self._read(pki.NODE_CA))
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self._read("node-ca.pem").decode())).digest()
 
     def request_key_hash(self, certificate_request: str) -> str | None:
         """Hash of the public key of a request; None where it is not a request."""
+        from quorate.adapters import pki
+
         try:
             return pki.request_key_hash(certificate_request.encode())
         except pki.BadRequest:
@@ -67,13 +78,15 @@ class JoiningAuthority:
 
     def credentials(self, certificate_request: str, node: NodeSpec) -> Credentials:
         """Sign the node's certificates and add what a voter needs."""
+        from quorate.adapters import pki
+
         authority = pki.Issued(self._read(pki.NODE_CA), self._read(pki.NODE_CA_KEY))
         user = pki.Issued(self._read(pki.USER_CA), self._read(pki.USER_CA_KEY))
         return make_credentials(authority, user, self._read(pki.HEARTBEAT_KEY), certificate_request, node)
 
 
 def make_credentials(
-    authority: pki.Issued, user_authority: pki.Issued, heartbeat_key: bytes, certificate_request: str, node: NodeSpec
+    authority: Issued, user_authority: Issued, heartbeat_key: bytes, certificate_request: str, node: NodeSpec
 ) -> Credentials:
     """What a node is given: certificates for its key, the authorities, the heartbeat key."""
     certificate = issue_node_certificate(authority, certificate_request.encode(), node).decode()
