@@ -57,7 +57,7 @@ def load_identity(places: Places) -> Identity | None:
         return None
     try:
         return decode(places.identity.read_bytes(), Identity, str(places.identity))
-    except Damaged as problem:
+    except (Damaged, OSError) as problem:
         raise Refused(
             [
                 error(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -41,6 +42,18 @@ class Settings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """debug, info, warning or error."""
     shutdown_limit_s: float = 60.0
     """Longest wait for groups to leave when the node is stopped."""
+
+
+_PORT: Final = (1, 65535)
+RANGES: Final = {
+    "api_port": _PORT,
+    "heartbeat_port": _PORT,
+    "client_port": _PORT,
+    "peer_port": _PORT,
+    "realtime_priority": (0, 99),
+    "shutdown_limit_s": (0, 86_400),
+}
+"""Least and most of each key that is a number."""
 
 
 def load(path: Path) -> Settings:
@@ -80,12 +93,15 @@ def check(raw: dict[str, object], where: str) -> Settings:
                     remedy=f"give a value like {fields[key].default!r}",
                 )
             )
-    for key in ("api_port", "heartbeat_port", "client_port", "peer_port"):
-        port = good.get(key, 1)
-        if isinstance(port, int) and not 0 < port < 65536:
+    for key, (least, most) in RANGES.items():
+        number = good.get(key, least)
+        if isinstance(number, int | float) and not least <= number <= most:
             problems.append(
                 error(
-                    "setting_out_of_range", f"{key} = {port} is no port", where=f"{where}: {key}", remedy="1 to 65535"
+                    "setting_out_of_range",
+                    f"{key} = {number} is out of range",
+                    where=f"{where}: {key}",
+                    remedy=f"{least} to {most}",
                 )
             )
     if good.get("log_level", "info") not in {"debug", "info", "warning", "error"}:

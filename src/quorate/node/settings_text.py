@@ -5,6 +5,7 @@ Owns: the words of each key. Does not know: how settings are read; `node.setting
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -44,6 +45,6 @@ def _toml(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f'"{value}"'
+            return json.dumps(value, ensure_ascii=False)  # TOML has the escapes of JSON
         case _:
             return str(value)

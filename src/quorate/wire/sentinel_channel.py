@@ -135,7 +135,7 @@ def decode(line: bytes) -> ToSentinel | ToService:
                 return Processes({str(name): int(pid) for name, pid in raw["running"].items()})
             case _:
                 raise BadLine(f"unknown message {kind!r}")
-    except (ValueError, TypeError, KeyError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise BadLine(str(problem)) from problem
 
 
