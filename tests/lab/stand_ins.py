@@ -21,7 +21,7 @@ match words[:2]:
     case ["node", "run"]:
         pathlib.Path("/run/quorate/ready").touch()
         signal.pause()
-    case ["token", "create"]:
+    case ["token", "create", *_]:
         if not pathlib.Path("/run/quorate/ready").exists():
             sys.exit("the node is not ready")
         tokens = list(state.glob("token-*"))

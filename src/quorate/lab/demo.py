@@ -103,7 +103,7 @@ class Demo:
         self.step("node3 is drained", lambda: self._cli("node", "drain", "node3"), limit_ms=SLACK_MS)
         self._cli("node", "resume", "node3")
         owner = drill.owner()
-        self.step(f"the web server on {owner.name} crashes", lambda: self._crash(), limit_ms=SLACK_MS)
+        self.step(f"the web server on {owner.name} crashes", self._crash, limit_ms=SLACK_MS)
         self.step(
             f"SIGKILL for the service process of {owner.name} alone",
             lambda: lab.kill(owner.name, ["service"]),

@@ -59,7 +59,7 @@ class Recipe:
         """A token for one join, as soon as this node can make one."""
         deadline_s = time.monotonic() + READY_LIMIT_S
         while True:
-            done = self._try(machine, "token", "create")
+            done = self._try(machine, "token", "create", "--quiet")
             if done.returncode == 0:
                 return done.stdout.split()[-1]
             if time.monotonic() >= deadline_s:
