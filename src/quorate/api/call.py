@@ -14,9 +14,11 @@ from quorate.control.access import Caller
 from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.context import Context
 from quorate.control.executor import execute, new_occasion
-from quorate.control.wait import Condition, Outcome, wait_for
+from quorate.control.wait import Condition, Outcome, groups_of, wait_for
 from quorate.core.cluster_view import ClusterView
 from quorate.core.explain import explain_group
+from quorate.core.placement import place
+from quorate.core.reasons import in_words
 from quorate.model.base import Value
 from quorate.model.problems import Problem, error
 
@@ -87,6 +89,9 @@ class Plan(Generic[I]):
 
 
 def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
+    """Why a change was made and its end was not reached."""
+    if done.id.isdigit():
+        return tuple(_stays(view, group) for group in groups_of(view, int(done.id)))
     resource = view.resources.get(done.id)
     group = resource.record.group if resource else done.id
     if group not in view.groups:
@@ -94,6 +99,18 @@ def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
     found = explain_group(view, group)
     remedy = "; ".join(found.what_would_help) or f"quorate explain group {found.group!r}"
     return tuple(error("not_reached", why, where=found.group, remedy=remedy) for why in found.why_not_running)
+
+
+def _stays(view: ClusterView, group: str) -> Problem:
+    """A group that cannot leave a node."""
+    spec = view.groups[group].record
+    against = "; ".join(in_words(view, reason) for reason in place(view, spec, "move").against)
+    return error(
+        "group_stays",
+        f"group {spec.name} stays, because no other node can take it: {against}",
+        where=spec.name,
+        remedy="bring another node up or resume one; the drain goes on",
+    )
 
 
 def at_once(view: ClusterView, done: Done) -> Condition:

@@ -14,6 +14,7 @@ from typing import Literal
 from quorate.control.context import Context
 from quorate.control.standing import AT_REST, assignment_of, at_rest, resource_fact, settled, state_of
 from quorate.core.cluster_view import ClusterView
+from quorate.core.placement import place
 from quorate.model.workload import desired
 
 Outcome = Literal["done", "failed", "pending"]
@@ -92,15 +93,22 @@ def resource_offline(resource: str) -> Condition:
 
 
 def node_drained(node: int) -> Condition:
-    """The node owns no group any more."""
+    """The node owns no group any more; failed where groups are left that no other node can take."""
 
     def look(view: ClusterView) -> Outcome:
-        owned = [
-            group for group, known in view.assignments.items() if known.record.owner == node and group in view.groups
-        ]
-        return "pending" if owned else "done"
+        left = groups_of(view, node)
+        if not left:
+            return "done"
+        moving = any(view.assignments[group].record.phase == "stop" for group in left)
+        stuck = all(place(view, view.groups[group].record, "move").best is None for group in left)
+        return "failed" if stuck and not moving else "pending"
 
     return look
+
+
+def groups_of(view: ClusterView, node: int) -> list[str]:
+    """The groups that a node owns."""
+    return [group for group, known in view.assignments.items() if known.record.owner == node and group in view.groups]
 
 
 def node_stopped(node: int) -> Condition:
