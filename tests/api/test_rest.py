@@ -205,7 +205,6 @@ async def _events(
     return found
 
 
-@pytest.mark.conformance("EV-10")
 async def test_events_are_followed_and_resumed(rest: Rest) -> None:
     async with rest.local() as http:
         ready = asyncio.Event()

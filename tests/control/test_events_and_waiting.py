@@ -90,6 +90,7 @@ async def collect(bus: EventBus, after: str | None, count: int) -> list[Event]:
     return found
 
 
+@pytest.mark.conformance("EV-10")
 async def test_a_slow_reader_is_told_that_events_are_missing() -> None:
     bus = EventBus("run", kept=3)
     for number in range(5):
@@ -173,7 +174,6 @@ async def test_waiting_for_a_drain(world: FacesWorld) -> None:
     assert await waiting == "done"
 
 
-@pytest.mark.conformance("ND-09")
 async def test_a_drain_with_nowhere_to_go_ends_and_the_node_stays_paused(world: FacesWorld) -> None:
     await web(world)
     await world.put(*[(f"{keys.INTENT_NODE}{node}", NodeIntent(paused=True)) for node in (2, 3)])

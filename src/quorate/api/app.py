@@ -6,6 +6,7 @@ Does not know: sockets and TLS (`api.server`), or what any route does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import metadata
 from typing import Final
@@ -30,6 +31,8 @@ from quorate.control.lookup import find_node
 from quorate.control.wait import node_stopped, wait_for
 from quorate.model.base import decode
 from quorate.model.problems import Problem, Refused, error
+
+log = logging.getLogger("quorate.api")
 
 BODY_LIMIT_BYTES: Final = 1 << 20
 
@@ -134,6 +137,10 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
             return _problem_document(problem.problems, 504)
         except ClientDisconnect:
             return Response(status_code=499)
+        except Exception:
+            # A fault of ours must not look like silence: the caller learns that nothing is known, the log learns why.
+            log.exception("%s %s", request.method, request.url.path)
+            return _problem_document((_FAULT,), 500)
 
     return guarded
 
@@ -153,6 +160,12 @@ def status_of(problems: Iterable[Problem]) -> int:
         return 409
     return 422
 
+
+_FAULT: Final = error(
+    "internal_fault",
+    "this node made a mistake while answering; it is not known whether anything was changed",
+    remedy="look at the object before trying again, and report what the service's log says",
+)
 
 _CONFLICTS: Final = {
     "name_in_use", "group_not_offline", "group_not_empty", "resource_not_offline", "dependent_resource_exists",

@@ -46,7 +46,7 @@ class Forwarder:
                 async with asyncio.timeout(FORWARD_LIMIT_S):
                     writer.write(_request(method, target, address, body, author))
                     await writer.drain()
-                    return _answer(await reader.read(ANSWER_LIMIT_BYTES))
+                    return _answer(await _read_all(reader))
             except (OSError, TimeoutError, ValueError) as problem:
                 raise Unsettled(_lost(node)) from problem
             finally:
@@ -63,11 +63,22 @@ def _request(method: str, target: str, host: str, body: bytes, author: str) -> b
     return head.encode("ascii") + body
 
 
+async def _read_all(reader: asyncio.StreamReader) -> bytes:
+    """Everything until the other side closes, as we asked it to."""
+    data = bytearray()
+    while chunk := await reader.read(1 << 16):
+        data += chunk
+        if len(data) > ANSWER_LIMIT_BYTES:
+            raise ValueError("the answer is too long")
+    return bytes(data)
+
+
 def _answer(data: bytes) -> tuple[int, bytes]:
     head, separator, body = data.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split()
-    if not separator or len(words) < 2:
-        raise ValueError("not an HTTP answer")
+    lengths = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    if not separator or len(words) < 2 or not lengths or int(lengths[0]) != len(body):
+        raise ValueError("not a whole HTTP answer")
     return int(words[1]), body
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from quorate.control.standing import last_word
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model import keys
@@ -157,15 +158,15 @@ class Chronicle:
 
     def _look_states(self, view: ClusterView, group: str) -> Iterator[Happening]:
         known = view.assignments.get(group)
-        fact = view.fact(known.record) if known is not None else None
+        fact = last_word(view, group)
         owner = node_name(view, known.record.owner) if known is not None else ""
         for resource in view.members_of.get(group, {}).values():
             now = fact.resources.get(resource.id) if fact is not None else None
             state = now or ResourceFact(state="offline")
             before = self._states.get(resource.id, ResourceFact(state="offline"))
             self._states[resource.id] = state
-            if before.state == state.state:
-                continue
+            if before.state == state.state or fact is None:
+                continue  # a new owner that has said nothing yet: the change of hands tells it all
             told = f": {state.detail}" if state.detail else ""
             words = state.state.replace("_", " ")
             yield Happening(

@@ -6,7 +6,7 @@ Owns: states of resources and groups as of the replica. Does not know: commands,
 from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
-from quorate.model.workload import Assignment, GroupState, ResourceFact, ResourceSpec, desired, group_state
+from quorate.model.workload import Assignment, GroupFact, GroupState, ResourceFact, ResourceSpec, desired, group_state
 
 AT_REST = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
 """States in which nothing of a resource runs."""
@@ -19,11 +19,23 @@ def assignment_of(view: ClusterView, group: str) -> Assignment | None:
 
 
 def resource_fact(view: ClusterView, resource: ResourceSpec) -> ResourceFact:
-    """What the owner reports of a resource; Offline where nobody reports (rule 14)."""
-    assignment = assignment_of(view, resource.group)
-    fact = view.fact(assignment) if assignment is not None else None
+    """The last word of the owner, in its present life, on a resource; Offline where there is none (rule 14)."""
+    fact = last_word(view, resource.group)
     known = fact.resources.get(resource.id) if fact is not None else None
     return known or ResourceFact(state="offline")
+
+
+def last_word(view: ClusterView, group: str) -> GroupFact | None:
+    """What the owner reported last in its present life, be it under a former assignment.
+
+    For deciding only what it reports under the present one counts (`ClusterView.fact`); for looking, a group that has
+    just been told to leave is still what its owner said a moment ago.
+    """
+    assignment = assignment_of(view, group)
+    known = view.facts.get((assignment.owner, group)) if assignment is not None else None
+    if assignment is None or known is None or known.record.incarnation != assignment.incarnation:
+        return None
+    return known.record
 
 
 def state_of(view: ClusterView, group: str) -> GroupState:
