@@ -105,9 +105,11 @@ def _end_process(holding: ProcessHolding) -> int:
         if start_time_ticks(holding.pid) != holding.start_time_ticks:
             os.close(handle)
             return -1
-        if not holding.contained:
-            os.killpg(holding.pid, signal.SIGKILL)
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if holding.contained:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        else:  # it alone knows those below it that left its process group; killed, it would leave them behind
+            signal.pidfd_send_signal(handle, signal.SIGUSR1)
+            signal.pidfd_send_signal(handle, signal.SIGCONT)
     except OSError:
         os.close(handle)
         return -1

@@ -127,17 +127,28 @@ class HostDesk:
         if self._endings.pop(incarnation, None) is None:
             return
         for held in self.holdings.held:
-            end_holding(held)  # what a host took hold of while it was being killed
+            handle = end_holding(held)  # what a host took hold of while it was being killed
+            if handle >= 0:
+                os.close(handle)
         self.holdings.clear()
         log(f"everything of {incarnation} is ended")
         self._ended(incarnation)
 
     def host_died(self, host: str) -> None:
-        """What a dead host held must be gone before its resources start again."""
+        """End what a dead host held; it stays on the list until it is gone, so that no oath overlooks it."""
         if self._endings:
             return
         for held in [held for held, owner in self.holdings.held.items() if owner == host]:
             handle = end_holding(held)
             if handle >= 0:
-                os.close(handle)
+                self._selector.register(handle, selectors.EVENT_READ, self._forget_handler(held, handle))
+            else:
+                self.holdings.remove(held)
+
+    def _forget_handler(self, held: hold.Holding, handle: int) -> Callable[[], None]:
+        def gone() -> None:
+            self._selector.unregister(handle)
+            os.close(handle)
             self.holdings.remove(held)
+
+        return gone

@@ -1,0 +1,160 @@
+"""The list of holdings on disk, and the ending of one holding: the right process, all of it, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from real_processes import LIMIT_S, SLEEPS, forked, gone, wait_until
+
+from quorate.node.endings import Holdings, end_holding, start_time_ticks
+from quorate.wire.holdings import AddressHolding, ProcessHolding
+
+ADDRESS = AddressHolding(3, "192.0.2.7", 24)
+PROCESS = ProcessHolding(4711, 99)
+
+
+def wait_gone(handle: int) -> None:
+    assert handle >= 0
+    ready, _, _ = select.select([handle], [], [], LIMIT_S)
+    os.close(handle)
+    assert ready
+
+
+# ---------------------------------------------------------------- the list
+
+
+def test_what_was_held_is_known_to_the_next_sentinel_of_this_boot(tmp_path: Path) -> None:
+    before = Holdings(tmp_path / "holdings", "boot-1")
+    before.begin_life("1.a")
+    before.add(ADDRESS, "web")
+    before.add(PROCESS, "db")
+    before.remove(ADDRESS)
+    after = Holdings(tmp_path / "holdings", "boot-1")
+    assert (after.incarnation, after.same_boot, after.held) == ("1.a", True, {PROCESS: "db"})
+
+
+def test_a_reboot_ends_everything_and_the_life_is_remembered(tmp_path: Path) -> None:
+    before = Holdings(tmp_path / "holdings", "boot-1")
+    before.begin_life("1.a")
+    before.add(PROCESS, "db")
+    after = Holdings(tmp_path / "holdings", "boot-2")
+    assert (after.incarnation, after.same_boot, after.held) == ("1.a", False, {})
+
+
+def test_without_a_list_nothing_is_known(tmp_path: Path) -> None:
+    assert not Holdings(tmp_path / "holdings", "boot-1").same_boot
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_of_a_torn_list_nothing_is_sworn(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "holdings"
+    whole = Holdings(path, "boot-1")
+    whole.begin_life("1.a")
+    whole.add(PROCESS, "db")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * cut // 12])
+    assert not Holdings(path, "boot-1").same_boot
+
+
+@pytest.mark.parametrize(
+    "held",
+    [None, {}, [{}], [{"holding": {"kind": "planet"}, "resource": "x"}], [{"holding": None, "resource": "x"}], ["x"]],
+)
+def test_of_a_list_that_makes_no_sense_nothing_is_sworn(tmp_path: Path, held: object) -> None:
+    path = tmp_path / "holdings"
+    path.write_text(json.dumps({"boot_id": "boot-1", "incarnation": "1.a", "held": held}))
+    after = Holdings(path, "boot-1")
+    assert not after.same_boot or held == {}
+
+
+def test_what_cannot_be_written_is_not_held(tmp_path: Path) -> None:
+    holdings = Holdings(tmp_path / "missing" / "holdings", "boot-1")
+    with pytest.raises(OSError, match="missing"):
+        holdings.add(PROCESS, "db")
+
+
+# ---------------------------------------------------------------- one holding
+
+
+def test_the_process_named_is_killed_and_its_end_is_told() -> None:
+    with forked(*SLEEPS) as pid:
+        wait_gone(end_holding(ProcessHolding(pid, start_time_ticks(pid))))
+        assert gone(pid)
+
+
+def test_a_later_process_with_the_same_number_is_not_hit() -> None:
+    with forked(*SLEEPS) as pid:
+        assert end_holding(ProcessHolding(pid, start_time_ticks(pid) - 1)) == -1
+        os.kill(pid, 0)
+        assert not gone(pid)
+
+
+def test_a_process_that_is_gone_needs_no_ending() -> None:
+    with forked(sys.executable, "-c", "pass") as pid:
+        ticks = start_time_ticks(pid)
+        os.waitpid(pid, 0)
+        assert end_holding(ProcessHolding(pid, ticks)) == -1
+
+
+def test_the_start_time_is_read_whatever_the_program_calls_itself(tmp_path: Path) -> None:
+    odd = tmp_path / "a) S 1 (b"
+    odd.symlink_to("/bin/sleep")
+    with forked(str(odd), "1000") as pid:
+        plain = start_time_ticks(os.getpid())
+        wait_until(lambda: ") S 1 (" in Path(f"/proc/{pid}/stat").read_text())
+        assert start_time_ticks(pid) >= plain
+
+
+SUBREAPER = """
+import os, signal
+from pathlib import Path
+from quorate.adapters.process import kernel
+from quorate.adapters.process.init import _descendants
+kernel.become_subreaper()
+def end_tree(*_):
+    for pid in _descendants(os.getpid()):
+        os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+signal.signal(signal.SIGUSR1, end_tree)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        print(os.getpid(), flush=True)
+        signal.pause()
+    os._exit(0)
+os.wait()
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_where_there_is_no_namespace_orphans_of_other_sessions_go_too(stopped: bool) -> None:
+    """The first process knows them; killed by itself it would leave them behind (wire.holdings)."""
+    argv = (sys.executable, "-c", SUBREAPER)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as first:
+        assert first.stdout is not None
+        words = {first.stdout.readline().strip(), first.stdout.readline().strip()}
+        (orphan,) = (int(word) for word in words if word.isdigit())
+        if stopped:
+            os.kill(first.pid, signal.SIGSTOP)
+        try:
+            wait_gone(end_holding(ProcessHolding(first.pid, start_time_ticks(first.pid), contained=False)))
+            first.wait()
+            assert gone(orphan)
+        finally:
+            if not gone(orphan):
+                os.kill(orphan, signal.SIGKILL)
+
+
+def test_an_address_of_an_interface_that_is_gone_needs_no_ending() -> None:
+    assert end_holding(AddressHolding(999_999, "192.0.2.7", 24)) == -1
