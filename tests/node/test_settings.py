@@ -120,6 +120,11 @@ def test_commented_lines_show_the_defaults() -> None:
 
 
 def test_choices_are_read_back() -> None:
-    chosen = {"api_port": 17400, "etcd": 'C:\\odd "path"', "lock_memory": False, "shutdown_limit_s": 2.5}
+    chosen: dict[str, int | str | float | bool] = {
+        "api_port": 17400,
+        "etcd": 'C:\\odd "path"',
+        "lock_memory": False,
+        "shutdown_limit_s": 2.5,
+    }
     read = check(tomllib.loads(settings_text(chosen)), "written")
     assert {key: getattr(read, key) for key in chosen} == chosen
