@@ -78,6 +78,7 @@ class HostLink:
                 self._known.add(resource)
                 self._seen(resource, state.value, detail)
             case channel.InventoryReport(states=present):
+                self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
                 self._lost(frozenset(self._known - {one.resource_id for one in present}))
                 for one in present:
                     self._known.add(one.resource_id)
@@ -97,9 +98,7 @@ class HostLink:
         """Send a command; without a connection it is lost, and the next inventory shows it."""
         match command:
             case BringOnline(spec=spec, token=token):
-                if self._opened.get(spec.id) != spec:
-                    self._opened[spec.id] = spec
-                    self._write(open_message(spec))
+                self._open(spec)
                 self._write(channel.Online(spec.id, token))
             case TakeOffline(resource=resource, token=token, reason=reason):
                 self._write(channel.Offline(resource, token, _REASONS.get(reason, channel.OfflineReason.REQUEST)))
@@ -108,10 +107,13 @@ class HostLink:
 
     def prepare(self, spec: ResourceSpec) -> None:
         """Hint that the resource may soon come online here."""
-        if self._opened.get(spec.id) != spec:
+        self._open(spec)
+        self._write(channel.Prepare(spec.id))
+
+    def _open(self, spec: ResourceSpec) -> None:
+        if self._writer is not None and self._opened.get(spec.id) != spec:
             self._opened[spec.id] = spec
             self._write(open_message(spec))
-        self._write(channel.Prepare(spec.id))
 
     def _write(self, message: channel.Command) -> None:
         if self._writer is not None:

@@ -88,7 +88,6 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
         self._turn = asyncio.Event()
-        self._timeout_s = max(0.3, 2 * self.timings.store_election_s + 0.1)
         self._peers: channel.Peers | None = None
         self.faces = Faces(self)
         self.leaving = Leaving(self)
@@ -226,7 +225,7 @@ class Service:
             self._timer = asyncio.get_running_loop().call_later(delay, self.pump)
 
     async def _carry_out(self, output: StoreRequest) -> None:
-        outcome = await carry_out(self.store, output.request, self._timeout_s)
+        outcome = await carry_out(self.store, output.request, self.timings)
         self.loop.outcome(output.id, outcome, boot_time_s())
         self.pump()
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from quorate.core.authority.frame import Answered, CommitRequest, NotExecuted, Outcome, ReadRequest, Unknown
+from quorate.core.authority.timings import Timings
 from quorate.model.records import (
     Absent,
     Change,
@@ -92,13 +93,15 @@ class PrefixedStore:
                 return Delete(self._prefix + key)
 
 
-async def carry_out(store: Store, request: ReadRequest | CommitRequest, timeout_s: float) -> Outcome:
+async def carry_out(store: Store, request: ReadRequest | CommitRequest, timings: Timings) -> Outcome:
     """Carry out a request of the loop; what was proved not executed is told after a short pause."""
     sent_at = boot_time_s()  # before anything is sent: renewals count from here (rule 1)
     try:
         if isinstance(request, ReadRequest):
-            return Answered(sent_at, await store.read(keys=request.keys, timeout_s=timeout_s))
-        return Answered(sent_at, await store.commit(request.guards, request.writes, timeout_s=timeout_s))
+            return Answered(sent_at, await store.read(keys=request.keys, timeout_s=timings.store_read_limit_s))
+        return Answered(
+            sent_at, await store.commit(request.guards, request.writes, timeout_s=timings.store_commit_limit_s)
+        )
     except (OutcomeUnknown, StoreAlarm):
         # etcd raises NOSPACE on the very write that filled the quota, and has executed it
         return Unknown() if isinstance(request, CommitRequest) else NotExecuted()

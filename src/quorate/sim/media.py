@@ -92,6 +92,11 @@ class Media:
             else:
                 self._election_due = now + self._timings.store_election_s / 4
 
+    def knows_no_leader(self, now: float) -> bool:
+        """Tell whether the members have noticed that their leader is gone."""
+        lost = self.leader_lost_at
+        return self.leader == 0 and lost is not None and now - lost >= self._timings.store_election_s
+
     def reaches_store(self, node: int, now: float) -> bool:
         """Tell whether a request of that node would be executed now."""
         self.settle(now)

@@ -78,5 +78,7 @@ class Options:
     mutations: frozenset[Mutation] = NONE
     store_only: bool = False
     """Only the store is injured: then nothing healthy may end (promise 3)."""
+    nothing_ends: bool = False
+    """No node but those that were injured may end its resources (promise 3)."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""

@@ -108,7 +108,7 @@ def _hung_coordinator(world: World) -> None:
 
 def _death_and_election(world: World) -> None:
     def kill() -> None:
-        leader = world.media.leader
+        leader = world.media.leader = _coordinator(world)
         world.injure([leader])
         world.power_off(world.nodes[leader])
 
@@ -118,7 +118,7 @@ def _death_and_election(world: World) -> None:
 def _split_vote(world: World) -> None:
     def kill() -> None:
         world.media.split_votes = 1
-        leader = world.media.leader
+        leader = world.media.leader = _coordinator(world)
         world.injure([leader])
         world.power_off(world.nodes[leader])
 
@@ -194,12 +194,16 @@ STORIES: tuple[Story, ...] = (
     Story("a node starts while the coordinator's service restarts", replace(BASE, seed=12), _start_during_restart),
     Story(
         "the coordinator's service hangs for 4 s",
-        replace(BASE, seed=14, store_only=True),
+        replace(BASE, seed=14, nothing_ends=True),
         _hung_coordinator,
         catches=(),
     ),
-    Story("a node dies and with it the leader of the store", replace(BASE, seed=15), _death_and_election),
-    Story("both survivors split the vote", replace(BASE, seed=16, timings=FAST), _split_vote),
+    Story(
+        "a node dies and with it the leader of the store",
+        replace(BASE, seed=15, nothing_ends=True),
+        _death_and_election,
+    ),
+    Story("both survivors split the vote", replace(BASE, seed=16, timings=FAST, nothing_ends=True), _split_vote),
     Story(
         "an answer comes after the node was cut off and marked",
         replace(BASE, seed=17, request_timeout_s=5.0),

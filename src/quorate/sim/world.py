@@ -31,6 +31,10 @@ INJURED_FOR_S = 4.0
 """After an injury a node may end its resources for this many takeover bounds without breaking promise 3."""
 
 
+REFUSAL_PAUSE_S = 0.02
+"""As `node.store_link.RETRY_PAUSE_S`."""
+
+
 class Made(Protocol):
     """What a store request calls when it is over; `sure` where it was certainly not executed."""
 
@@ -191,7 +195,9 @@ class World:
 
         def execute() -> None:
             if not self.reaches_store(node):
-                self._later(node, self.options.request_timeout_s, lambda: made(None, sure=True))
+                self._later(
+                    node, self._refusal_delay(self.options.timings.store_read_limit_s), lambda: made(None, sure=True)
+                )
                 return
             snapshot = self.engine.read(prefixes=[""]) if wanted is None else self.engine.read(keys=wanted)
             self._answer(node, snapshot, made)
@@ -211,7 +217,8 @@ class World:
                 sure = self.chance.random() < 0.5
                 if not sure:
                     self._execute_late(guards, writes)
-                self._later(node, self.options.request_timeout_s, lambda: made(None, sure=sure))
+                delay = self._refusal_delay(self.options.timings.store_commit_limit_s)
+                self._later(node, delay, lambda: made(None, sure=sure))
                 return
             self._answer(node, self.execute(guards, writes), made)
 
@@ -221,6 +228,12 @@ class World:
             self._later(node, self.options.request_timeout_s, lambda: made(None, sure=False))
         else:
             self._later(node, self._store_delay(), execute)
+
+    def _refusal_delay(self, limit_s: float) -> float:
+        """A request handed to a leader that died is lost; once members know that they have no leader they say so."""
+        if self.media.knows_no_leader(self.now):
+            return self.chance.uniform(1.0, 2.0) * REFUSAL_PAUSE_S
+        return limit_s
 
     def _later(self, node: int, delay: float, action: Callable[[], None]) -> None:
         self.after(delay, action, self.nodes[node])

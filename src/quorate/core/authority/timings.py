@@ -35,6 +35,20 @@ class Timings:
         return self.lease_s - 2 * self.heartbeat_s - 0.02
 
     @property
+    def store_read_limit_s(self) -> float:
+        """Election + 30 ms: how long one read may take.
+
+        A request that a member handed to a leader that died is lost, so it must be asked again while the lease still
+        holds (L ≥ 4 elections + heartbeat + 100 ms leaves room for that).
+        """
+        return self.store_election_s + 0.03
+
+    @property
+    def store_commit_limit_s(self) -> float:
+        """1.2 x election + 20 ms: how long one transaction may take before its outcome counts as unknown (rule 8)."""
+        return 1.2 * self.store_election_s + 0.02
+
+    @property
     def takeover_bound_s(self) -> float:
         """max(S, election) + wait: takeover of a silent node without commits and start (design §4, published)."""
         return max(self.suspicion_s, 2 * self.store_election_s) + self.verdict_wait_s
