@@ -22,6 +22,8 @@ from quorate.control.change import altered
 from quorate.model import keys
 from quorate.node.places import Places
 
+NAMELESS = b'{"nam": 1, "preferred_owners": "x"}'
+
 
 class Rest:
     """A node that serves, and clients of every kind."""
@@ -144,7 +146,8 @@ async def test_a_group_from_birth_to_death(rest: Rest) -> None:
 async def test_waiting_ends_when_the_group_gets_there(rest: Rest) -> None:
     async with rest.local() as http:
         await http.post("/v1/groups", json={"name": "web"})
-        await http.post("/v1/resources", json={"name": "s", "group": "web", "type": "generic_application", "properties": {"command_line": "x"}})  # fmt: skip
+        site = {"name": "s", "group": "web", "type": "generic_application", "properties": {"command_line": "x"}}
+        await http.post("/v1/resources", json=site)
         await rest.world.assign("web", 1)
         waiting = asyncio.create_task(http.post("/v1/groups/web/online", params={"wait_s": "30"}))
         while not rest.world.view.intent(rest.world.group_id("web")).persistent_state:
@@ -160,12 +163,7 @@ async def test_waiting_ends_when_the_group_gets_there(rest: Rest) -> None:
         ("PUT", "/v1/groups", b"", {"route_unknown"}),
         ("POST", "/v1/groups", b"{", {"body_not_json"}),
         ("POST", "/v1/groups", b"[]", {"body_not_object"}),
-        (
-            "POST",
-            "/v1/groups",
-            b'{"nam": 1, "preferred_owners": "x"}',
-            {"field_unknown", "field_ill_typed", "field_missing"},
-        ),  # fmt: skip
+        ("POST", "/v1/groups", NAMELESS, {"field_unknown", "field_ill_typed", "field_missing"}),
         ("POST", "/v1/groups?waits=1", b'{"name": "a"}', {"parameter_unknown"}),
         ("POST", "/v1/groups?wait_s=soon", b'{"name": "a"}', {"field_ill_typed"}),
         ("POST", "/v1/groups", b" " * (1 << 20) + b"{}", {"body_too_large"}),

@@ -15,8 +15,9 @@ from faces_world import FacesWorld, faces_world
 from quorate.adapters import pki
 from quorate.api.identity import TlsPaths
 from quorate.api.server import ApiServer
-from quorate.client import NoConnection, OutcomeUnknown, enrol
-from quorate.control import enrolment
+from quorate.client.errors import NoConnection, OutcomeUnknown
+from quorate.client.joining import enrol
+from quorate.control import tokens
 from quorate.control.executor import execute, new_occasion
 from quorate.model import keys
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
@@ -190,7 +191,7 @@ class Door:
         secret, fingerprint = self.world.entropy(16), self.world.signer.fingerprint()
         made = await execute(
             self.world,
-            lambda v, o: enrolment.create_token(v, o, hours=hours, fingerprint=fingerprint, secret=secret),
+            lambda v, o: tokens.create_token(v, o, hours=hours, fingerprint=fingerprint, secret=secret),
             occasion,
         )
         token = decode_token(made.token)

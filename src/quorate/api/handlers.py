@@ -6,7 +6,7 @@ Owns: the joining of use cases with the input of a request. Does not know: HTTP,
 from __future__ import annotations
 
 from quorate.api.call import Call, Plan, at_once
-from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, wait
+from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, tokens, views, wait
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Occasion
 from quorate.control.executor import execute, execute_reading, new_occasion
@@ -25,50 +25,50 @@ class Nothing(Value, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- views
 
 
-async def who_am_i(call: Call[Nothing]) -> queries.WhoAmI:
+async def who_am_i(call: Call[Nothing]) -> views.WhoAmI:
     """Name and role that were granted."""
     role: Role = call.caller.role
-    return queries.WhoAmI(
+    return views.WhoAmI(
         name=call.caller.name, role=role.name.lower(), node=node_name(call.context.view, call.context.node)
     )
 
 
-async def show_cluster(call: Call[Nothing]) -> queries.ClusterStatus:
+async def show_cluster(call: Call[Nothing]) -> views.ClusterStatus:
     """The whole cluster at a glance."""
     return status.cluster_status(call.context)
 
 
-async def list_nodes(call: Call[Nothing]) -> queries.NodeList:
+async def list_nodes(call: Call[Nothing]) -> views.NodeList:
     """All nodes."""
     return queries.list_nodes(call.context)
 
 
-async def show_node(call: Call[Nothing]) -> queries.NodeView:
+async def show_node(call: Call[Nothing]) -> views.NodeView:
     """One node."""
     return queries.show_node(call.context, call.name)
 
 
-async def list_groups(call: Call[Nothing]) -> queries.GroupList:
+async def list_groups(call: Call[Nothing]) -> views.GroupList:
     """All groups with their resources."""
     return queries.list_groups(call.context)
 
 
-async def show_group(call: Call[Nothing]) -> queries.GroupView:
+async def show_group(call: Call[Nothing]) -> views.GroupView:
     """One group with its resources."""
     return queries.show_group(call.context, call.name)
 
 
-async def explain_group(call: Call[Nothing]) -> queries.GroupExplanation:
+async def explain_group(call: Call[Nothing]) -> views.GroupExplanation:
     """Why a group is where it is, why it does not run, what would help."""
     return queries.explain(call.context, call.name)
 
 
-async def list_resources(call: Call[Nothing]) -> queries.ResourceList:
+async def list_resources(call: Call[Nothing]) -> views.ResourceList:
     """All resources."""
     return queries.list_resources(call.context)
 
 
-async def show_resource(call: Call[Nothing]) -> queries.ResourceView:
+async def show_resource(call: Call[Nothing]) -> views.ResourceView:
     """One resource."""
     return queries.show_resource(call.context, call.name)
 
@@ -194,13 +194,13 @@ async def stop_node(call: Call[Nothing]) -> Changed:
 # ---------------------------------------------------------------- joining
 
 
-async def create_token(call: Call[enrolment.TokenWish]) -> enrolment.NewToken:
+async def create_token(call: Call[tokens.TokenWish]) -> tokens.NewToken:
     """A one-time word that lets one machine become a node."""
     context = call.context
     secret, fingerprint = context.entropy(SECRET_BYTES), context.signer.fingerprint()
 
-    def command(view: ClusterView, occasion: Occasion) -> Change[enrolment.NewToken]:
-        return enrolment.create_token(view, occasion, hours=call.body.hours, fingerprint=fingerprint, secret=secret)
+    def command(view: ClusterView, occasion: Occasion) -> Change[tokens.NewToken]:
+        return tokens.create_token(view, occasion, hours=call.body.hours, fingerprint=fingerprint, secret=secret)
 
     return await execute(context, command, call.occasion())
 

@@ -14,14 +14,16 @@ import ssl
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from quorate.control.access import STRANGER, Caller, Role, local_caller, role_of
 from quorate.sdk.overriding import override
 
-NODE_UNIT = "node"
+NODE_UNIT: Final = "node"
+STRANGER_LIMIT_S: Final = 10.0
+"""How long a connection without certificate may last: long enough to join, too short to hold our places occupied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,10 @@ class CallerProtocol(H11Protocol):
         """Find out who calls, before the first request."""
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "caller": self._caller(transport)}
+        caller = self._caller(transport)
+        self.app_state = {**self.app_state, "caller": caller}
+        if caller == STRANGER:
+            self.loop.call_later(STRANGER_LIMIT_S, transport.close)
 
     def _caller(self, transport: asyncio.Transport) -> Caller:
         tls = transport.get_extra_info("ssl_object")

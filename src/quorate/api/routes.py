@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.api import handlers
 from quorate.api.handlers import Nothing
-from quorate.control import enrolment, groups, nodes, queries, resource_writing
+from quorate.control import groups, nodes, resource_writing, tokens, views
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -67,25 +67,25 @@ def _administer(method: str, path: str, handler: Handler, takes: type[Value] = N
 
 
 ROUTES: Final = (
-    _get("/v1/me", handlers.who_am_i, queries.WhoAmI),
-    _get("/v1/cluster", handlers.show_cluster, queries.ClusterStatus),
-    _get("/v1/nodes", handlers.list_nodes, queries.NodeList),
-    _get("/v1/nodes/{name}", handlers.show_node, queries.NodeView),
+    _get("/v1/me", handlers.who_am_i, views.WhoAmI),
+    _get("/v1/cluster", handlers.show_cluster, views.ClusterStatus),
+    _get("/v1/nodes", handlers.list_nodes, views.NodeList),
+    _get("/v1/nodes/{name}", handlers.show_node, views.NodeView),
     _operate("/v1/nodes/{name}/pause", handlers.pause_node),
     _operate("/v1/nodes/{name}/resume", handlers.resume_node),
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
     _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
-    _get("/v1/groups", handlers.list_groups, queries.GroupList),
+    _get("/v1/groups", handlers.list_groups, views.GroupList),
     _administer("POST", "/v1/groups", handlers.create_group, groups.NewGroup),
-    _get("/v1/groups/{name}", handlers.show_group, queries.GroupView),
+    _get("/v1/groups/{name}", handlers.show_group, views.GroupView),
     _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
-    _get("/v1/groups/{name}/explanation", handlers.explain_group, queries.GroupExplanation),
+    _get("/v1/groups/{name}/explanation", handlers.explain_group, views.GroupExplanation),
     _operate("/v1/groups/{name}/online", handlers.group_online),
     _operate("/v1/groups/{name}/offline", handlers.group_offline),
     _operate("/v1/groups/{name}/move", handlers.move_group, groups.MoveWish),
-    _get("/v1/resources", handlers.list_resources, queries.ResourceList),
+    _get("/v1/resources", handlers.list_resources, views.ResourceList),
     _administer("POST", "/v1/resources", handlers.create_resource, resource_writing.NewResource),
-    _get("/v1/resources/{name}", handlers.show_resource, queries.ResourceView),
+    _get("/v1/resources/{name}", handlers.show_resource, views.ResourceView),
     _administer("PATCH", "/v1/resources/{name}", handlers.change_resource, resource_writing.ResourceChange),
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
     _operate("/v1/resources/{name}/online", handlers.resource_online),
@@ -95,8 +95,8 @@ ROUTES: Final = (
         "/v1/tokens",
         Role.ADMINISTRATOR,
         handlers.create_token,
-        enrolment.TokenWish,
-        enrolment.NewToken,
+        tokens.TokenWish,
+        tokens.NewToken,
         ("reason",),
     ),
     Route("POST", "/v1/join", Role.NOBODY, handlers.join, EnrolmentRequest, EnrolmentAnswer),

@@ -32,7 +32,9 @@ STOP_LIMIT_S: Final = 2.0
 """Longest wait for requests under way when the service stops."""
 
 CONCURRENCY_MOST: Final = 256
-"""Connections and requests at once: a management face must not exhaust the service's memory."""
+"""Connections and requests at once, on each kind of listener: a face must not exhaust the service's memory."""
+
+HANDSHAKE_LIMIT_S: Final = 5.0
 
 _IP_FREEBIND: Final = 15
 _IPV6_FREEBIND: Final = 78
@@ -44,7 +46,8 @@ class ApiServer:
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
-        self._state = ServerState()
+        # Apart, so that strangers on the network cannot use up what local root needs.
+        self._local, self._remote = ServerState(), ServerState()
         self._context: Context | None = None
         self._unix_path: Path | None = None
 
@@ -87,7 +90,7 @@ class ApiServer:
         except OSError as problem:
             return [_cannot_listen(str(path), problem)]
         self._unix_path = path
-        protocol = functools.partial(CallerProtocol, config, self._state, {})
+        protocol = functools.partial(CallerProtocol, config, self._local, {})
         self._servers.append(
             await asyncio.get_running_loop().create_unix_server(protocol, sock=listener, backlog=BACKLOG)
         )
@@ -106,8 +109,11 @@ class ApiServer:
             except OSError as problem:
                 problems.append(_cannot_listen(f"{host}:{port}", problem))
                 continue
-            protocol = functools.partial(_identified, reader, config, self._state)
-            self._servers.append(await loop.create_server(protocol, sock=listener, backlog=BACKLOG, ssl=context))
+            protocol = functools.partial(_identified, reader, config, self._remote)
+            server = await loop.create_server(
+                protocol, sock=listener, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=HANDSHAKE_LIMIT_S
+            )
+            self._servers.append(server)
         return problems
 
     async def stop(self) -> None:
@@ -116,14 +122,14 @@ class ApiServer:
             server.close()
         if self._context is not None:
             self._context.events.close()
-        for connection in list(self._state.connections):
+        for connection in (*self._local.connections, *self._remote.connections):
             connection.shutdown()
-        under_way = set(self._state.tasks)
+        under_way = self._local.tasks | self._remote.tasks
         if under_way:
             _, late = await asyncio.wait(under_way, timeout=STOP_LIMIT_S)
             for task in late:
                 task.cancel()
-        for connection in list(self._state.connections):
+        for connection in (*self._local.connections, *self._remote.connections):
             transport = getattr(connection, "transport", None)
             if transport is not None:
                 transport.abort()

@@ -79,7 +79,7 @@ def create(
 @looks
 def status(session: Session) -> None:
     """Show nodes, groups, votes, and what is wrong or may be lost."""
-    from quorate.control.queries import ClusterStatus
+    from quorate.control.views import ClusterStatus
 
     session.show(session.client.look("/v1/cluster", ClusterStatus))
 

@@ -21,6 +21,6 @@ def explain() -> None:
 def group(session: Session, name: str) -> None:
     """Why the group is where it is, why it does not run, why not elsewhere."""
     from quorate.client import path_of
-    from quorate.control.queries import GroupExplanation
+    from quorate.control.views import GroupExplanation
 
     session.show(session.client.look(path_of("groups", name, "explanation"), GroupExplanation))

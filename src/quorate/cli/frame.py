@@ -139,7 +139,7 @@ def _run(session: Session, function: Callable[[], R]) -> R:
     except Refused as refused:
         session.fail(refused.problems, Exit.REFUSED)
     except Exception as problem:
-        if type(problem).__module__ != "quorate.client":
+        if not type(problem).__module__.startswith("quorate.client"):
             raise
         from quorate import client
 

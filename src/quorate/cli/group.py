@@ -80,7 +80,7 @@ def delete(session: Session, name: str, force: bool) -> None:
 @looks
 def list_groups(session: Session) -> None:
     """List all groups."""
-    from quorate.control.queries import GroupList
+    from quorate.control.views import GroupList
 
     session.show(session.client.look("/v1/groups", GroupList))
 
@@ -91,6 +91,6 @@ def list_groups(session: Session) -> None:
 def show(session: Session, name: str) -> None:
     """Show one group with its resources."""
     from quorate.client import path_of
-    from quorate.control.queries import GroupView
+    from quorate.control.views import GroupView
 
     session.show(session.client.look(path_of("groups", name), GroupView))

@@ -52,7 +52,7 @@ def join(
     """
     from importlib import metadata
 
-    from quorate.client import enrol
+    from quorate.client.joining import enrol
     from quorate.node.join import Wish, join_cluster
     from quorate.node.places import Places
 
@@ -87,7 +87,7 @@ def run(root: str) -> None:
 @looks
 def list_nodes(session: Session) -> None:
     """List all nodes."""
-    from quorate.control.queries import NodeList
+    from quorate.control.views import NodeList
 
     session.show(session.client.look("/v1/nodes", NodeList))
 
@@ -98,7 +98,7 @@ def list_nodes(session: Session) -> None:
 def show(session: Session, name: str) -> None:
     """Show one node."""
     from quorate.client import path_of
-    from quorate.control.queries import NodeView
+    from quorate.control.views import NodeView
 
     session.show(session.client.look(path_of("nodes", name), NodeView))
 
@@ -140,7 +140,7 @@ def stop(session: Session, name: str) -> None:
     if session.wait_s is not None and changed.outcome == "accepted":
         # The node itself was asked, and its last word is that it goes: what is left is to see its service gone.
         from quorate.client import CallFailed
-        from quorate.control.queries import WhoAmI
+        from quorate.control.views import WhoAmI
 
         end = time.monotonic() + session.wait_s
         while time.monotonic() < end:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quorate.control.enrolment import NewToken
 from quorate.control.events import Event
-from quorate.control.queries import (
+from quorate.control.tokens import NewToken
+from quorate.control.views import (
     ClusterStatus,
     GroupExplanation,
     GroupList,

@@ -103,8 +103,8 @@ def set_properties(
 ) -> None:
     """Change properties, dependencies or possible owners of a resource."""
     from quorate.client import path_of
-    from quorate.control.queries import ResourceView
     from quorate.control.resource_writing import ResourceChange
+    from quorate.control.views import ResourceView
 
     named = tuple(entry for owner in owners for entry in listed(owner))
     present = session.client.look(path_of("resources", name), ResourceView)
@@ -147,7 +147,7 @@ def delete(session: Session, name: str, force: bool) -> None:
 @looks
 def list_resources(session: Session) -> None:
     """List all resources."""
-    from quorate.control.queries import ResourceList
+    from quorate.control.views import ResourceList
 
     session.show(session.client.look("/v1/resources", ResourceList))
 
@@ -158,6 +158,6 @@ def list_resources(session: Session) -> None:
 def show(session: Session, name: str) -> None:
     """Show one resource with its properties."""
     from quorate.client import path_of
-    from quorate.control.queries import ResourceView
+    from quorate.control.views import ResourceView
 
     session.show(session.client.look(path_of("resources", name), ResourceView))

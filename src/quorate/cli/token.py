@@ -21,7 +21,7 @@ def token() -> None:
 @looks
 def create(session: Session, hours: int, quiet: bool) -> None:
     """Make a token for one machine. It is shown once and kept nowhere."""
-    from quorate.control.enrolment import NewToken, TokenWish
+    from quorate.control.tokens import NewToken, TokenWish
 
     made = session.client.ask("POST", "/v1/tokens", NewToken, body=TokenWish(hours=hours))
     if quiet:

@@ -1,15 +1,14 @@
-"""Join tokens, and the admission of a machine to the list of nodes (design §8).
+"""How a machine gets a place among the nodes (design §8).
 
 Owns: what a token is worth, every check of a machine that wants to be a node, and the one transaction that consumes the
 token and writes the node. Does not know: certificates; a `Signer` makes them once the transaction is answered.
-How it works: `create_token` and `enrol` are commands like others. `enrol` also gets the token's record as read from the
+How it works: `enrol` is a command like others; it also gets the token's record as read from the
 store, because the replica does not hold tokens; the record is guarded by its revision, so that two machines with one
 token cannot both be given a number, and one machine asking twice is given the same.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import ipaddress
 from typing import Final, Protocol
 
@@ -22,10 +21,8 @@ from quorate.model.enrolment import Credentials, EnrolmentRequest, TokenRecord
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.records import KeyValue, Put
 from quorate.model.workload import ClusterSpec, NodeSpec
-from quorate.wire.join_token import SECRET_BYTES, JoinToken, encode_token, secret_hash
+from quorate.wire.join_token import SECRET_BYTES, secret_hash
 
-TOKEN_HOURS: Final = 24
-TOKEN_HOURS_MOST: Final = 24 * 30
 NODES_MOST: Final = 64
 
 
@@ -45,54 +42,12 @@ class Signer(Protocol):
         ...
 
 
-class TokenWish(Value, frozen=True, kw_only=True):
-    """How long the token shall live."""
-
-    hours: int = TOKEN_HOURS
-
-
-class NewToken(Value, frozen=True, kw_only=True):
-    """Answer to `token create`. The word is shown once and kept nowhere."""
-
-    token: str
-    expires_at: str
-    id: str
-
-
 class Enrolled(Value, frozen=True, kw_only=True):
     """Which node the machine is, and the cluster it belongs to."""
 
     node: NodeSpec
     cluster: ClusterSpec
     nodes: tuple[NodeSpec, ...]
-
-
-def create_token(
-    view: ClusterView, occasion: Occasion, *, hours: int, fingerprint: bytes, secret: bytes
-) -> Change[NewToken]:
-    """Make a token for one machine, naming every node where it may knock."""
-    if not 1 <= hours <= TOKEN_HOURS_MOST:
-        raise Refused(
-            [
-                error(
-                    "token_hours",
-                    f"a token cannot live for {hours} hours",
-                    where="hours",
-                    remedy=f"give 1 to {TOKEN_HOURS_MOST}",
-                )
-            ]
-        )
-    expires_s = int(occasion.at_s) + hours * 3600
-    # One address of every node first, then the rest: the list may be cut.
-    rows = [[(a, known.record.api_port) for a in known.record.addresses.values()] for known in view.nodes.values()]
-    endpoints = [row[rank] for rank in range(max(map(len, rows), default=0)) for row in rows if rank < len(row)]
-    word = encode_token(JoinToken(tuple(endpoints), fingerprint, secret, expires_s))
-    key = keys.TOKEN + secret_hash(secret)
-    record = TokenRecord(created_at=occasion.at, expires_s=expires_s, author=occasion.author)
-    short = secret_hash(secret)[:12]
-    expires_at = dt.datetime.fromtimestamp(expires_s, dt.UTC).isoformat()
-    change = Change((guard(key, None),), (put(key, record),), NewToken(token=word, expires_at=expires_at, id=short))
-    return audited(change, occasion, verb="create", kind="token", object_id=short, object_name="")
 
 
 def token_key(request: EnrolmentRequest) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.dependencies import online_dependency_problems, read_dependency
 from quorate.control.lookup import find_group, find_nodes, find_resource, guard_group
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.requirements import instance_problems
@@ -21,7 +22,7 @@ from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common, read_common
-from quorate.model.dependency import Expression, find_cycle, format_dependency, parse_dependency, providers
+from quorate.model.dependency import Expression
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue, TakesEffect
 from quorate.model.records import Put
@@ -68,7 +69,7 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
     owners = find_nodes(view, wish.possible_owners, problems, "possible_owners")
     expression: Expression = ()
     if group is not None:
-        expression = _read_dependency(view, wish.depends_on, group.id, occasion.id, wish.name, problems)
+        expression = read_dependency(view, wish.depends_on, group.id, occasion.id, wish.name, problems)
     if group is None or manifest is None or stops(problems):
         raise Refused(problems)
     plain = ResourceSpec(
@@ -114,8 +115,8 @@ def change_resource(
     problems += faults
     expression = spec.depends_on
     if wish.depends_on is not None:
-        expression = _read_dependency(view, wish.depends_on, spec.group, spec.id, spec.name, problems)
-        problems += _online_dependency_problems(view, spec, expression)
+        expression = read_dependency(view, wish.depends_on, spec.group, spec.id, spec.name, problems)
+        problems += online_dependency_problems(view, spec, expression)
     owners = spec.possible_owners
     if wish.possible_owners is not None:
         owners = find_nodes(view, wish.possible_owners, problems, "possible_owners")
@@ -176,70 +177,6 @@ def _read_common(
         if name in asked or (name.endswith("_poll_interval_ms") and values.get(name) == NEVER_MS):
             values[name] = value
     return values, problems
-
-
-def _read_dependency(
-    view: ClusterView, text: str, group: str, resource: str, resource_name: str, problems: list[Problem]
-) -> Expression:
-    """The expression in ids; adds every problem: form, unknown or foreign names, cycles."""
-    written, faults = parse_dependency(text)
-    problems += faults
-    members = view.members_of.get(group, {})
-    by_name = {member.name.casefold(): member.id for member in members.values()}
-    by_name |= {member.id: member.id for member in members.values()} | {resource_name.casefold(): resource}
-    for entry in providers(written):
-        if entry.casefold() in by_name:
-            continue
-        elsewhere = view.find(view.resources, entry, lambda known: known.name)
-        if elsewhere is not None:
-            problems.append(
-                error(
-                    "dependency_in_other_group",
-                    f"resource {elsewhere.name} is in another group",
-                    where="depends_on",
-                    remedy="a resource can depend on resources of its own group only",
-                )
-            )
-        else:
-            names = [member.name for member in members.values() if member.id != resource]
-            problems.append(unknown("resource", entry, names, "depends_on"))
-    found = tuple(tuple(by_name[e.casefold()] for e in part if e.casefold() in by_name) for part in written)
-    cycle = find_cycle({m.id: providers(m.depends_on) for m in members.values()} | {resource: providers(found)})
-    if cycle:
-        names_of = {member.id: member.name for member in members.values()} | {resource: resource_name}
-        path = " → ".join(names_of.get(entry, entry) for entry in cycle)
-        problems.append(
-            error(
-                "circular_dependency",
-                f"the dependencies would form a circle: {path}",
-                where="depends_on",
-                remedy="leave one of them out",
-            )
-        )
-    return found
-
-
-def _online_dependency_problems(view: ClusterView, spec: ResourceSpec, expression: Expression) -> list[Problem]:
-    """An online resource may get only dependencies that are satisfied now (spec/03 §3.3)."""
-    if resource_fact(view, spec).state not in {"online", "online_pending"}:
-        return []
-    members = view.members_of.get(spec.group, {})
-    missing = [
-        part
-        for part in expression
-        if not any(e in members and resource_fact(view, members[e]).state == "online" for e in part)
-    ]
-    if not missing:
-        return []
-    words = format_dependency(tuple(missing), lambda entry: members[entry].name if entry in members else entry)
-    return [
-        error(
-            "resource_online",
-            f"resource {spec.name} is online and {words} is not",
-            where="depends_on",
-            remedy="bring those online first, or take this one offline",
-        )
-    ]
 
 
 def _owner_removed_problems(view: ClusterView, spec: ResourceSpec, owners: tuple[int, ...]) -> list[Problem]:

@@ -7,7 +7,8 @@ Does not know: single objects; `control.queries` shows those.
 from __future__ import annotations
 
 from quorate.control.context import Context
-from quorate.control.queries import ClusterStatus, StoreView, as_of, list_groups, list_nodes
+from quorate.control.queries import as_of, list_groups, list_nodes
+from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model.problems import Problem, Refused, error, warning

@@ -1,0 +1,158 @@
+"""What every face shows: the form of each view (design §7).
+
+Owns: fields and their words. Does not know: how a view is made (`control.queries`) or shown.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from quorate.model.base import Value
+from quorate.model.problems import Problem
+from quorate.model.properties import PropertyValue
+
+NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down"]
+
+
+class AsOf(Value, frozen=True, kw_only=True):
+    """Which state of the database a view shows, and how long ago the node last knew it to be complete."""
+
+    generation: int
+    revision: int
+    age_s: float
+    answered_by: str
+
+
+class NodeView(Value, frozen=True, kw_only=True):
+    """One node."""
+
+    number: int
+    name: str
+    state: NodeState
+    coordinator: bool = False
+    voter: bool = False
+    addresses: dict[str, str] = {}
+    fabric_address: str = ""
+    api_port: int = 0
+    groups: tuple[str, ...] = ()
+    incarnation: str = ""
+    proof: str = ""
+    """How its last life was proved to be over; for a node that is down."""
+    processes: dict[str, int] = {}
+    """Process ids, of the answering node only."""
+
+
+class ResourceView(Value, frozen=True, kw_only=True):
+    """One resource."""
+
+    id: str
+    name: str
+    type: str
+    group: str
+    state: str
+    wanted: str
+    owner: str = ""
+    detail: str = ""
+    restarts: int = 0
+    depends_on: str = ""
+    possible_owners: tuple[str, ...] = ()
+    properties: dict[str, PropertyValue] = {}
+    common: dict[str, PropertyValue] = {}
+
+
+class GroupView(Value, frozen=True, kw_only=True):
+    """One group."""
+
+    id: str
+    name: str
+    state: str
+    wanted: str
+    owner: str = ""
+    moving_to: str = ""
+    assignment: int = 0
+    cause: str = ""
+    reasons: tuple[str, ...] = ()
+    preferred_owners: tuple[str, ...] = ()
+    failback: str = "prevent"
+    resources: tuple[ResourceView, ...] = ()
+    properties: dict[str, PropertyValue] = {}
+
+
+class StoreView(Value, frozen=True, kw_only=True):
+    """The database: who votes, and what may still be lost."""
+
+    voters: tuple[str, ...] = ()
+    voters_up: tuple[str, ...] = ()
+    majority: int = 0
+    further_losses: int = 0
+    """Voters that may still be lost before changes stop."""
+    votes: str = "static"
+
+
+class ClusterStatus(Value, frozen=True, kw_only=True):
+    """The whole cluster at a glance."""
+
+    id: str
+    name: str
+    as_of: AsOf
+    profile: str
+    coordinator: str
+    epoch: int
+    takeover_bound_s: float
+    """Takeover of a silent node, without commits and the start of its resources (design §4)."""
+    store: StoreView
+    nodes: tuple[NodeView, ...]
+    groups: tuple[GroupView, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class NodeList(Value, frozen=True, kw_only=True):
+    """All nodes."""
+
+    as_of: AsOf
+    nodes: tuple[NodeView, ...]
+
+
+class GroupList(Value, frozen=True, kw_only=True):
+    """All groups."""
+
+    as_of: AsOf
+    groups: tuple[GroupView, ...]
+
+
+class ResourceList(Value, frozen=True, kw_only=True):
+    """All resources."""
+
+    as_of: AsOf
+    resources: tuple[ResourceView, ...]
+
+
+class CandidateView(Value, frozen=True, kw_only=True):
+    """One node as an owner of a group."""
+
+    node: str
+    owner: bool
+    rank: int
+    why: str
+
+
+class GroupExplanation(Value, frozen=True, kw_only=True):
+    """Why a group is where it is, why it does not run, what would help."""
+
+    as_of: AsOf
+    group: str
+    state: str
+    owner: str
+    running: bool
+    why_here: tuple[str, ...]
+    why_not_running: tuple[str, ...] = ()
+    what_would_help: tuple[str, ...] = ()
+    nodes: tuple[CandidateView, ...] = ()
+
+
+class WhoAmI(Value, frozen=True, kw_only=True):
+    """Who the caller is to this node."""
+
+    name: str
+    role: str
+    node: str
