@@ -272,6 +272,14 @@ async def test_nodes_pause_drain_resume_and_stop(world: FacesWorld) -> None:
     assert show_node(world, "node2").state == "stopping"
 
 
+async def test_stopping_a_voter_says_what_is_lost_with_it(world: FacesWorld) -> None:
+    spared = await run(world, lambda v, o: nodes.stop_node(v, "node2", o))
+    assert not spared.warnings
+    await world.put((keys.member(2), MemberRecord(node=2, state="down", incarnation="2.a")))
+    done = await run(world, lambda v, o: nodes.stop_node(v, "node3", o))
+    assert [problem.code for problem in done.warnings] == ["store_loses_majority"]
+
+
 async def test_every_change_leaves_a_record_of_who_and_why(world: FacesWorld) -> None:
     await run(world, lambda v, o: nodes.pause_node(v, "node1", o), reason="new disk")
     snapshot = await world.store.read(prefixes=[keys.AUDIT])

@@ -11,7 +11,7 @@ from quorate.control.lookup import find_node
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.problems import Problem, Refused, error
+from quorate.model.problems import Problem, Refused, error, warning
 from quorate.model.workload import NodeIntent, NodeSpec
 
 
@@ -99,7 +99,26 @@ def stop_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
     intent = view.node_intent(node.node)
     if intent.stopping:
         return unchanged(Done(id=str(node.node), name=node.name, changed=False))
-    return _intend(view, node, altered(intent, stopping=True), occasion, "stop")
+    warnings = _losses(view, node)
+    return _intend(view, node, altered(intent, stopping=True), occasion, "stop", warnings=warnings)
+
+
+def _losses(view: ClusterView, node: NodeSpec) -> tuple[Problem, ...]:
+    """What the cluster loses with that node (spec/02 §7.4): asked for is asked for, but not unsaid."""
+    voters = view.authority.voters
+    left = voters & view.authority.up().keys() - {node.node}
+    majority = len(voters) // 2 + 1
+    if node.node not in voters or len(left) >= majority:
+        return ()
+    return (
+        warning(
+            "store_loses_majority",
+            f"without {node.name} {len(left)} of {len(voters)} voters are up, {majority} are needed: "
+            "until one more is up nothing can be changed, and a further failure cannot be answered",
+            where="node",
+            remedy="start another voter soon",
+        ),
+    )
 
 
 def _node(view: ClusterView, name: str) -> NodeSpec:
@@ -111,13 +130,20 @@ def _node(view: ClusterView, name: str) -> NodeSpec:
 
 
 def _intend(
-    view: ClusterView, node: NodeSpec, wanted: NodeIntent, occasion: Occasion, verb: str, *, operation: str = ""
+    view: ClusterView,
+    node: NodeSpec,
+    wanted: NodeIntent,
+    occasion: Occasion,
+    verb: str,
+    *,
+    operation: str = "",
+    warnings: tuple[Problem, ...] = (),
 ) -> Change[Done]:
     key = f"{keys.INTENT_NODE}{node.node}"
     known = view.node_intents.get(node.node)
     change = Change(
         guards=(guard(key, known.revision if known else None),),
         writes=(put(key, wanted),),
-        answer=Done(id=str(node.node), name=node.name, operation=operation),
+        answer=Done(id=str(node.node), name=node.name, operation=operation, warnings=warnings),
     )
     return audited(change, occasion, verb=verb, kind="node", object_id=str(node.node), object_name=node.name)
