@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
-from command_line import CommandLine
+from command_line import CommandLine, command_line
 
 from quorate.cli.main import NOUNS, main
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    monkeypatch.setenv("QUORATE_ROOT", str(tmp_path))
+    monkeypatch.delenv("QUORATE_ENDPOINT", raising=False)
+    with command_line(tmp_path) as made:
+        yield made
 
 
 def golden(text: str) -> str:
