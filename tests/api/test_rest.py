@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,11 +19,12 @@ from quorate.adapters import pki
 from quorate.api.identity import TlsPaths
 from quorate.api.routes import ROUTES
 from quorate.api.server import ApiServer
-from quorate.control.access import Role
+from quorate.control.access import Role, local_caller
 from quorate.control.change import altered
 from quorate.model import keys
 from quorate.node.places import Places
 
+ME = pwd.getpwuid(os.geteuid()).pw_name
 NAMELESS = b'{"nam": 1, "preferred_owners": "x"}'
 
 
@@ -69,7 +72,14 @@ def codes(answer: httpx2.Response) -> set[str]:
 async def test_local_root_is_administrator(rest: Rest) -> None:
     async with rest.local() as http:
         answer = (await http.get("/v1/me")).json()
-    assert answer == {"name": "root", "role": "administrator", "node": "node1"}
+    assert answer == {"name": ME, "role": "administrator", "node": "node1"}
+
+
+def test_nobody_else_on_this_machine_gets_in() -> None:
+    assert local_caller(0, "root", 1000).role is Role.ADMINISTRATOR
+    assert local_caller(1000, "ann", 1000).role is Role.ADMINISTRATOR, "it is her node"
+    assert local_caller(1001, "eve", 1000).role is Role.NOBODY
+    assert local_caller(1001, "eve", 0).role is Role.NOBODY
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "administrator"])
@@ -257,7 +267,7 @@ async def test_stop_goes_to_the_node_that_it_concerns(rest: Rest) -> None:
         assert other.stopped
         assert not rest.world.stopped
         audit = (await rest.world.store.read(prefixes=[keys.AUDIT])).items[-1].value.decode()
-        assert '"author":"root"' in audit
+        assert f'"author":"{ME}"' in audit
         assert '"reason":"disk & fan"' in audit
         await second.stop()
         answer = await http.post("/v1/nodes/node2/stop")

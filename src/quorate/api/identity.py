@@ -8,6 +8,7 @@ certificate nor the peer of a Unix socket, so `CallerProtocol` puts the caller i
 from __future__ import annotations
 
 import asyncio
+import os
 import pwd
 import socket
 import ssl
@@ -125,4 +126,4 @@ class CallerProtocol(H11Protocol):
             user_name = pwd.getpwuid(user_id).pw_name
         except KeyError:
             user_name = f"user {user_id}"
-        return local_caller(user_id, user_name)
+        return local_caller(user_id, user_name, os.geteuid())

@@ -44,9 +44,12 @@ def role_of(word: str) -> Role:
     )
 
 
-def local_caller(user_id: int, user_name: str) -> Caller:
-    """Somebody on this machine, over the Unix socket: root is administrator, nobody else gets in."""
-    return Caller(user_name, Role.ADMINISTRATOR if user_id == 0 else Role.NOBODY)
+def local_caller(user_id: int, user_name: str, service_user_id: int) -> Caller:
+    """Somebody on this machine, over the Unix socket: root is administrator, nobody else gets in.
+
+    A node that runs without root (a loopback lab) is its user's own: whoever could end it may also administer it.
+    """
+    return Caller(user_name, Role.ADMINISTRATOR if user_id in {0, service_user_id} else Role.NOBODY)
 
 
 def demand(caller: Caller, role: Role) -> None:
