@@ -1,0 +1,160 @@
+"""Heartbeats over real sockets on loopback: authentic ones arrive by their network, all else is dropped."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Iterator
+
+import pytest
+from real_processes import turn_until
+
+from quorate.core.authority.orders import Acknowledgement, Heartbeat, Peer
+from quorate.node.heartbeat_sockets import DATAGRAMS_PER_TURN, HeartbeatSockets
+
+KEY = b"k" * 32
+ADDRESSES = {
+    1: {"a": "127.88.40.1", "b": "127.88.41.1"},
+    2: {"a": "127.88.40.2", "b": "127.88.41.2"},
+}
+
+
+def beat(node: int, serial: int) -> Heartbeat:
+    return Heartbeat(sender=Peer(node, f"{node}.x"), epoch=1, sent_at=1.0, serial=serial)
+
+
+class Node:
+    """One node's sockets and the news they brought; heartbeats of serial 0 are only for getting acquainted."""
+
+    def __init__(self, node: int, port: int, selector: selectors.BaseSelector, key: bytes = KEY) -> None:
+        self.node = node
+        self.acquainted = False
+        self.received: list[tuple[str, Heartbeat | Acknowledgement]] = []
+        self.sockets = HeartbeatSockets(node, key, port, selector, self._receive)
+        self.sockets.learn(ADDRESSES)
+
+    def _receive(self, network: str, message: Heartbeat | Acknowledgement) -> None:
+        self.acquainted = True
+        if not isinstance(message, Heartbeat) or message.serial:
+            self.received.append((network, message))
+
+
+def meet(selector: selectors.BaseSelector, one: Node, two: Node) -> None:
+    """Let each learn when the other started: only then does either believe the other (replay protection)."""
+
+    def met() -> bool:
+        one.sockets.send(two.node, "a", beat(one.node, 0))
+        two.sockets.send(one.node, "a", beat(two.node, 0))
+        return one.acquainted and two.acquainted
+
+    turn_until(selector, met)
+
+
+@pytest.fixture
+def selector() -> Iterator[selectors.BaseSelector]:
+    with selectors.DefaultSelector() as made:
+        yield made
+        for key in list(made.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.88.40.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_heartbeat_arrives_on_the_network_it_was_sent_over(selector: selectors.BaseSelector, port: int) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    one.sockets.send(2, "b", beat(1, 1))
+    turn_until(selector, lambda: bool(two.received))
+    two.sockets.send(1, "a", Acknowledgement(Peer(2, "2.x"), Peer(1, "1.x"), 1, 1.0))
+    turn_until(selector, lambda: bool(one.received))
+    assert two.received == [("b", beat(1, 1))]
+    assert [network for network, _ in one.received] == ["a"]
+    assert one.sockets.peers() == {2: ("a", "b")}
+
+
+def test_rubbish_is_dropped(selector: selectors.BaseSelector, port: int) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rubbish:
+        for content in (b"", b"hello", b"x" * 3000):
+            rubbish.sendto(content, (ADDRESSES[2]["a"], port))
+    one.sockets.send(2, "a", beat(1, 1))
+    turn_until(selector, lambda: bool(two.received))
+    assert two.received == [("a", beat(1, 1))]
+
+
+def test_a_node_of_another_cluster_is_never_believed(selector: selectors.BaseSelector, port: int) -> None:
+    stranger, two = Node(1, port, selector, b"x" * 32), Node(2, port, selector)
+    for serial in range(1, 10):
+        stranger.sockets.send(2, "a", beat(1, serial))
+        two.sockets.send(1, "a", beat(2, serial))
+    for _ in range(20):
+        for key, _ in selector.select(0):
+            key.data()
+    assert not stranger.acquainted
+    assert not two.acquainted
+
+
+def test_a_datagram_recorded_and_sent_again_is_not_heard_twice(selector: selectors.BaseSelector, port: int) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tap:
+        tap.bind((ADDRESSES[2]["b"], 0))
+        one.sockets.addresses = {2: {"b": ADDRESSES[2]["b"]}}
+        recorded = redirected(one, tap)
+        for _ in range(2):
+            tap.sendto(recorded, (ADDRESSES[2]["b"], port))
+    one.sockets.addresses = ADDRESSES
+    one.sockets.send(2, "b", beat(1, 2))
+    turn_until(selector, lambda: ("b", beat(1, 2)) in two.received)
+    assert two.received == [("b", beat(1, 1)), ("b", beat(1, 2))]
+
+
+def redirected(node: Node, tap: socket.socket) -> bytes:
+    """What the node sends to node 2 over network b, caught by the tap instead."""
+    port = node.sockets._port
+    node.sockets._port = tap.getsockname()[1]
+    node.sockets.send(2, "b", beat(1, 1))
+    node.sockets._port = port
+    return tap.recv(4096)
+
+
+def test_a_network_that_is_not_there_drops_and_the_other_serves(selector: selectors.BaseSelector, port: int) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    one.sockets.learn({**ADDRESSES, 1: {**ADDRESSES[1], "c": "192.0.2.1"}})  # no address of this machine
+    meet(selector, one, two)
+    one.sockets.send(2, "c", beat(1, 1))
+    one.sockets.send(3, "a", beat(1, 2))
+    one.sockets.send(2, "a", beat(1, 3))
+    turn_until(selector, lambda: bool(two.received))
+    assert two.received == [("a", beat(1, 3))]
+
+
+def test_a_network_that_comes_later_is_joined_when_peers_are_learned_again(
+    selector: selectors.BaseSelector, port: int
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind((ADDRESSES[2]["a"], port))
+        two = Node(2, port, selector)
+    one = Node(1, port, selector)
+    two.sockets.learn(ADDRESSES)
+    meet(selector, one, two)
+    one.sockets.send(2, "a", beat(1, 1))
+    turn_until(selector, lambda: bool(two.received))
+
+
+def test_a_flood_does_not_keep_the_loop_from_the_time(selector: selectors.BaseSelector, port: int) -> None:
+    """One callback takes a bounded number of datagrams, however many wait."""
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    for serial in range(1, DATAGRAMS_PER_TURN + 100):
+        one.sockets.send(2, "b", beat(1, serial))
+    for key, _ in selector.select(1.0):
+        key.data()
+    assert 0 < len(two.received) <= DATAGRAMS_PER_TURN
