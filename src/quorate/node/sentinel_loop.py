@@ -174,7 +174,7 @@ class SentinelLoop:
             if node != self.node:
                 self._outputs += [Send(node, network, beat) for network in networks]
 
-    def _report(self, now: float) -> None:
+    def _report(self, now: float, *, with_order: bool = False) -> None:
         fresh = now - self.timings.suspicion_s
         heard = tuple(
             Heard(
@@ -205,10 +205,10 @@ class SentinelLoop:
                 heard=heard,
                 silent=self.links.silent(now),
                 unsettled=lease.order.unsettled,
-                order=lease.order,
+                order=lease.order if with_order else None,
             )
         )
 
     def report_now(self, now: float) -> None:
-        """Report at once, as to a service that has just connected."""
-        self._report(now)
+        """Report at once to a service that has just connected, with the order that its predecessor left."""
+        self._report(now, with_order=True)

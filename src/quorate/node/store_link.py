@@ -31,7 +31,7 @@ from quorate.ports.store import OutcomeUnknown, Store, StoreAlarm, StoreError
 from quorate.wire.lease_page import boot_time_s
 
 RETRY_PAUSE_S = 0.02
-"""After a request that was not executed: the loop asks again at once, and must not spin."""
+"""After a request that failed at once: the loop asks again at once, and must not spin."""
 
 
 class PrefixedStore:
@@ -94,7 +94,7 @@ class PrefixedStore:
 
 
 async def carry_out(store: Store, request: ReadRequest | CommitRequest, timings: Timings) -> Outcome:
-    """Carry out a request of the loop; what was proved not executed is told after a short pause."""
+    """Carry out a request of the loop; what failed at once is told after a short pause."""
     sent_at = boot_time_s()  # before anything is sent: renewals count from here (rule 1)
     try:
         if isinstance(request, ReadRequest):
@@ -102,12 +102,13 @@ async def carry_out(store: Store, request: ReadRequest | CommitRequest, timings:
         return Answered(
             sent_at, await store.commit(request.guards, request.writes, timeout_s=timings.store_commit_limit_s)
         )
-    except (OutcomeUnknown, StoreAlarm):
-        # etcd raises NOSPACE on the very write that filled the quota, and has executed it
+    except OutcomeUnknown:
         return Unknown() if isinstance(request, CommitRequest) else NotExecuted()
-    except StoreError:
+    except StoreError as problem:
         await asyncio.sleep(RETRY_PAUSE_S)
-        return NotExecuted()
+        # etcd raises NOSPACE on the very write that filled the quota, and has executed it
+        unknown = isinstance(problem, StoreAlarm) and isinstance(request, CommitRequest)
+        return Unknown() if unknown else NotExecuted()
 
 
 def tls_context(places: Places) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ Owns: the processes of one node, the channels between them, the lease page. Does
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quorate.core.authority.frame import (
@@ -61,6 +62,7 @@ class SimNode:
         self._report_pending = False
         self._order_pending = False
         self._boots = 0
+        self._greeted = False
 
     # ---------------------------------------------------------------- time and power
 
@@ -133,6 +135,7 @@ class SimNode:
         )
         self.watched_revision = 0
         self._latest_order = self._latest_report = None
+        self._greeted = False
         self._report_pending = self._order_pending = False
         self.sentinel.report_now(self.clock())
         self.pump_sentinel()
@@ -232,7 +235,9 @@ class SimNode:
         return self.world.chance.uniform(0.2, 1.0) * self.world.options.channel_delay_s
 
     def _report_up(self, report: Report) -> None:
-        """Only the newest report matters; a lost one is replaced by the next."""
+        """Only the newest report matters; a lost one is replaced by the next. The first one carries the order."""
+        if not self._greeted and self.sentinel is not None:
+            report = replace(report, order=self.sentinel.lease.order)
         self._latest_report = report
         if self._report_pending or self.service is None:
             return
@@ -252,6 +257,7 @@ class SimNode:
 
     def _take_report(self, report: Report, life: int) -> None:
         if self.service is not None and self.service_life == life:
+            self._greeted = True
             self.service.report(report)
             self.pump_service()
 

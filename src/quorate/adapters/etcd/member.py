@@ -19,8 +19,8 @@ from typing import Literal
 BINARY_ENVIRONMENT = "QUORATE_ETCD"
 BUNDLED_BINARY = Path("/usr/lib/quorate/etcd")
 
-PROGRESS_INTERVAL_MS = 200
-"""Between progress notes of a quiet watch: `store.WATCH_SILENCE_S` allows for four that come late."""
+PROGRESS_INTERVAL_MS = 400
+"""Between progress notes of a quiet watch: `store.WATCH_SILENCE_S` allows for one that comes late."""
 
 MAX_TXN_OPS = 2048
 """Guards, or writes, of one transaction: one step's writes of a full cluster; etcd's default is 128."""

@@ -141,4 +141,4 @@ class Report:
     """Watched peers not heard for S."""
     unsettled: tuple[Unsettled, ...] = field(default=())
     order: Order | None = None
-    """The order being followed, for a service that has just been started."""
+    """The order being followed; only in the first report to a service that has just connected."""
