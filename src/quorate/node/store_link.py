@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from quorate.core.authority.frame import Answered, CommitRequest, NotExecuted, Outcome, ReadRequest, Unknown
 from quorate.core.authority.timings import Timings
@@ -57,18 +57,19 @@ class PrefixedStore:
         )
         return Committed(result.position, result.succeeded, self._items(result.current))
 
-    async def watch(self, prefix: str, *, after_revision: int) -> AsyncIterator[WatchBatch]:
+    async def watch(self, prefix: str, *, after_revision: int) -> AsyncGenerator[WatchBatch]:
         """As the port."""
-        async for batch in self._store.watch(self._prefix + prefix, after_revision=after_revision):
-            yield WatchBatch(
-                batch.position,
-                tuple(
-                    Change(
-                        change.key.removeprefix(self._prefix), change.value, change.mod_revision, change.create_revision
-                    )
-                    for change in batch.changes
-                ),
-            )
+        batches = self._store.watch(self._prefix + prefix, after_revision=after_revision)
+        try:
+            async for batch in batches:
+                yield WatchBatch(batch.position, tuple(self._change(change) for change in batch.changes))
+        finally:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()  # whoever closes this watch ends the connection below it too
+
+    def _change(self, change: Change) -> Change:
+        key = change.key.removeprefix(self._prefix)
+        return Change(key, change.value, change.mod_revision, change.create_revision)
 
     def _items(self, items: Iterable[KeyValue]) -> tuple[KeyValue, ...]:
         return tuple(
