@@ -243,6 +243,13 @@ def test_resources_of_a_lost_host_have_failed_and_start_again() -> None:
     assert host.states() == {"a": "online"}
 
 
+def test_a_deleted_group_is_ended_once() -> None:
+    host = Host(spec("a"), spec("b"))
+    host.settle()
+    assert host.run.end() == (End("a", 1), End("b", 1))
+    assert host.run.end() == ()
+
+
 def test_a_deleted_resource_is_ended() -> None:
     host = Host(spec("a"), spec("b"))
     host.settle()

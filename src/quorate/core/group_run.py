@@ -88,6 +88,13 @@ class GroupRun:
             if run.state not in _QUIET:
                 run.state, run.detail = "failed", "its resource host ended"
 
+    def end(self) -> tuple[Command, ...]:
+        """End whatever runs: the group is no more."""
+        running = [r for r, run in self.resources.items() if run.state not in _QUIET and run.asked != "offline"]
+        for resource in running:
+            self.resources[resource].asked = "offline"
+        return tuple(End(resource, self._number) for resource in running)
+
     def quiet(self) -> bool:
         """Nothing of the group runs or is about to."""
         return all(run.state in _QUIET and run.asked != "online" for run in self.resources.values())

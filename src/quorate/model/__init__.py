@@ -1,1 +1,1 @@
-
+"""Nouns: frozen values and their rules of form."""

@@ -294,7 +294,11 @@ class ServiceLoop:
         )
         if known is None or not mine or self._report is None:
             run = self.runs.get(group)
-            if run is not None and run.quiet():
+            if run is None:
+                return
+            if known is None:  # the group was deleted: nothing of it may go on
+                self._outputs += [HostCommand(group, command) for command in run.end()]
+            if run.quiet():
                 del self.runs[group]
                 self._online.discard(group)
                 self._facts_due.pop(group, None)
