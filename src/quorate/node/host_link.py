@@ -55,7 +55,6 @@ class HostLink:
         while True:
             with contextlib.suppress(OSError, channel.BadFrame):
                 reader, self._writer = await asyncio.open_unix_connection(self._path)
-                self._opened.clear()  # what was asked while there was no connection has opened nothing
                 await self._read(reader)
             self._drop()
             await asyncio.sleep(RETRY_S)
