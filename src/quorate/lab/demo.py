@@ -1,6 +1,6 @@
 """`./demo`: the main job of a failover cluster, shown on real nodes as a readable timeline.
 
-Owns: the steps, what is printed of each, and the verdict. Every outage quoted is the prober's, never this program's own.
+Owns: the steps, what is printed of each, and the verdict. Every outage quoted is the prober's, never this program's.
 Exit status 0 only if every promise held.
 """
 

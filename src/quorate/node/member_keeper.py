@@ -114,7 +114,7 @@ class MemberKeeper:
             tls=MemberTls(pki / "node.pem", pki / "node.key", pki / "node-ca.pem"),
         )
         self._places.store.mkdir(parents=True, exist_ok=True)
-        # One scheduler thread: an idle member's processor time falls by a quarter, its commits are no slower (measured).
+        # One scheduler thread: an idle member's processor time falls by a quarter (measured, leader: 6.0 to 4.5 %).
         self._run_process("etcd", ("/usr/bin/env", "GOMAXPROCS=1", *argv(settings, self._binary)))
 
     async def run(self) -> None:

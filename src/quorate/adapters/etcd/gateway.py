@@ -154,7 +154,7 @@ class Gateway:
                         yield _watch_message(line)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSent(_words(error)) from error
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise NoAnswer(_words(error)) from error
         raise NoAnswer("etcd ended the watch stream")
 
@@ -252,7 +252,8 @@ class Gateway:
                 )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSent(_words(error)) from error
-        except (httpx2.HTTPError, TimeoutError) as error:
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            # OSError: with TLS 1.3 a refused certificate shows at the first read, as an SSLError that nobody wraps.
             # A write error too: httpcore hides it and reads on, and bytes may have arrived before it.
             raise NoAnswer(_words(error)) from error
         if response.status_code != httpx2.codes.OK:

@@ -212,9 +212,9 @@ class Membership:
                 frame.note(3, "clear own mark", self.node, f"set by node {mark.author}")
             return
         left = frame.report.lease_until - frame.now
-        if left < self.timings.renew_margin_s or (leads and not frame.report.acting):
-            if frame.read("renew", (keys.member(self.node), keys.COORDINATOR)):
-                frame.note(4 if leads else 3, "renew by reading", self.node)
+        missing = left < self.timings.renew_margin_s or (leads and not frame.report.acting)
+        if missing and frame.read("renew", (keys.member(self.node), keys.COORDINATOR)):
+            frame.note(4 if leads else 3, "renew by reading", self.node)
         frame.due(max(frame.now + self.timings.heartbeat_s / 2, frame.report.lease_until - self.timings.renew_margin_s))
 
     @staticmethod
