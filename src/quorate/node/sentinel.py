@@ -39,6 +39,8 @@ from quorate.wire.lease_page import LeaseWriter, boot_time_s, incarnation_hash
 GUARD_TABLE: Final = "quorate"
 END_LIMIT_PART: Final = 0.75
 """A host has that part of G to end its resources by itself after the lease."""
+CHILD_END_LIMIT_S: Final = 5.0
+"""A child that has not ended by SIGTERM by then is killed: one that hangs must not keep the node from ending."""
 
 
 class Sentinel:
@@ -77,6 +79,7 @@ class Sentinel:
         self._children = Children(places.log, self._started, self._child_ended)
         self._stopping = False
         self._stop_limit_at = 0.0
+        self._kill_at = 0.0
 
     def _open_guard(self) -> LeaseGuard | None:
         if not self._options.get("address_guard", True) or os.geteuid() != 0:
@@ -121,7 +124,7 @@ class Sentinel:
         """Wait for what is next, take it all, look at the time, carry out what follows."""
         now = boot_time_s()
         due = [self.loop.deadline()]
-        for when in (self._children.deadline(), self._stop_limit_at or None):
+        for when in (self._children.deadline(), self._stop_limit_at or None, self._kill_at or None):
             if when is not None:
                 due.append(when)
         for key, _ in self._selector.select(max(0.0, min(due) - now)):
@@ -134,6 +137,11 @@ class Sentinel:
         if self._stop_limit_at and now >= self._stop_limit_at:
             log("the service did not leave in time; ending everything")
             self._end_node()
+        if self._kill_at and now >= self._kill_at:
+            self._kill_at = 0.0
+            for name in self._children.running():
+                log(f"{name} does not end; it is killed")
+                self._children.kill(name)
 
     def _carry_out(self) -> None:
         for output in self.loop.take():
@@ -264,6 +272,7 @@ class Sentinel:
         """Stop what is left: everything of resources, then hosts, service and store."""
         self._stopping = True
         self._stop_limit_at = 0.0
+        self._kill_at = boot_time_s() + CHILD_END_LIMIT_S
         for effect in self.loop.lease.end("the node is being stopped", boot_time_s()):
             if isinstance(effect, EndAll):
                 self._end_all(effect.incarnation, effect.reason)
@@ -296,8 +305,14 @@ def main() -> int:
     if not places.identity.exists():
         log(f"{places.identity} is missing: run 'quorate cluster create' or 'quorate node join'")
         return 4
-    options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}
-    sentinel = Sentinel(places, options)
+    try:
+        options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}
+        sentinel = Sentinel(places, options)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        log(f"not started: {type(problem).__name__}: {problem}")
+        log(f"{places.settings}, {places.identity}, {places.replica} or another file of this node is damaged")
+        log("restore it from a backup of this node; nothing was changed or deleted")
+        return 4
     harden(
         lock_memory=bool(options.get("lock_memory", True)),
         realtime_priority=int(options.get("realtime_priority", 10)),
