@@ -35,9 +35,9 @@ def main() -> None:
     speed([Options(seed=0, nodes=NODES, end_s=2.0)])  # everything is loaded and warm
     for name in ("default", "fast"):
         quiet = Options(seed=1, nodes=NODES, timings=PROFILES[name], end_s=QUIET_S)
-        print(f"quiet, profile {name}: {speed([quiet]):.0f} virtual seconds a second (target {TARGET})")
+        print(f"quiet, profile {name}: {speed([quiet]):.0f} virtual seconds a second (target at least {TARGET})")
     injured = [draw(seed, nodes=NODES) for seed in SEEDS]
-    print(f"injured, {len(injured)} seeds: {speed(injured):.0f} virtual seconds a second (target {TARGET})")
+    print(f"injured, {len(injured)} seeds: {speed(injured):.0f} virtual seconds a second (target at least {TARGET})")
 
 
 if __name__ == "__main__":
