@@ -6,11 +6,15 @@ corpus. A mutation that random seeds catch too seldom has a story here in which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.timings import DEFAULT, FAST
+from quorate.model import keys
+from quorate.model.base import decode
+from quorate.model.membership import MemberRecord
+from quorate.model.records import Put, Write
 from quorate.sim.options import Fault, Options
 from quorate.sim.run import Result, judge
 from quorate.sim.world import World
@@ -183,6 +187,69 @@ def _deaf_channel(world: World) -> None:
     world.at(6.0, begin)
 
 
+def _minority_with_coordinator(world: World) -> None:
+    """The coordinator and one more are cut off from the others, and its service hangs."""
+    _minority(world, hang_s=10.0)
+
+
+def _minority(world: World, hang_s: float = 0.0) -> None:
+    """Five nodes; the coordinator and one more are cut off from the others."""
+
+    def split() -> None:
+        acting = _coordinator(world)
+        inside = [acting, next(n for n in world.nodes if n != acting)]
+        for one in inside:
+            for other in world.nodes:
+                if other not in inside:
+                    for network in world.options.networks:
+                        _cut(world, one, other, network)
+        world.nodes[acting].paused_until["service"] = world.now + hang_s
+
+    world.at(6.0, split)
+    world.at(18.0, world.media.heal)
+
+
+def _verdict_executes_late(world: World) -> None:
+    """A node is cut off as it is admitted, and heard again after the verdict was sent; that executes only later.
+
+    The node never held a lease, so it has nothing to swear; what it clears of its mark is lost on the way.
+    """
+    victim = 3
+    marked: list[float] = []
+
+    def script(node: int, writes: Sequence[Write]) -> str:
+        members = [w for w in writes if isinstance(w, Put) and w.key == keys.member(victim)]
+        if not members:
+            return ""
+        record = decode(members[0].value, MemberRecord)
+        if node == victim:
+            return "never"
+        if record.state == "up" and record.mark is None:
+            _isolate(world, victim)  # admitted, and cut off before it knows
+            world.injure(list(world.nodes), 20.0)
+        if record.state == "up" and record.mark is not None:
+            marked.append(world.now)
+        if record.state == "down":
+            world.at(world.now + 0.01, world.media.heal)
+            return "late"
+        return ""
+
+    world.commit_script = script
+    world.at(20.0, lambda: setattr(world, "commit_script", None))
+    world.at(20.1, world.media.heal)
+
+
+def _marked_unconfirmed(world: World) -> None:
+    """The channel of the coordinator breaks as its service is about to mark a node that its sentinel hears again."""
+    _deaf_channel(world)
+
+    def script(node: int, writes: Sequence[Write]) -> str:
+        own = any(w.key == keys.member(node) for w in writes)
+        return "never" if own and 6.0 < world.now < 16.0 else ""
+
+    world.commit_script = script
+
+
 BASE = Options(seed=0, nodes=3, groups=3, end_s=40.0, quiet_after_s=20.0, drift=0.01)
 
 STORIES: tuple[Story, ...] = (
@@ -212,8 +279,27 @@ STORIES: tuple[Story, ...] = (
     ),
     Story(
         "the channel breaks while a node is silent, and the node is heard again",
-        replace(BASE, seed=18, channel_delay_s=0.01),
-        _deaf_channel,
+        replace(BASE, seed=18, channel_delay_s=0.01, timings=FAST),
+        _marked_unconfirmed,
+        catches=(Mutation.MARK_BEFORE_HOLDING,),
+    ),
+    Story(
+        "the coordinator is in the minority and its service hangs",
+        replace(BASE, nodes=5, seed=20),
+        _minority_with_coordinator,
+        catches=(Mutation.ACK_WITHOUT_AUTHORITY,),
+    ),
+    Story(
+        "the coordinator is in the minority",
+        replace(BASE, nodes=5, seed=22),
+        _minority,
+        catches=(Mutation.AUTHORITY_BY_ANY_ACK,),
+    ),
+    Story(
+        "a verdict executes after its author gave up, and the node was heard again",
+        replace(BASE, seed=21, late_s=2.0, first_at_s=(0.01, 0.02, 4.0)),
+        _verdict_executes_late,
+        catches=(Mutation.FORGET_UNKNOWN, Mutation.ACK_DURING_VERDICT),
     ),
     Story(
         "everybody loses power at once and returns",

@@ -61,7 +61,7 @@ class World:
         self.read_script: Callable[[int], None] | None = None
         """Called when a read of a node executes (stories set it)."""
         self.commit_script: Callable[[int, Sequence[Write]], str] | None = None
-        """What becomes of a commit: "", "late" or "lost" (stories set it)."""
+        """What becomes of a commit: "", "late" or "never" (stories set it)."""
         numbers = tuple(range(1, options.nodes + 1))
         self.media = Media(numbers, options.networks, options.timings, self.chance)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -209,8 +209,11 @@ class World:
     def store_commit(self, node: int, guards: Sequence[Guard], writes: Sequence[Write], made: Made) -> None:
         """Commit; the answer may be lost, and the execution may come after the caller gave up (rule 8)."""
         late = self.chance.random() < self.options.executed_late
-        if self.commit_script is not None:
-            late = late or self.commit_script(node, writes) == "late"
+        fate = self.commit_script(node, writes) if self.commit_script is not None else ""
+        if fate == "never":
+            self._later(node, self.options.timings.store_commit_limit_s, lambda: made(None, sure=False))
+            return
+        late = late or fate == "late"
 
         def execute() -> None:
             if not self.reaches_store(node):
@@ -224,8 +227,8 @@ class World:
 
         if late:
             self.fired[(8, "executed late")] += 1
-            self._execute_late(guards, writes)
-            self._later(node, self.options.request_timeout_s, lambda: made(None, sure=False))
+            self._execute_late(guards, writes, surely=fate == "late")
+            self._later(node, self.options.timings.store_commit_limit_s, lambda: made(None, sure=False))
         else:
             self._later(node, self._store_delay(), execute)
 
@@ -249,9 +252,9 @@ class World:
             delay = self._store_delay() + self.answer_delay.get(node, 0.0)
             self._later(node, delay, lambda: made(result, sure=True))
 
-    def _execute_late(self, guards: Sequence[Guard], writes: Sequence[Write]) -> None:
+    def _execute_late(self, guards: Sequence[Guard], writes: Sequence[Write], *, surely: bool = False) -> None:
         """Execute at some later time when a leader is there, or never."""
-        if self.chance.random() < 0.3:
+        if not surely and self.chance.random() < 0.3:
             return
         delay = self.chance.uniform(0.1, 1.0) * self.options.late_s
 
