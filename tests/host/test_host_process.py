@@ -209,9 +209,9 @@ def test_a_call_that_overstays_costs_the_host_and_is_named(host: HostUnderTest, 
 @pytest.mark.root
 def test_silence_ends_a_pending_start_and_progress_keeps_it(host: HostUnderTest) -> None:
     service = host.connect()
-    service.send(open_misbehaving("SilentOnline", pending_timeout_ms=150), Online("r", 1))
+    service.send(open_misbehaving("SilentOnline", pending_timeout_ms=500), Online("r", 1))
     assert "no sign of life" in service.state(ReportedState.FAILED).detail
-    service.send(open_misbehaving("SlowOnline", "s", pending_timeout_ms=150), Online("s", 1))
+    service.send(open_misbehaving("SlowOnline", "s", pending_timeout_ms=1500), Online("s", 1))
     service.state(ReportedState.ONLINE, "s")
     steps = [report.checkpoint for report in service.seen if isinstance(report, State) and report.resource_id == "s"]
     assert max(steps) == 10

@@ -245,10 +245,9 @@ class ServiceLoop:
             weights[made.owner] = weights.get(made.owner, 0) + 1
             self._outputs.append(Decided(made))
         if writes:
-            epoch = (
-                () if Mutation.UNGUARDED in self._mutations else (Unchanged(keys.COORDINATOR, coordinator.revision),)
-            )
-            self._ask(CommitRequest("assign", (*epoch, *guards.values()), tuple(writes)))
+            all_guards = (Unchanged(keys.COORDINATOR, coordinator.revision), *guards.values())
+            unguarded = Mutation.UNGUARDED in self._mutations
+            self._ask(CommitRequest("assign", () if unguarded else all_guards, tuple(writes)))
             left |= order_groups(writes)
         return left
 

@@ -263,7 +263,7 @@ STORIES: tuple[Story, ...] = (
         "the coordinator's service hangs for 4 s",
         replace(BASE, seed=14, nothing_ends=True),
         _hung_coordinator,
-        catches=(),
+        catches=(Mutation.ACT_AFTER_RELEASE,),
     ),
     Story(
         "a node dies and with it the leader of the store",

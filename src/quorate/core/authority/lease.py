@@ -88,7 +88,8 @@ class Lease:
     @property
     def _has_role(self) -> bool:
         order = self.order
-        return order.coordinator == self.node and order.up and order.epoch > self.released_epoch and not self.forsworn
+        released = self.released_epoch if Mutation.ACT_AFTER_RELEASE not in self._mutations else 0
+        return order.coordinator == self.node and order.up and order.epoch > released and not self.forsworn
 
     def _role_until(self) -> float:
         """End of the coordinator's authority: by the store, or by every node that is up (rule 4)."""

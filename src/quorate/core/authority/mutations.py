@@ -24,7 +24,7 @@ class Mutation(Enum):
     ADMIT_UNCOUNTED = "11: a node being admitted is not counted"
     ACT_AFTER_RELEASE = "12: a coordinator acts on after swearing its role released"
     FORM_REGARDLESS = "13: a starting node forms whoever else is recorded up, and without waiting"
-    UNGUARDED = "14: a coordinator's writes are not guarded by its epoch"
+    UNGUARDED = "14: a coordinator's writes are guarded by nothing, its epoch included"
 
 
 NONE: frozenset[Mutation] = frozenset()
