@@ -79,8 +79,26 @@ def run(root: str) -> None:
     environment = dict(os.environ)
     if root:
         environment["QUORATE_ROOT"] = str(Path(root).absolute())
+    _must_be_sound(Path(environment.get("QUORATE_ROOT", "/")))
     # The sentinel takes this process's place: whoever started us sees and signals it, and nothing else stays around.
     os.execve(sys.executable, [sys.executable, "-m", "quorate.node.sentinel"], environment)  # noqa: S606
+
+
+def _must_be_sound(root: Path) -> None:
+    """Refuse to start on settings or data that the service would refuse; a running sentinel could only try again."""
+    from quorate.model.problems import Refused
+    from quorate.node.identity import load_identity, load_replica
+    from quorate.node.places import Places
+    from quorate.node.settings import load
+
+    places = Places(root)
+    try:
+        load(places.settings)
+        identity = load_identity(places)
+        if identity is not None:
+            load_replica(places, identity)
+    except Refused as refused:
+        Session(as_json=False, endpoint="").fail(refused.problems, Exit.REFUSED)
 
 
 @node.command("list")
