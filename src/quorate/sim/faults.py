@@ -31,8 +31,8 @@ WEIGHTS: dict[FaultKind, float] = {
     "kill_sentinel": 1.5,
     "leave": 1.5,
     "leave_for_good": 0.0,
-    "cut": 2.0,
-    "cut_one_way": 2.0,
+    "cut": 3.5,
+    "cut_one_way": 3.5,
     "cut_network": 1.0,
     "partition": 3.0,
     "heal": 4.0,
@@ -70,7 +70,7 @@ def inject(world: World, fault: Fault) -> None:
                     node.kill_service()
         case "hang_service":
             for node in nodes:
-                node.paused_until["service"] = now + fault.duration_s
+                node.paused_until["service"] = now + fault.duration_s * world.chance.uniform(0.6, 1.0)
         case "pause_sentinel":
             for node in nodes:
                 node.paused_until["sentinel"] = now + fault.duration_s
@@ -210,12 +210,14 @@ def draw(
     chaos = 0.0 if store_only else chance.choice((0.0, 0.0, 0.1, 0.3))
     if store_only:
         faults = _store_faults(chance, quiet)
-    elif kind < 0.3:
+    elif kind < 0.42:
         faults = _emptied(chance, count, quiet)
+    elif kind < 0.7:
+        faults = _hangs_and_pair_cuts(chance, count, quiet)
     else:
         faults = _any_faults(chance, count, quiet)
-    if kind >= 0.8:
-        chaos = 0.5
+    if kind >= 0.65:
+        chaos = 0.6
         faults += _interrupted_joins(chance, count, quiet)
     faults.append(Fault(quiet, "heal"))
     faults += [Fault(quiet + 0.01 * n, "power_on", (n,)) for n in range(1, count + 1)]
@@ -255,12 +257,13 @@ def _store_faults(chance: random.Random, quiet: float) -> list[Fault]:
 def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
     """Nodes leave cleanly or die one after the other, in some order; then some or all start again, perhaps split."""
     everyone = chance.sample(range(1, count + 1), count)
-    clean = chance.randint(0, count)
+    last_dies = chance.random() < 0.35
+    clean = count - 1 if last_dies else chance.randint(0, count)
     at = chance.uniform(4.0, 6.0)
     faults: list[Fault] = []
     for index, node in enumerate(everyone):
         kind: FaultKind = "leave_for_good" if index < clean else "power_off"
-        if index >= clean and chance.random() < 0.4:
+        if index >= clean and not last_dies and chance.random() < 0.4:
             continue
         faults.append(Fault(at, kind, (node,)))
         at += chance.choice((0.05, chance.uniform(0.5, 2.5)))
@@ -268,10 +271,28 @@ def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
     if chance.random() < 0.5:
         faults.append(Fault(at, "partition", tuple(everyone[:clean])))
         at += 0.1
-    for node in chance.sample(everyone, count):
+    returning = [*everyone[:clean], *everyone[clean:]] if last_dies else chance.sample(everyone, count)
+    for node in returning:
+        if last_dies and node == everyone[-1]:
+            at += 6.0  # the last one to leave is missed for longer than any wait
         faults.append(Fault(at, "power_on", (node,)))
         at += chance.choice((0.02, chance.uniform(0.1, 2.0)))
     return [fault for fault in faults if fault.at_s < quiet]
+
+
+def _hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """Every service hangs for a while, or two nodes stop hearing each other while all others hear both."""
+    everyone = tuple(range(1, count + 1))
+    faults: list[Fault] = []
+    at = chance.uniform(4.0, 6.0)
+    while at < quiet - 6.0:
+        if chance.random() < 0.5:
+            faults.append(Fault(at, "hang_service", everyone, chance.uniform(2.0, 4.0)))
+        else:
+            faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))
+            faults.append(Fault(at + 5.5, "heal"))
+        at += chance.uniform(5.5, 7.0)
+    return faults
 
 
 def _interrupted_joins(chance: random.Random, count: int, quiet: float) -> list[Fault]:
@@ -300,6 +321,8 @@ def _any_faults(chance: random.Random, count: int, quiet: float) -> list[Fault]:
         some = chance.sample(everyone, chance.randint(1, max(1, count // 2)))
         if kind in {"cut", "cut_one_way"}:
             some = chance.sample(everyone, 2)
+        elif kind == "hang_service" and chance.random() < 0.4:
+            some = everyone
         elif kind not in {"partition", "power_on", "leave", "power_off"}:
             some = some[:1]
         duration = chance.choice((chance.uniform(0.05, 0.6), chance.uniform(0.5, 5.0)))

@@ -1,0 +1,82 @@
+"""The service's pump: what must never be sent without its guards."""
+
+from __future__ import annotations
+
+from quorate.core.authority.frame import CommitRequest
+from quorate.core.authority.orders import Report
+from quorate.core.authority.timings import FAST
+from quorate.model import keys
+from quorate.model.base import encode
+from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.records import Absent, Change, Position, Unchanged
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.node.service_loop import HostCommand, ServiceLoop, StoreRequest
+
+
+def owner_of_a_group() -> ServiceLoop:
+    """Node 2, up under node 1, owns group g with one resource, and holds a lease."""
+    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.a", wall_s=lambda: 0.0, now=0.0)
+    loop.membership.incarnation = "2.a"
+    loop.hosts_ready = True
+    written = {
+        f"{keys.SPEC_NODE}1": NodeSpec(node=1, name="n1"),
+        f"{keys.SPEC_NODE}2": NodeSpec(node=2, name="n2"),
+        keys.COORDINATOR: CoordinatorRecord(node=1, epoch=1),
+        keys.member(1): MemberRecord(node=1, state="up", incarnation="1.a"),
+        keys.member(2): MemberRecord(node=2, state="up", incarnation="2.a"),
+        f"{keys.SPEC_GROUP}g": GroupSpec(id="g", name="g"),
+        f"{keys.INTENT_GROUP}g": GroupIntent(persistent_state=True),
+        f"{keys.SPEC_RESOURCE}r": ResourceSpec(id="r", name="r", type="t", group="g"),
+        f"{keys.ASSIGNMENT}g": Assignment(group="g", owner=2, incarnation="2.a", number=4),
+    }
+    changes = [Change(key, encode(value), 10 + n) for n, (key, value) in enumerate(written.items())]
+    loop.watched(Position(1, 30), changes)
+    loop.report(
+        Report(
+            serial=1, now=1.0, incarnation="2.a", lease_until=9.0, ended="", released_epoch=0, acting=False, heard=()
+        )
+    )
+    return loop
+
+
+def facts(loop: ServiceLoop) -> CommitRequest:
+    """The facts that the loop asks to write now."""
+    loop.step(1.0)
+    (request,) = [
+        output.request
+        for output in loop.take()
+        if isinstance(output, StoreRequest) and output.request.purpose == "facts"
+    ]
+    assert isinstance(request, CommitRequest)
+    return request
+
+
+def test_a_fact_is_guarded_by_this_life_and_by_what_it_replaces() -> None:
+    """Simulation seed 93 of 22 November: a late request undid a newer fact, and a group was never started again."""
+    key = keys.fact_group(2, "g")
+    first = facts(owner_of_a_group())
+    assert Unchanged(keys.member(2), 14) in first.guards
+    assert Absent(key) in first.guards
+    loop = owner_of_a_group()
+    loop.watched(Position(1, 31), [Change(key, encode(GroupFact(group="g", incarnation="2.z", number=1)), 31)])
+    assert Unchanged(key, 31) in facts(loop).guards
+
+
+def test_nothing_starts_without_a_lease() -> None:
+    loop = owner_of_a_group()
+    loop.step(10.0)
+    assert not [output for output in loop.take() if isinstance(output, HostCommand)]
+
+
+def test_a_lease_that_comes_back_starts_what_waited_for_it() -> None:
+    """Simulation seed 142 of 22 November."""
+    loop = owner_of_a_group()
+    loop.step(10.0)
+    loop.take()
+    loop.report(
+        Report(
+            serial=1, now=10.1, incarnation="2.a", lease_until=11.0, ended="", released_epoch=0, acting=False, heard=()
+        )
+    )
+    loop.step(10.1)
+    assert [output.group for output in loop.take() if isinstance(output, HostCommand)] == ["g"]
