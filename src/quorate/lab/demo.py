@@ -57,7 +57,7 @@ class Demo:
         result = self.drill.judge(began_s, 0.4 if changes else 1.5)
         if changes and result.phases is not None:
             print(f"            time: {result.phases.sentence()}")
-        for sentence in self.drill.cli(self._living(), "explain", "group", GROUP).strip().splitlines():
+        for sentence in self._why():
             print(f"            {sentence}")
         print(
             f"            clients: {result.outage_ms:.0f} ms without an answer;"
@@ -65,6 +65,12 @@ class Demo:
         )
         self.promise(f"at most {limit_ms:.0f} ms without an answer", held=result.outage_ms <= limit_ms)
         self.promise("the service answers again", held=bool(result.node_after))
+
+    def _why(self) -> list[str]:
+        """What the cluster says of where the group is, in its own sentences."""
+        told = self.drill.cli(self._living(), "explain", "group", GROUP).strip().splitlines()
+        until = next((number for number, line in enumerate(told) if line.startswith("Nodes")), len(told))
+        return [line for line in told[:until] if line.strip()]
 
     def _living(self) -> str:
         lab = self.drill.lab
@@ -115,6 +121,14 @@ class Demo:
             lambda: lab.kill(owner.name, ["sentinel", "service", "host"]),
             limit_ms=self.bound_ms,
         )
+        self.promise(f"nothing of the group is left on {owner.name}", held=not self._server_runs(owner.name))
+
+    def _server_runs(self, name: str) -> bool:
+        try:
+            self.drill.server_pid(self.drill.lab.machine(name))
+        except LabError:
+            return False
+        return True
 
     def _cli(self, *words: str) -> float:
         began_s = boot_time_s()
