@@ -6,7 +6,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -112,44 +111,43 @@ def test_the_start_time_is_read_whatever_the_program_calls_itself(tmp_path: Path
         assert start_time_ticks(pid) >= plain
 
 
-SUBREAPER = """
-import os, signal
-from pathlib import Path
-from quorate.adapters.process import kernel
-from quorate.adapters.process.init import _descendants
-kernel.become_subreaper()
-def end_tree(*_):
-    for pid in _descendants(os.getpid()):
-        os.kill(pid, signal.SIGKILL)
-    os._exit(0)
-signal.signal(signal.SIGUSR1, end_tree)
+FIRST_PROCESS = """
+import os, sys
+from quorate.adapters.process.init import Pipes, Request, Surroundings, run
+life, _ = os.pipe()
+gate, opened = os.pipe()
+os.write(opened, b"x")
+request = Request([sys.executable, "-c", sys.argv[1], sys.argv[2]], "/", dict(os.environ), "", "", 0, 15, False)
+run(request, Surroundings(life, (), False), Pipes(gate, os.open("/dev/null", os.O_WRONLY), 1), contained=False)
+"""
+"""The real first process of a program, where it may not make a namespace."""
+
+LEAVES_AN_ORPHAN = """
+import os, pathlib, signal, sys
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.setsid()
-        print(os.getpid(), flush=True)
+        new = pathlib.Path(sys.argv[1] + ".new")
+        new.write_text(str(os.getpid()))
+        new.rename(sys.argv[1])
         signal.pause()
     os._exit(0)
-os.wait()
-print("ready", flush=True)
-while True:
-    signal.pause()
+signal.pause()
 """
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_where_there_is_no_namespace_orphans_of_other_sessions_go_too(stopped: bool) -> None:
+def test_where_there_is_no_namespace_orphans_of_other_sessions_go_too(tmp_path: Path, stopped: bool) -> None:
     """The first process knows them; killed by itself it would leave them behind (wire.holdings)."""
-    argv = (sys.executable, "-c", SUBREAPER)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as first:
-        assert first.stdout is not None
-        words = {first.stdout.readline().strip(), first.stdout.readline().strip()}
-        (orphan,) = (int(word) for word in words if word.isdigit())
+    told = tmp_path / "orphan"
+    with forked(sys.executable, "-c", FIRST_PROCESS, LEAVES_AN_ORPHAN, str(told), session=False) as pid:
+        wait_until(told.exists)
+        orphan = int(told.read_text())
         if stopped:
-            os.kill(first.pid, signal.SIGSTOP)
+            os.kill(pid, signal.SIGSTOP)
         try:
-            wait_gone(end_holding(ProcessHolding(first.pid, start_time_ticks(first.pid), contained=False)))
-            first.wait()
+            wait_gone(end_holding(ProcessHolding(pid, start_time_ticks(pid), contained=False)))
             assert gone(orphan)
         finally:
             if not gone(orphan):

@@ -10,7 +10,8 @@ from quorate.model.base import encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.records import Absent, Change, Position, Unchanged
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
-from quorate.node.service_loop import HostCommand, ServiceLoop, StoreRequest
+from quorate.node.outputs import HostCommand, StoreRequest
+from quorate.node.service_loop import ServiceLoop
 
 
 def owner_of_a_group() -> ServiceLoop:

@@ -26,9 +26,6 @@ HOMES = {
         "client",
         "node.settings",
         # For `msgspec.structs.replace` alone; they leave this list when `model.base` offers it.
-        "node.leaving",
-        "node.member_keeper",
-        "node.service_loop",
     ],
     "pyroute2": ["adapters.netlink"],
     "rich": ["cli.render"],

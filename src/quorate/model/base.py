@@ -27,6 +27,14 @@ class Damaged(ValueError):
         self.where = where
 
 
+V = TypeVar("V", bound=Value)
+
+
+def replace(value: V, **changes: object) -> V:
+    """The value with some fields changed."""
+    return msgspec.structs.replace(value, **changes)
+
+
 def encode(value: object) -> bytes:
     """JSON bytes of a value; equal values give equal bytes."""
     return msgspec.json.encode(value)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
 from quorate.core.placement import objection
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
 from quorate.ports.store import StoreError
 
@@ -48,8 +47,7 @@ class Leaving:
                     await service.turned()
         except TimeoutError:
             log.warning("groups did not leave in time; they are taken offline here")
-        service.loop.winding_down = True
-        service.view.touched_all = True
+        service.loop.wind_down()
         service.pump()
         try:
             async with asyncio.timeout(limit_s):
@@ -68,7 +66,7 @@ class Leaving:
         key = f"{keys.INTENT_NODE}{service.node}"
         while not service.view.node_intent(service.node).stopping:
             known = service.view.node_intents.get(service.node)
-            intent = msgspec.structs.replace(service.view.node_intent(service.node), stopping=True)
+            intent = replace(service.view.node_intent(service.node), stopping=True)
             guard: Guard = Unchanged(key, known.revision) if known else Absent(key)
             try:
                 await service.store.commit([guard], [Put(key, encode(intent))])

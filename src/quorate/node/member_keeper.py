@@ -14,8 +14,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.member import MemberSettings, MemberTls, argv, find_binary
@@ -24,7 +22,7 @@ from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import encode, replace
 from quorate.model.records import Put, Unchanged
 from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity, write_file
@@ -150,12 +148,12 @@ class MemberKeeper:
             if not self.data_dir.exists():
                 self._start(spec, self._initial(spec, members), new=False)
             if not spec.vote_pending:
-                await self._record(known, msgspec.structs.replace(spec, vote_pending=True))
+                await self._record(known, replace(spec, vote_pending=True))
                 return
             await self._gateway.promote_member(mine.id)
             self._log("the learner has caught up and votes")
             return
-        await self._record(known, msgspec.structs.replace(spec, votes=1, vote_pending=False))
+        await self._record(known, replace(spec, votes=1, vote_pending=False))
 
     def _initial(self, own: NodeSpec, members: tuple[Member, ...]) -> tuple[tuple[str, str], ...]:
         """Name and peer address of every member; one that never started has no name yet, and it is this one."""

@@ -35,9 +35,10 @@ from quorate.node.host_link import SHARED, HostLink, host_of
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
 from quorate.node.member_keeper import MemberKeeper
+from quorate.node.outputs import Decided, HostCommand, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
 from quorate.node.sentinel_link import SentinelLink
-from quorate.node.service_loop import Decided, HostCommand, Prepare, ServiceLoop, Settled, StoreRequest
+from quorate.node.service_loop import ServiceLoop
 from quorate.node.settings import load
 from quorate.node.store_link import PrefixedStore, carry_out, tls_context
 from quorate.ports.store import Compacted, StoreError

@@ -24,8 +24,9 @@ from quorate.core.authority.orders import Acknowledgement, Heartbeat, Order, Ren
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model.records import Committed, Snapshot
 from quorate.model.workload import ResourceState
+from quorate.node.outputs import Decided, HostCommand, Prepare, Settled, StoreRequest
 from quorate.node.sentinel_loop import Send, SentinelLoop
-from quorate.node.service_loop import Decided, HostCommand, Prepare, ServiceLoop, Settled, StoreRequest
+from quorate.node.service_loop import ServiceLoop
 
 if TYPE_CHECKING:
     from quorate.sim.world import World

@@ -1,0 +1,165 @@
+"""A node's duty as owner: running the groups that are assigned to this life of it, and reporting facts about them.
+
+Owns: the runs, the facts that are still to be written, hints to hosts, and which groups have settled.
+Does not know: hosts and sockets, or when a lease ends; it is told whether one is held.
+"""
+
+from __future__ import annotations
+
+from quorate.core.authority.frame import Answered, CommitRequest, Outcome
+from quorate.core.cluster_view import ClusterView
+from quorate.core.group_run import GroupRun
+from quorate.core.placement import place
+from quorate.model import keys
+from quorate.model.base import encode, replace
+from quorate.model.records import Absent, Guard, Put, Unchanged
+from quorate.model.workload import Assignment, GroupFact, ResourceState, desired
+from quorate.node.outputs import HostCommand, Output, Prepare, Settled
+
+PURPOSE = "facts"
+FACTS_PER_COMMIT = 100
+"""Far below the store's limits of 2,048 operations and 1.5 MiB a transaction."""
+
+
+class Owning:
+    """The groups of one node."""
+
+    def __init__(self, node: int, view: ClusterView) -> None:
+        self.node = node
+        self.runs: dict[str, GroupRun] = {}
+        self.due: dict[str, float] = {}
+        """When a group must be looked at again."""
+        self.winding_down = False
+        """Everything is taken offline here and nothing starts again: the node is being stopped."""
+        self.lease_missed = False
+        """A group was looked at while no lease was held; it must be looked at again when there is one."""
+        self._view = view
+        self._facts: dict[str, GroupFact] = {}
+        self._facts_sent: frozenset[str] = frozenset()
+        self._facts_revision = 0
+        """The view must have come this far before it can tell whether a fact is still to be written."""
+        self._online: set[str] = set()
+        self._prepared: dict[str, tuple[int, int]] = {}
+
+    def host_state(self, group: str, resource: str, state: ResourceState, detail: str) -> None:
+        """A host reported the state of a resource."""
+        self.runs.setdefault(group, GroupRun(group)).reported(resource, state, detail)
+        self._view.touched.add(group)
+
+    def host_lost(self, resources: frozenset[str]) -> None:
+        """The host of these resources ended."""
+        for group, run in self.runs.items():
+            if resources & run.resources.keys():
+                run.host_lost(resources)
+                self._view.touched.add(group)
+
+    # ---------------------------------------------------------------- running
+
+    def run(self, group: str, now: float, incarnation: str, *, held: bool, up: bool) -> list[Output]:
+        """Run a group that is ours under the present assignment; wind down what is ours no more."""
+        self.due.pop(group, None)
+        known = self._view.assignments.get(group)
+        if known is None:
+            return self._deleted(group)
+        assignment = known.record
+        if assignment.owner != self.node or assignment.incarnation != incarnation:
+            self._forget_if_quiet(group)
+            return []
+        self.lease_missed = self.lease_missed or not held
+        run = self.runs.setdefault(group, GroupRun(group))
+        if self.winding_down:
+            assignment = replace(assignment, phase="stop", cause="shutdown")
+        commands, fact, due = run.step(
+            now,
+            assignment,
+            self._view.members_of.get(group, {}),
+            self._view.intent(group),
+            may_start=held and up,
+            paused=self._view.node_intent(self.node).paused,
+        )
+        if due is not None:
+            self.due[group] = due
+        written = self._view.facts.get((self.node, group))
+        if written is None or written.record != fact:
+            self._facts[group] = fact
+        else:
+            self._facts.pop(group, None)
+        return [*(HostCommand(group, command) for command in commands), *self._settled(group, run)]
+
+    def _deleted(self, group: str) -> list[Output]:
+        """The group is no more: nothing of it may go on."""
+        run = self.runs.get(group)
+        commands = run.end() if run is not None else ()
+        self._forget_if_quiet(group)
+        return [HostCommand(group, command) for command in commands]
+
+    def _forget_if_quiet(self, group: str) -> None:
+        run = self.runs.get(group)
+        if run is not None and run.quiet():
+            del self.runs[group]
+            self._online.discard(group)
+            self._facts.pop(group, None)
+
+    def _settled(self, group: str, run: GroupRun) -> list[Output]:
+        members, intent = self._view.members_of.get(group, {}), self._view.intent(group)
+        online = bool(members) and all(
+            (run.resources[r].state == "online") == desired(spec, intent) for r, spec in members.items()
+        )
+        if online == (group in self._online):
+            return []
+        (self._online.add if online else self._online.discard)(group)
+        return [Settled(group, online)]
+
+    def prepare(self, group: str) -> list[Output]:
+        """Begin what takes time while waiting: where a group is on its way here, or its owner is marked (rule 5)."""
+        known = self._view.assignments.get(group)
+        spec = self._view.groups.get(group)
+        if known is None or spec is None or known.record.owner == self.node:
+            return []
+        owner = self._view.authority.members.get(known.record.owner)
+        marked = owner is not None and owner.record.mark is not None
+        occasion = (known.record.number, owner.revision if owner else 0)
+        if self._prepared.get(group) == occasion or not self._coming(known.record, group, marked=marked):
+            return []
+        self._prepared[group] = occasion
+        return [Prepare(group)]
+
+    def _coming(self, assignment: Assignment, group: str, *, marked: bool) -> bool:
+        """The group is on its way here, or would be if its marked owner were lost."""
+        if assignment.phase == "stop" and assignment.to == self.node:
+            return True
+        if not marked:
+            return False
+        without = frozenset({assignment.owner})
+        spec = self._view.groups[group].record
+        best = place(self._view, spec, "failover", owner=assignment.owner, without=without).best
+        return best is not None and best.node == self.node
+
+    # ---------------------------------------------------------------- facts
+
+    def report_facts(self) -> CommitRequest | None:
+        """What changed, guarded by this node being up in this life (rule 14), and by the fact it replaces.
+
+        The second guard is against a former request that executes after its caller gave up: it must not undo this one.
+        """
+        view = self._view
+        me = view.authority.members.get(self.node)
+        if not self._facts or me is None or view.position.revision < self._facts_revision:
+            return None
+        batch = dict(list(self._facts.items())[:FACTS_PER_COMMIT])
+        self._facts_sent = frozenset(batch)
+        guards: list[Guard] = [Unchanged(keys.member(self.node), me.revision)]
+        for group in batch:
+            del self._facts[group]
+            key = keys.fact_group(self.node, group)
+            written = view.facts.get((self.node, group))
+            guards.append(Unchanged(key, written.revision) if written else Absent(key))
+        writes = tuple(Put(keys.fact_group(self.node, group), encode(fact)) for group, fact in batch.items())
+        return CommitRequest(PURPOSE, tuple(guards), writes)
+
+    def facts_answered(self, outcome: Outcome) -> None:
+        """Take the outcome; what is still to be written is found by looking again."""
+        if isinstance(outcome, Answered):
+            self._facts_revision = outcome.result.position.revision
+        self._view.touched |= self._facts_sent
+        self._facts_sent = frozenset()
