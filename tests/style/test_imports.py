@@ -25,9 +25,7 @@ HOMES = {
         "api.*",
         "client",
         "node.settings",
-        # For `msgspec.structs.replace` alone; they leave this list when `model.base` offers it.
     ],
-    "pyroute2": ["adapters.netlink"],
     "rich": ["cli.render"],
     "starlette": ["api.*"],
     "structlog": ["telemetry", "node.*", "api.*"],
