@@ -1,0 +1,164 @@
+"""A drill under watch: the clients' prober outside, and the processes of the group counted on every machine.
+
+Owns: the two witnesses of promise 1 for tests on a real cluster, and bringing the cluster back to where it began.
+Does not know: what was done to it meanwhile.
+
+The prober proves two owners only where clients can reach both. So the process lists of all machines are read besides,
+as often as this machine allows: a process that can run is what *active* means (design §4), also where nobody sees it.
+A frozen machine without links does not count. When it thaws, its processes run until its host has looked at the clock:
+no lease can hold what was frozen in the middle of a step. So processes that were seen frozen are left to the prober
+(their address must be silent by the kernel's own doing), and to the test, which sees that they end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from quorate.lab import history, record
+from quorate.lab.cluster import Lab
+from quorate.lab.drill import GROUP, PROGRAM, TARGET, Drill
+from quorate.lab.plan import Machine
+from quorate.lab.prober import boot_time_s
+from quorate.lab.probing import probing
+
+HOME = "node2"
+"""The preferred owner: where the group returns to by itself, so that every test finds it there."""
+
+PROCESS = b"web_server.py"
+LIMIT_S = 20.0
+
+
+class ProcessWatch:
+    """Reads the process lists of all machines until it is stopped."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.twice: list[str] = []
+        self._lab = lab
+        self._thawing: set[int] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch through this block."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.01):
+            active = [machine for machine in self._lab.plan.node_machines if self._is_active(machine)]
+            # Seen one after the other; two are active at once only if the first one still is.
+            if len(active) > 1 and self._is_active(active[0]):
+                self.twice.append(f"{' and '.join(m.name for m in active)} at {boot_time_s():.3f} s")
+
+    def _is_active(self, machine: Machine) -> bool:
+        found = set(group_processes(self._lab, machine))
+        if self._lab.ground.is_paused(machine):
+            self._thawing |= found
+        return bool(found - self._thawing)
+
+
+def group_processes(lab: Lab, machine: Machine) -> list[int]:
+    """Processes of the group on that machine, the one that starts it and a dying one's remains left out."""
+    found = []
+    for pid in lab.ground.processes(machine):
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"-S" in words and any(word.endswith(PROCESS) for word in words):
+                found.append(pid)
+    return found
+
+
+class Cluster:
+    """The cluster of one module of tests, as its tests speak of it."""
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill = drill
+        self.lab = drill.lab
+
+    def tell(self, node: str, *words: str) -> dict[str, object]:
+        """What `quorate ... --json` says on that node."""
+        answer = json.loads(self.drill.cli(node, *words, "--json"))
+        assert isinstance(answer, dict)
+        return answer
+
+    def others(self, node: str) -> list[str]:
+        """All other nodes."""
+        return [machine.name for machine in self.lab.plan.node_machines if machine.name != node]
+
+    def states(self, witness: str) -> dict[str, str]:
+        """Every node's state, as that node knows it."""
+        nodes = self.tell(witness, "node", "list")["nodes"]
+        assert isinstance(nodes, list)
+        return {str(node["name"]): str(node["state"]) for node in nodes}
+
+    def onlines(self, since_s: float) -> list[str]:
+        """The nodes that said since then, in order, that the group came online on them."""
+        entries = history.read(self.lab.folder, since_s)
+        return [e.machine for e in entries if e.event == "group online" and e.fields.get("group_name") == GROUP]
+
+    def until_answering(self, *nodes: str) -> str:
+        """Wait until one of these nodes answers the prober; which one."""
+        self.drill.until(f"{GROUP} answers from {nodes}", lambda: self.drill.answering() in nodes, LIMIT_S)
+        return self.drill.answering()
+
+    def until_ended(self, node: str) -> None:
+        """Wait until no process of the group is left on that machine."""
+        machine = self.lab.machine(node)
+        self.drill.until("the group ends there", lambda: not group_processes(self.lab, machine), LIMIT_S)
+
+    def until_state(self, node: str, state: str, witness: str) -> None:
+        """Wait until that witness says so of the node."""
+        self.drill.until(f"{node} is {state}", lambda: self.states(witness)[node] == state, LIMIT_S)
+
+    def outlast_a_takeover(self) -> None:
+        """Let as much time pass as a takeover would need: that nothing happens shows only afterwards."""
+        bound_s = self.tell("node1", "cluster", "status")["takeover_bound_s"]
+        assert isinstance(bound_s, float)
+        threading.Event().wait(2 * bound_s)
+
+    def run_node(self, node: str) -> None:
+        """Start the node as its administrator would."""
+        self.lab.recipe(lambda _: None, PROGRAM).run(self.lab.machine(node))
+
+    def restore(self) -> None:
+        """Nothing hurt any more, everybody votes, the group at home."""
+        self.lab.heal()
+        for machine in self.lab.plan.node_machines:
+            if not self.lab.ground.is_on(machine):
+                self.lab.power_on(machine.name, PROGRAM)
+            elif self.lab.ground.is_paused(machine):
+                self.lab.resume(machine.name)
+        self.drill.until("every node votes", self._all_vote, 2 * LIMIT_S)
+        if self.drill.owner().name != HOME:
+            self.drill.cli(HOME, "group", "move", GROUP, "--to", HOME, "--wait")
+        self.until_answering(HOME)
+
+    def _all_vote(self) -> bool:
+        store = self.drill.ask("cluster", "status")["store"]
+        assert isinstance(store, dict)
+        return len(store["voters_up"]) == len(self.lab.plan.node_machines)
+
+
+@contextlib.contextmanager
+def under_watch(cluster: Cluster) -> Iterator[None]:
+    """Everything in this block, and the way back home, with the group on never more than one node."""
+    path = cluster.drill.record_path
+    path.unlink(missing_ok=True)
+    watch = ProcessWatch(cluster.lab)
+    with probing(cluster.lab, TARGET, path), watch.running():
+        try:
+            cluster.until_answering(HOME)
+            yield
+        finally:
+            cluster.restore()
+    assert record.both_active(record.read(path)) == []
+    assert watch.twice == []
