@@ -12,28 +12,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from quorate.core.authority.admission import Admissions
-from quorate.core.authority.connectivity import OrderOut, Resign, remedy
+from quorate.core.authority.answers import adopt, proof
 from quorate.core.authority.forming import Forming
 from quorate.core.authority.frame import (
     Answered,
     Frame,
     Note,
     Outcome,
-    ReadRequest,
     Request,
     peer_of,
-    put_coordinator,
     put_member,
 )
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Peer, Renewal, Report, Unsettled
+from quorate.core.authority.succession import Succession
 from quorate.core.authority.suspicion import Suspicions
 from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
-from quorate.model.base import decode, encode
-from quorate.model.membership import CoordinatorRecord, JoinRequest, MemberRecord
-from quorate.model.records import Committed, Delete, Put, Snapshot, Unchanged
+from quorate.model.base import encode
+from quorate.model.membership import JoinRequest, MemberRecord
+from quorate.model.records import Put, Unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,7 @@ class Membership:
         self._sent_at: dict[int, float] = {}
         self._adopted = False
         self._epoch = 0
-        self._release_role = 0
-        self._resign_noted: dict[int, float] = {}
-        self._asymmetric_since: dict[int, float] = {}
+        self._succession = Succession()
 
     # ---------------------------------------------------------------- questions
 
@@ -95,7 +92,7 @@ class Membership:
             known is not None
             and known.record.node == self.node
             and known.record.epoch > released
-            and self._release_role != known.record.epoch
+            and self._succession.resigned_epoch != known.record.epoch
             and view.position.revision >= known.revision
             and self.is_up(view)
         )
@@ -179,7 +176,7 @@ class Membership:
         unsettled = self._forming.unsettled
         self._forming = Forming(frame.now)
         self._forming.unsettled = unsettled
-        self._release_role = 0
+        self._succession.resigned_epoch = 0
 
     def _write_own_end(self, frame: Frame, me: Known[MemberRecord]) -> None:
         down = MemberRecord(
@@ -241,39 +238,10 @@ class Membership:
             peer = peer_of(known.record)
             if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
                 self._suspicions.start(peer, "suspicion", frame)
-        self._resolve_cuts(frame, quiet)
+        for node in self._succession.resolve_cuts(frame, quiet):
+            self._suspicions.start(peer_of(view.members[node].record), "order", frame)
         self._suspicions.pursue(frame, silent, takeover=False)
         self._admissions.step(frame)
-
-    def _resolve_cuts(self, frame: Frame, quiet: frozenset[Peer]) -> None:
-        """Cuts between two nodes only: resign to who hears all, or order out (design §4, after rule 14)."""
-        up = frozenset(frame.view.up())
-        one_way = {
-            h.peer.node
-            for h in frame.report.heard
-            if h.peer.node in up and h.up and not h.silent and self.node not in h.heard
-        }
-        for node in list(self._asymmetric_since):
-            if node not in one_way:
-                del self._asymmetric_since[node]
-        for node in one_way:
-            self._asymmetric_since.setdefault(node, frame.now)
-        lasting = {n for n, at in self._asymmetric_since.items() if frame.now - at >= 2 * self.timings.suspicion_s}
-        concerned = lasting | {peer.node for peer in quiet if peer.node in up}
-        if not concerned:
-            return
-        rows = {h.peer.node: frozenset(h.mutual) for h in frame.report.heard if h.peer.node in up and not h.silent}
-        rows[self.node] = frozenset(h.peer.node for h in frame.report.heard if not h.silent and self.node in h.heard)
-        match remedy(self.node, up, rows):
-            case Resign(to=to):
-                frame.note(12, "resign to a better connected node", to)
-                self._release_role = frame.view.epoch
-                frame.due(frame.now)
-            case OrderOut(nodes=nodes):
-                for node in nodes:
-                    self._suspicions.start(peer_of(frame.view.members[node].record), "order", frame)
-            case None:
-                pass
 
     def _follow(self, frame: Frame) -> None:
         """Everybody else watches the coordinator."""
@@ -282,46 +250,22 @@ class Membership:
             return
         leader = frame.view.members.get(known.record.node)
         if leader is None or leader.record.state == "down":
-            self._succeed(frame, known, "the coordinator has left")
+            self._succession.succeed(frame, known, "the coordinator has left")
             return
         if known.record.node == self.node:
             if frame.report.released_epoch >= known.record.epoch:
-                self._succeed(frame, known, "own role was released")
+                self._succession.succeed(frame, known, "own role was released")
             return
         peer = peer_of(leader.record)
         heard = frame.heard(peer)
         if heard is not None and heard.released_epoch >= known.record.epoch:
-            self._succeed(frame, known, "the coordinator swore its role released")
+            self._succession.succeed(frame, known, "the coordinator swore its role released")
         silent = frozenset(frame.report.silent)
         self._suspicions.forget_heard(frame, silent)
         quiet = self._suspicions.unheard_but_alive(frame.now, frame)
         if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
             self._suspicions.start(peer, "suspicion", frame)
         self._suspicions.pursue(frame, silent, takeover=True)
-
-    def _succeed(self, frame: Frame, known: Known[CoordinatorRecord], why: str) -> None:
-        """Commit the next epoch at once (rule 12); the better connected and the lower numbered go first."""
-        epoch = known.record.epoch
-        noticed = self._resign_noted.setdefault(epoch, frame.now)
-        up = sorted(frame.view.up())
-        rows = {h.peer.node: len(h.mutual) for h in frame.report.heard if not h.silent}
-        own = sum(1 for h in frame.report.heard if not h.silent and self.node in h.heard)
-        rank = sum(
-            1
-            for node in up
-            if node not in (self.node, known.record.node)
-            and (-rows.get(node, -1), node) < (-own, self.node)
-            and node in rows
-        )
-        if known.record.node == self.node:  # own service is back; but a role resigned for a cut goes to others first
-            rank = len(up) if self._release_role == epoch and len(up) > 1 else 0
-        due = noticed + rank * 2 * self.timings.heartbeat_s
-        if frame.now < due:
-            frame.due(due)
-            return
-        guards = (Unchanged(keys.COORDINATOR, known.revision), *frame.own_guard())
-        if frame.commit("succeed", guards, (put_coordinator(self.node, epoch + 1),)):
-            frame.note(12, why, known.record.node)
 
     # ---------------------------------------------------------------- the order
 
@@ -362,7 +306,7 @@ class Membership:
             votes_block=leads and block,
             watched=watched,
             unsettled=unsettled,
-            release_role=leader == self.node and (self.leaving or self._release_role == epoch),
+            release_role=leader == self.node and (self.leaving or self._succession.resigned_epoch == epoch),
             end_all=ending,
         )
         if order != self._order:
@@ -385,7 +329,7 @@ class Membership:
         """Take the outcome of a request; returns a proof for the sentinel where it holds one."""
         purpose, _, subject = request.purpose.partition(" ")
         if isinstance(outcome, Answered):
-            self._adopt_answer(request, outcome.result, view)
+            adopt(request, outcome.result, view, self._mutations)
         if purpose in {"mark", "verdict"} or (purpose == "settle" and subject.isdigit()):
             self._suspicions.answered(purpose, int(subject), outcome, now, self._mutations)
         elif purpose in {"admit", "withdraw"}:
@@ -394,43 +338,5 @@ class Membership:
             what, _, whom = subject.partition(" ")
             self._forming.answered("form" if purpose == "settle" else what, whom, outcome, now)
         elif purpose in {"renew", "clear"} and isinstance(outcome, Answered):
-            return self._proof(purpose, outcome, now)
+            return proof(self.node, self.incarnation, request, outcome, now, self._mutations)
         return None
-
-    def _adopt_answer(self, request: Request, result: Snapshot | Committed, view: AuthorityView) -> None:
-        """Adopt what an answer shows, in the order of revisions (rule 9)."""
-        any_order = Mutation.ADOPT_OLD in self._mutations
-        if isinstance(result, Snapshot):
-            for item in result.items:
-                view.note(item.key, item.value, item.mod_revision, any_order=any_order)
-            return
-        if isinstance(request, ReadRequest):
-            return
-        if not result.succeeded:
-            for item in result.current:
-                view.note(item.key, item.value, item.mod_revision, any_order=any_order)
-            return
-        for write in request.writes:
-            match write:
-                case Put(key=key, value=value):
-                    view.note(key, value, result.position.revision)
-                case Delete(key=key):
-                    view.note(key, None, result.position.revision)
-
-    def _proof(self, purpose: str, outcome: Answered, now: float) -> Renewal | None:
-        since = now if Mutation.LEASE_FROM_RECEIPT in self._mutations else outcome.sent_at
-        match outcome.result:
-            case Committed(succeeded=succeeded):
-                return Renewal(self.incarnation, 0, since) if succeeded and purpose == "clear" else None
-            case Snapshot() as snapshot:
-                mine = snapshot.get(keys.member(self.node))
-                if mine is None:
-                    return None
-                record = decode(mine.value, MemberRecord, mine.key)
-                if record.state != "up" or record.incarnation != self.incarnation:
-                    return None
-                if record.mark is not None and Mutation.KEEP_MARK_ON_RENEWAL not in self._mutations:
-                    return None
-                lead = snapshot.get(keys.COORDINATOR)
-                leads = decode(lead.value, CoordinatorRecord, lead.key) if lead else None
-                return Renewal(self.incarnation, leads.epoch if leads and leads.node == self.node else 0, since)
