@@ -85,6 +85,11 @@ class Places:
         return self.run / "boot_id"
 
     @property
+    def sentinel_lock(self) -> Path:
+        """Held by the one sentinel that this node has."""
+        return self.run / "sentinel.lock"
+
+    @property
     def sentinel_socket(self) -> Path:
         """The sentinel listens for its service here."""
         return self.run / "sentinel.sock"

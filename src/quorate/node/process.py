@@ -1,11 +1,13 @@
 """What the sentinel asks of the kernel for itself, and where it writes.
 
-Owns: memory locking, scheduling, the out-of-memory score, and one plain line per event. Standard library only.
+Owns: memory locking, scheduling, the out-of-memory score, being alone, and one plain line per event.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
 from datetime import UTC, datetime
@@ -22,6 +24,18 @@ def log(text: str) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     sys.stderr.write(f"{stamp}Z sentinel: {text}\n")
     sys.stderr.flush()
+
+
+def hold_alone(path: Path) -> bool:
+    """Be the only one who holds that file until this process ends, however it ends; False where another does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # closed by the kernel, at our end
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    return True
 
 
 def harden(*, lock_memory: bool, realtime_priority: int) -> None:

@@ -29,7 +29,7 @@ from quorate.node.fabric import Fabric
 from quorate.node.heartbeat_sockets import HeartbeatSockets
 from quorate.node.host_desk import HOST_PREFIX, HostDesk
 from quorate.node.places import Places
-from quorate.node.process import harden, log
+from quorate.node.process import harden, hold_alone, log
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_desk import ServiceDesk
 from quorate.wire import sentinel_channel as channel
@@ -306,6 +306,10 @@ def main() -> int:
         log(f"{places.identity} is missing: run 'quorate cluster create' or 'quorate node join'")
         return 4
     try:
+        # Before anything is read or touched: a second sentinel would end what the first one's resources hold.
+        if not hold_alone(places.sentinel_lock):
+            log("this node runs already; nothing was changed")
+            return 1
         options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}
         sentinel = Sentinel(places, options)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
