@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from quorate.lab import history, record
@@ -77,6 +77,16 @@ def group_processes(lab: Lab, machine: Machine) -> list[int]:
     return found
 
 
+def until(what: str, holds: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    """Wait until something holds; it fails after the limit."""
+    tick = threading.Event()
+    deadline_s = boot_time_s() + limit_s
+    while not holds():
+        if boot_time_s() > deadline_s:
+            raise AssertionError(f"after {limit_s:.0f} s still not: {what}")
+        tick.wait(0.05)
+
+
 class Cluster:
     """The cluster of one module of tests, as its tests speak of it."""
 
@@ -107,17 +117,17 @@ class Cluster:
 
     def until_answering(self, *nodes: str) -> str:
         """Wait until one of these nodes answers the prober; which one."""
-        self.drill.until(f"{GROUP} answers from {nodes}", lambda: self.drill.answering() in nodes, LIMIT_S)
+        until(f"{GROUP} answers from {nodes}", lambda: self.drill.answering() in nodes)
         return self.drill.answering()
 
     def until_ended(self, node: str) -> None:
         """Wait until no process of the group is left on that machine."""
         machine = self.lab.machine(node)
-        self.drill.until("the group ends there", lambda: not group_processes(self.lab, machine), LIMIT_S)
+        until("the group ends there", lambda: not group_processes(self.lab, machine))
 
     def until_state(self, node: str, state: str, witness: str) -> None:
         """Wait until that witness says so of the node."""
-        self.drill.until(f"{node} is {state}", lambda: self.states(witness)[node] == state, LIMIT_S)
+        until(f"{node} is {state}", lambda: self.states(witness)[node] == state)
 
     def outlast_a_takeover(self) -> None:
         """Let as much time pass as a takeover would need: that nothing happens shows only afterwards."""
@@ -137,7 +147,7 @@ class Cluster:
                 self.lab.power_on(machine.name, PROGRAM)
             elif self.lab.ground.is_paused(machine):
                 self.lab.resume(machine.name)
-        self.drill.until("every node votes", self._all_vote, 2 * LIMIT_S)
+        until("every node votes", self._all_vote, 2 * LIMIT_S)
         if self.drill.owner().name != HOME:
             self.drill.cli(HOME, "group", "move", GROUP, "--to", HOME, "--wait")
         self.until_answering(HOME)

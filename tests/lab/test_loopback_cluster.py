@@ -1,0 +1,143 @@
+"""A real cluster for anybody: two nodes on loopback addresses, without root, through the command line alone.
+
+What cuts and power losses do is `test_real_cluster`'s; here the first steps of somebody who tries it on a laptop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from under_watch import until
+
+from quorate.lab import ground
+from quorate.lab.cluster import Lab, clear
+from quorate.lab.drill import PROGRAM
+from quorate.lab.plan import FOLDER_ENVIRONMENT
+
+pytestmark = pytest.mark.etcd
+
+LIMIT_S = 60.0
+SLEEPER = "/bin/sleep 86399.5"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Two nodes; the group `app` of one Generic Application, made and online on node1."""
+    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
+        folder = Path(short) / "lab"  # a socket's path has 107 bytes, and pytest's own is long
+        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
+        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        environment.setenv("HOME", short)  # the administrator's profile is saved there
+        try:
+            made = Lab.make("d-loopback", 2, "fast", namespaces=False)
+            made.recipe(lambda _: None, PROGRAM).bring_up()
+            until("both nodes are up", lambda: set(states(made).values()) == {"up"}, LIMIT_S)
+            good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
+            good(
+                *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
+                *("--set", f"command_line={SLEEPER}"),
+            )
+            good(made, 2, "group", "online", "app", "--wait")
+            yield made
+        finally:
+            clear(folder)
+
+
+def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
+    return ground.run(lab.ground, lab.machine(number), (*PROGRAM, *words), limit_s=LIMIT_S, capture=True)
+
+
+def good(lab: Lab, number: int, *words: str) -> str:
+    done = quorate(lab, number, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def states(lab: Lab) -> dict[str, str]:
+    done = quorate(lab, 1, "node", "list", "--json")
+    nodes = json.loads(done.stdout)["nodes"] if done.returncode == 0 else []
+    return {node["name"]: node["state"] for node in nodes}
+
+
+def sleepers(lab: Lab, number: int) -> list[int]:
+    """The program itself on that node. Its environment is its own, so it is known by who its parents are."""
+    words = SLEEPER.encode().split()
+    of_node = set(lab.ground.processes(lab.machine(number)))
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().split(b"\0")[:-1] == words:
+                pid = int(entry.name)
+                found += [pid] if of_node & set(parents(pid)) else []
+        except OSError:
+            continue
+    return found
+
+
+def parents(pid: int) -> Iterator[int]:
+    while pid > 1:
+        yield pid
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_group_is_online_where_it_is_preferred_and_moves(lab: Lab) -> None:
+    assert len(sleepers(lab, 1)) == 1
+    good(lab, 1, "group", "move", "app", "--to", "node2", "--wait")
+    assert (len(sleepers(lab, 1)), len(sleepers(lab, 2))) == (0, 1)
+    group = json.loads(good(lab, 1, "group", "show", "app", "--json"))
+    assert (group["state"], group["owner"]) == ("online", "node2")
+    good(lab, 2, "group", "move", "app", "--to", "node1", "--wait")
+
+
+def test_a_node_that_runs_is_not_started_twice(lab: Lab) -> None:
+    """The second one used to end what the first one's resources held, and to take over its sockets."""
+    before = sleepers(lab, 1)
+    refused = quorate(lab, 1, "node", "run")
+    assert refused.returncode == 1
+    assert "runs already" in refused.stderr
+    assert sleepers(lab, 1) == before
+    assert states(lab) == {"node1": "up", "node2": "up"}
+
+
+def test_a_machine_that_is_a_node_does_not_become_one_again(lab: Lab) -> None:
+    token = good(lab, 1, "token", "create", "--quiet").split()[-1]
+    for words in (
+        ("node", "join", token, "--node-name", "node3", "--network", "a=127.77.0.2/8"),
+        ("cluster", "create", "--name", "other", "--node-name", "node3", "--network", "a=127.77.0.2/8"),
+    ):
+        refused = quorate(lab, 2, *words)
+        assert refused.returncode == 2
+        assert "already_a_node" in refused.stderr
+    assert states(lab) == {"node1": "up", "node2": "up"}
+
+
+@pytest.mark.conformance("ST-08")
+@pytest.mark.parametrize("cleanly", [True, False])
+def test_what_was_online_is_online_again_when_the_whole_cluster_starts(lab: Lab, cleanly: bool) -> None:
+    idle = f"idle {'cleanly' if cleanly else 'at once'}"
+    good(lab, 1, "group", "create", idle)
+    good(
+        *(lab, 1, "resource", "create", f"{idle} sleeper", "--group", idle, "--type", "generic_application"),
+        *("--set", "command_line=/bin/sleep 86398.5"),
+    )
+    for number in (2, 1):
+        if cleanly:
+            good(lab, number, "node", "stop", f"node{number}", "--wait")
+            until("the node has ended", lambda n=number: not lab.ground.processes(lab.machine(n)))  # type: ignore[misc]
+        lab.power_off(number)
+    assert sleepers(lab, 1) + sleepers(lab, 2) == []
+    for number in (1, 2):
+        lab.power_on(number, PROGRAM)
+    # What the nodes say tells nothing at first: the database still holds what was so before.
+    until("the group runs again", lambda: bool(sleepers(lab, 1) + sleepers(lab, 2)), LIMIT_S)
+    assert len(sleepers(lab, 1) + sleepers(lab, 2)) == 1
+    until("both nodes are up", lambda: set(states(lab).values()) == {"up"}, LIMIT_S)
+    group = json.loads(good(lab, 1, "group", "show", idle, "--json"))
+    assert (group["state"], group["wanted"]) == ("offline", "offline")
