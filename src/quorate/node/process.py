@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,9 @@ from typing import Final
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
 _MCL_ONFAULT: Final = 4
+
+ASK_AGAIN_S: Final = 0.05
+"""Between looks at a lock that another holds: a lock with a limit has no call of its own."""
 
 
 def log(text: str) -> None:
@@ -26,16 +30,21 @@ def log(text: str) -> None:
     sys.stderr.flush()
 
 
-def hold_alone(path: Path) -> bool:
-    """Be the only one who holds that file until this process ends, however it ends; False where another does."""
+def hold_alone(path: Path, limit_s: float) -> bool:
+    """Be the only one who holds that file until this process ends, however it ends; False where another stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # closed by the kernel, at our end
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    return True
+    deadline_s = time.monotonic() + limit_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline_s:
+                os.close(descriptor)
+                return False
+            time.sleep(ASK_AGAIN_S)
+        else:
+            return True
 
 
 def harden(*, lock_memory: bool, realtime_priority: int) -> None:

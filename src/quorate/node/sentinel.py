@@ -307,7 +307,8 @@ def main() -> int:
         return 4
     try:
         # Before anything is read or touched: a second sentinel would end what the first one's resources hold.
-        if not hold_alone(places.sentinel_lock):
+        # One that is just ending is waited for: a stop is told to be over when its service has gone.
+        if not hold_alone(places.sentinel_lock, CHILD_END_LIMIT_S + 1.0):
             log("this node runs already; nothing was changed")
             return 1
         options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}
