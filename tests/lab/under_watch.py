@@ -147,15 +147,17 @@ class Cluster:
                 self.lab.power_on(machine.name, PROGRAM)
             elif self.lab.ground.is_paused(machine):
                 self.lab.resume(machine.name)
-        until("every node votes", self._all_vote, 2 * LIMIT_S)
+        until("every node is up and votes", self._is_whole, 2 * LIMIT_S)
         if self.drill.owner().name != HOME:
             self.drill.cli(HOME, "group", "move", GROUP, "--to", HOME, "--wait")
         self.until_answering(HOME)
 
-    def _all_vote(self) -> bool:
-        store = self.drill.ask("cluster", "status")["store"]
+    def _is_whole(self) -> bool:
+        status = self.drill.ask("cluster", "status")
+        store, nodes = status["store"], status["nodes"]
         assert isinstance(store, dict)
-        return len(store["voters_up"]) == len(self.lab.plan.node_machines)
+        assert isinstance(nodes, list)
+        return len(store["voters_up"]) == len(nodes) and all(node["state"] == "up" for node in nodes)
 
 
 @contextlib.contextmanager
