@@ -243,6 +243,29 @@ def test_resources_of_a_lost_host_have_failed_and_start_again() -> None:
     assert host.states() == {"a": "online"}
 
 
+def test_a_broken_connection_ends_nothing_and_says_nothing() -> None:
+    """The host may go on without us: reported as stopped, the group would start elsewhere beside it."""
+    host = Host(spec("a"))
+    host.settle()
+    host.assignment = Assignment(group="g", owner=1, incarnation="1.a", number=2, phase="stop", to=2)
+    host.step()
+    host.run.contact_lost(frozenset({"a"}))
+    assert host.step() == ()
+    assert host.fact is not None
+    assert not host.fact.stopped
+    host.run.host_lost(frozenset({"a"}))
+    host.settle()
+    assert host.fact.stopped
+
+
+def test_what_was_asked_of_a_host_that_is_gone_is_asked_of_the_next() -> None:
+    host = Host(spec("a"))
+    host.step()
+    host.run.host_lost(frozenset({"a"}))
+    host.settle()
+    assert host.states() == {"a": "online"}
+
+
 def test_a_deleted_group_is_ended_once() -> None:
     host = Host(spec("a"), spec("b"))
     host.settle()

@@ -38,13 +38,15 @@ class Host:
         self.path = folder / f"{SHARED}.sock"
         self.heard: list[channel.Command] = []
         self.seen: list[tuple[str, str, str]] = []
-        self.lost: list[frozenset[str]] = []
+        self.lost: list[str] = []
+        self.inventories: list[tuple[str, frozenset[str]]] = []
         self.logged: list[tuple[str, str, str]] = []
         self.link = HostLink(
             SHARED,
             folder,
             lambda *what: self._happened(self.seen.append, what),
-            lambda resources: self._happened(self.lost.append, resources),
+            lambda host: self._happened(self.lost.append, host),
+            lambda *what: self._happened(self.inventories.append, what),
             lambda *what: self._happened(self.logged.append, what),
         )
         self.writer: asyncio.StreamWriter | None = None
@@ -186,7 +188,7 @@ async def test_a_host_that_dies_loses_what_it_ran_and_is_connected_again(tmp_pat
         host.link.send(BringOnline(WEB, 1))
         await host.until(lambda: len(host.seen) == 2 and len(host.heard) == 2)
         await host.hang_up()
-        await host.until(lambda: frozenset({WEB.id, OTHER.id}) in host.lost)
+        await host.until(lambda: SHARED in host.lost)
         await host.until(lambda: host.writer is not None)
         host.heard.clear()
         host.say(inventory())
@@ -205,7 +207,7 @@ async def test_what_was_asked_without_a_connection_is_opened_when_there_is_one(t
 async def test_an_inventory_without_a_resource_tells_that_it_is_lost(tmp_path: Path) -> None:
     async with connected(tmp_path) as host:
         host.say(inventory(state(WEB.id, "online")), inventory(state(OTHER.id, "online")))
-        await host.until(lambda: frozenset({WEB.id}) in host.lost)
+        await host.until(lambda: (SHARED, frozenset({OTHER.id})) in host.inventories)
 
 
 @pytest.mark.parametrize(

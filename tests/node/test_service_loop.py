@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate.core.authority.frame import CommitRequest
-from quorate.core.authority.orders import Report
+from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import FAST
 from quorate.model import keys
 from quorate.model.base import encode
@@ -34,7 +34,14 @@ def owner_of_a_group() -> ServiceLoop:
     loop.watched(Position(1, 30), changes)
     loop.report(
         Report(
-            serial=1, now=1.0, incarnation="2.a", lease_until=9.0, ended="", released_epoch=0, acting=False, heard=()
+            serial=1,
+            now=1.0,
+            incarnation="2.a",
+            lease_until=9.0,
+            ended="",
+            released_epoch=0,
+            acting=False,
+            order=Order(serial=1, incarnation="2.a", up=True),
         )
     )
     return loop
@@ -76,7 +83,14 @@ def test_a_lease_that_comes_back_starts_what_waited_for_it() -> None:
     loop.take()
     loop.report(
         Report(
-            serial=1, now=10.1, incarnation="2.a", lease_until=11.0, ended="", released_epoch=0, acting=False, heard=()
+            serial=1,
+            now=10.1,
+            incarnation="2.a",
+            lease_until=11.0,
+            ended="",
+            released_epoch=0,
+            acting=False,
+            order=Order(serial=1, incarnation="2.a", up=True),
         )
     )
     loop.step(10.1)

@@ -57,6 +57,8 @@ class ResourceRun:
     """What is known and under way of one resource."""
 
     state: ResourceState = "offline"
+    known: bool = True
+    """What the host says of it is up to date; False from a lost connection to the next inventory."""
     detail: str = ""
     asked: str = ""
     restarts: list[float] = field(default_factory=list)
@@ -78,13 +80,18 @@ class GroupRun:
     def reported(self, resource: str, state: ResourceState, detail: str) -> None:
         """A host reported a state."""
         run = self.resources.setdefault(resource, ResourceRun())
-        run.state, run.detail, run.asked = state, detail, ""
+        run.state, run.detail, run.asked, run.known = state, detail, "", True
+
+    def contact_lost(self, resources: frozenset[str]) -> None:
+        """The connection to their host broke: they may go on, so nothing is concluded and nothing is asked."""
+        for resource in resources & self.resources.keys():
+            self.resources[resource].known = False
 
     def host_lost(self, resources: frozenset[str]) -> None:
         """The host of these resources ended, and they with it."""
         for resource in resources & self.resources.keys():
             run = self.resources[resource]
-            run.asked = ""
+            run.asked, run.known = "", True
             if run.state not in _QUIET:
                 run.state, run.detail = "failed", "its resource host ended"
 
@@ -97,7 +104,7 @@ class GroupRun:
 
     def quiet(self) -> bool:
         """Nothing of the group runs or is about to."""
-        return all(run.state in _QUIET and run.asked != "online" for run in self.resources.values())
+        return all(run.known and run.state in _QUIET and run.asked != "online" for run in self.resources.values())
 
     def step(
         self,
@@ -132,6 +139,8 @@ class GroupRun:
         standing = self._standing(members, wanted)
         for resource, spec in members.items():
             run = self.resources[resource]
+            if not run.known:
+                continue
             if not wanted[resource] and run.state in {"failed", "cannot_here", "cannot_anywhere"} and not run.asked:
                 run.state, run.restart_at, run.retry_at = "offline", None, None  # its host has ended it (ST-04)
                 run.settled_failure = False

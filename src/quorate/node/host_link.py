@@ -27,7 +27,9 @@ _REASONS = {
 }
 
 StateSeen = Callable[[str, ResourceState, str], None]
-HostLost = Callable[[frozenset[str]], None]
+ContactLost = Callable[[str], None]
+Inventoried = Callable[[str, frozenset[str]], None]
+"""Host, and the resources it has; whatever else belongs to it has ended."""
 Logged = Callable[[str, str, str], None]
 
 
@@ -39,15 +41,17 @@ def host_of(spec: ResourceSpec) -> str:
 class HostLink:
     """One host: connected as long as `run` runs."""
 
-    def __init__(self, name: str, folder: Path, seen: StateSeen, lost: HostLost, logged: Logged) -> None:
+    def __init__(
+        self, name: str, folder: Path, seen: StateSeen, lost: ContactLost, inventoried: Inventoried, logged: Logged
+    ) -> None:
         self.name = name
         self.ready = asyncio.Event()
         self._path = folder / f"{name}.sock"
         self._seen = seen
         self._lost = lost
+        self._inventoried = inventoried
         self._logged = logged
         self._writer: asyncio.StreamWriter | None = None
-        self._known: set[str] = set()
         self._opened: dict[str, ResourceSpec] = {}
 
     async def run(self) -> None:
@@ -64,7 +68,7 @@ class HostLink:
             self._writer.close()
             self._writer = None
             self._opened.clear()
-            self._lost(frozenset(self._known))
+            self._lost(self.name)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         decoder = channel.report_decoder()
@@ -75,13 +79,11 @@ class HostLink:
     def _take(self, report: channel.Report) -> None:
         match report:
             case channel.State(resource_id=resource, state=state, detail=detail):
-                self._known.add(resource)
                 self._seen(resource, state.value, detail)
             case channel.InventoryReport(states=present):
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
-                self._lost(frozenset(self._known - {one.resource_id for one in present}))
+                self._inventoried(self.name, frozenset(one.resource_id for one in present))
                 for one in present:
-                    self._known.add(one.resource_id)
                     self._seen(one.resource_id, one.state.value, one.detail)
                 self.ready.set()
             case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):

@@ -46,6 +46,11 @@ class Owning:
         self.runs.setdefault(group, GroupRun(group)).reported(resource, state, detail)
         self._view.touched.add(group)
 
+    def contact_lost(self, resources: frozenset[str]) -> None:
+        """The connection to the host of these resources broke; they may go on."""
+        for run in self.runs.values():
+            run.contact_lost(resources)
+
     def host_lost(self, resources: frozenset[str]) -> None:
         """The host of these resources ended."""
         for group, run in self.runs.items():

@@ -290,16 +290,21 @@ class Service:
     def _host(self, name: str) -> HostLink:
         link = self.hosts.get(name)
         if link is None:
-            link = HostLink(name, self.places.hosts, self._state_seen, self._hosts_lost, self.faces.resource_log)
+            link = HostLink(
+                name,
+                self.places.hosts,
+                self._state_seen,
+                self._contact_lost,
+                self._inventoried,
+                self.faces.resource_log,
+            )
             self.hosts[name] = link
             assert self._tasks is not None
             self._host_tasks.append(self._tasks.create_task(link.run(), name=f"host {name}"))
         return link
 
     async def _hosts_ready(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5.0):
-                await self.hosts[SHARED].ready.wait()
+        await self.hosts[SHARED].ready.wait()  # without its inventory nothing is known, and nothing is said
         self.loop.hosts_ready = True
         self.view.touched_all = True
         self.pump()
@@ -314,10 +319,17 @@ class Service:
     def _group_of(self, resource: str) -> str:
         return next((group for group, run in self.loop.runs.items() if resource in run.resources), "")
 
-    def _hosts_lost(self, resources: frozenset[str]) -> None:
-        if resources:
-            self.loop.host_lost(resources)
-            self.pump()
+    def _resources_of(self, host: str) -> frozenset[str]:
+        """Resources that belong to a host, by their specification."""
+        return frozenset(r for r, known in self.view.resources.items() if host_of(known.record) == host)
+
+    def _contact_lost(self, host: str) -> None:
+        self.loop.contact_lost(self._resources_of(host))
+
+    def _inventoried(self, host: str, present: frozenset[str]) -> None:
+        """The sentinel starts a host anew only when everything of the former one is ended."""
+        self.loop.host_lost(self._resources_of(host) - present)
+        self.pump()
 
     def _command(self, command: Command) -> None:
         match command:

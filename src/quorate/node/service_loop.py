@@ -99,6 +99,10 @@ class ServiceLoop:
         """A host reported the state of a resource."""
         self._owning.host_state(group, resource, state, detail)
 
+    def contact_lost(self, resources: frozenset[str]) -> None:
+        """The connection to the host of these resources broke; nothing is known of them until its next inventory."""
+        self._owning.contact_lost(resources)
+
     def host_lost(self, resources: frozenset[str]) -> None:
         """The host of these resources ended."""
         self._owning.host_lost(resources)

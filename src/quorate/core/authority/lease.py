@@ -114,6 +114,8 @@ class Lease:
         """Follow an order of the service. A new incarnation is taken up only when the former one is ended."""
         self._progress(now)
         former = self.order.incarnation
+        if order.incarnation == "" and former != "":
+            return ()  # a service that does not know this node's life yet has nothing to say about it
         if order.incarnation != former and self.lease_until > 0.0 and former != self.ended:
             self._waiting_order = order
             return self._end("the service asks for a new incarnation", now)

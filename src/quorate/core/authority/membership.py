@@ -102,6 +102,8 @@ class Membership:
     def step(self, now: float, view: AuthorityView, report: Report, busy: frozenset[str]) -> Step:
         """Decide what to do now. `busy` are the purposes of the requests under way."""
         if not self._adopted:
+            if report.order is None:  # only the greeting tells what a former service left; nothing is said before it
+                return Step(self._order, (), (), None)
             self._adopt(report)
         frame = Frame(self.node, self.timings, now, view, report, self.incarnation, busy, self._mutations)
         self._own_life(frame)
