@@ -27,6 +27,8 @@ class World:
         self.forming = Forming(self.now)
         self.heard: tuple[Heard, ...] = ()
         self.busy: frozenset[str] = frozenset()
+        self.confirms = True
+        """The sentinel confirms at once that it acknowledges nobody."""
         self.write(keys.COORDINATOR, CoordinatorRecord(node=coordinator, epoch=3))
         for node in range(1, 6):
             self.member(node, up=node in up)
@@ -54,6 +56,9 @@ class World:
         )
         frame = Frame(1, FAST, self.now, self.view, report, "1.b", self.busy)
         self.forming.step(frame, BOOT)
+        if self.confirms and self.forming.held_by == 0:
+            self.forming.held_by_order(1, frame)
+            self.forming.step(frame, BOOT)
         return [request for request in frame.requests if isinstance(request, CommitRequest)]
 
     def mark_answered(self, node: int) -> None:
@@ -68,6 +73,13 @@ def test_nobody_forms_before_s_has_passed() -> None:
     world = World()
     assert world.step(FAST.suspicion_s * 0.9) == []
     assert [request.purpose for request in world.step(FAST.suspicion_s * 0.2)] == ["form mark 2.a"]
+
+
+def test_nothing_is_marked_before_the_sentinel_has_stopped_acknowledging() -> None:
+    world = World()
+    world.confirms = False
+    assert world.step(10.0) == []
+    assert world.forming.holding
 
 
 def test_an_acting_coordinator_ends_every_attempt() -> None:

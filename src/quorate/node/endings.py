@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 from quorate.adapters.netlink import delete_address
+from quorate.node.process import log
 from quorate.wire.holdings import (
     AddressHolding,
     BadHoldingMessage,
@@ -52,7 +53,7 @@ class Holdings:
         """Everything held from now on belongs to that incarnation."""
         if incarnation != self.incarnation:
             self.incarnation = incarnation
-            self._write()
+            self._try_write()
 
     def add(self, holding: Holding, resource: str) -> None:
         """Remember a holding before it is taken. Raises OSError where that cannot be written."""
@@ -62,12 +63,19 @@ class Holdings:
     def remove(self, holding: Holding) -> None:
         """Forget a holding that is gone."""
         if self.held.pop(holding, None) is not None:
-            self._write()
+            self._try_write()
 
     def clear(self) -> None:
         """Everything is gone."""
         self.held.clear()
-        self._write()
+        self._try_write()
+
+    def _try_write(self) -> None:
+        """Write where that can be done: a list that names too much ends nothing wrongly, a dead sentinel does."""
+        try:
+            self._write()
+        except OSError as problem:
+            log(f"the list of holdings cannot be written: {problem}")
 
     def _write(self) -> None:
         items = [{"holding": holding_to_json(h), "resource": r} for h, r in self.held.items()]
@@ -84,13 +92,13 @@ def start_time_ticks(pid: int) -> int:
 
 
 def end_holding(holding: Holding) -> int:
-    """End one holding; returns a pid handle that becomes readable when its process is gone, or -1 where it is gone."""
+    """End one holding; returns a pid handle that becomes readable when its process is gone, or -1 where it is gone.
+
+    Raises OSError where neither can be said: then nothing may be sworn of it.
+    """
     match holding:
         case AddressHolding(interface_index=index, address=address, prefix_length=length):
-            try:
-                delete_address(index, address, length)
-            except OSError:
-                return -1  # the interface is gone, and the address with it
+            delete_address(index, address, length)  # an interface that is gone took the address with it
             return -1
         case ProcessHolding():
             return _end_process(holding)
@@ -99,7 +107,7 @@ def end_holding(holding: Holding) -> int:
 def _end_process(holding: ProcessHolding) -> int:
     try:
         handle = os.pidfd_open(holding.pid)
-    except OSError:
+    except ProcessLookupError:
         return -1
     try:
         if start_time_ticks(holding.pid) != holding.start_time_ticks:
@@ -110,7 +118,10 @@ def _end_process(holding: ProcessHolding) -> int:
         else:  # it alone knows those below it that left its process group; killed, it would leave them behind
             signal.pidfd_send_signal(handle, signal.SIGUSR1)
             signal.pidfd_send_signal(handle, signal.SIGCONT)
-    except OSError:
+    except (ProcessLookupError, FileNotFoundError):
         os.close(handle)
         return -1
+    except OSError:
+        os.close(handle)
+        raise
     return handle

@@ -81,7 +81,11 @@ class HostDesk:
 
     def end_leftovers(self) -> str:
         """End what a former sentinel of this boot left; returns the life that may be forsworn, or nothing."""
-        handles = [handle for held in self.holdings.held if (handle := end_holding(held)) >= 0]
+        try:
+            handles = [handle for held in self.holdings.held if (handle := end_holding(held)) >= 0]
+        except OSError as problem:
+            log(f"leftovers of the former life cannot be ended: {problem}; its end is not sworn")
+            return ""
         deadline = boot_time_s() + LEFTOVERS_LIMIT_S
         with selectors.DefaultSelector() as poll:
             for handle in handles:
@@ -97,7 +101,11 @@ class HostDesk:
         return self.holdings.incarnation if self.holdings.same_boot else ""
 
     def end_all(self, incarnation: str, children: Children) -> None:
-        """End everything; `ended` is called when it is done."""
+        """End everything; `ended` is called when it is done.
+
+        Raises OSError where something can neither be ended nor be said to be gone: the sentinel then dies, the kernel
+        ends its children with it, and the next one begins with these leftovers. No oath is sworn meanwhile.
+        """
         waiting: set[int] = set()
         self._endings[incarnation] = waiting
         handles = [end_holding(held) for held in self.holdings.held]
@@ -139,7 +147,11 @@ class HostDesk:
         if self._endings:
             return
         for held in [held for held, owner in self.holdings.held.items() if owner == host]:
-            handle = end_holding(held)
+            try:
+                handle = end_holding(held)
+            except OSError as problem:
+                log(f"what host {host} held cannot be ended: {problem}")
+                continue  # it stays on the list, for the end of this life
             if handle >= 0:
                 self._selector.register(handle, selectors.EVENT_READ, self._forget_handler(held, handle))
             else:

@@ -30,12 +30,23 @@ class Forming:
         self._left_alone_until = 0.0
         self._count = 0
         self._noted_waiting = False
+        self.holding = False
+        """From the first wish to mark or form this node acknowledges nobody (rules 5 and 13)."""
+        self.held_by = 0
+        """Serial of the first order that says so; nothing is sent before the sentinel has confirmed it."""
         self.unsettled: Unsettled | None = None
         """A forming commit that may still execute; while it stands this node acknowledges nobody (rule 8)."""
 
     def reset(self, now: float) -> None:
         """Begin again, as when a coordinator was heard."""
         self.quiet_since, self._mark_revision, self._clock = now, 0, 0.0
+        self.holding, self.held_by = False, 0
+
+    def held_by_order(self, serial: int, frame: Frame) -> None:
+        """Note that the order of that serial is the first under which nobody is acknowledged."""
+        if self.holding and self.held_by == 0:
+            self.held_by = serial
+            frame.due(frame.now)
 
     def step(self, frame: Frame, boot_id: str) -> None:
         """Take the next step towards forming, if forming is allowed now."""
@@ -49,6 +60,9 @@ class Forming:
         quiet_until = self.quiet_since + frame.timings.suspicion_s
         if now < quiet_until or now < self._left_alone_until:
             frame.due(max(quiet_until, self._left_alone_until))
+            return
+        self.holding = True
+        if not 0 < self.held_by <= frame.report.serial:
             return
         if coordinator is None:
             self._commit(frame, None, "", boot_id, "first forming")

@@ -122,6 +122,7 @@ class Membership:
         order = self._compose(frame, up=up, leads=leads)
         self._suspicions.held_by_order(order.serial, frame)
         self._admissions.counted_by_order(order.serial, frame)
+        self._forming.held_by_order(order.serial, frame)
         future = [when for when in frame.deadlines if when > now]
         immediate = any(when <= now for when in frame.deadlines) and report.serial >= order.serial
         deadline = now if immediate else min(future, default=None)
@@ -283,7 +284,7 @@ class Membership:
         if leads:
             acknowledge = tuple(peer for peer in others if peer not in held)
             watched = others
-        elif self._forming.unsettled is None or up:
+        elif up or not (self._forming.holding or self._forming.unsettled is not None):
             acknowledge = tuple(peer for peer in others if peer.node == leader and peer not in held)
             watched = tuple(peer for peer in others if peer.node == leader)
         complete = known is not None and view.position.revision >= known.revision
