@@ -174,7 +174,7 @@ def test_a_node_that_is_stopped_lets_its_group_go_first(cluster: Cluster) -> Non
         began_s = boot_time_s()
         cluster.drill.cli(HOME, "node", "stop", HOME, "--wait")
         taker = cluster.until_answering(*cluster.others(HOME))
-        nodes = cluster.tell(taker, "node", "show", HOME)
-        assert (nodes["state"], nodes["proof"]) == ("down", "released")
+        shown = cluster.tell(taker, "node", "show", HOME)
+        assert shown["state"] == "down"
+        assert shown["proof"] in {"released", "ended"}, "which word is heard first depends on who coordinates"
         assert cluster.onlines(began_s) == [taker]
-        cluster.run_node(HOME)

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from quorate.lab import history, record
+from quorate.lab import ground, history, record
 from quorate.lab.cluster import Lab
 from quorate.lab.drill import GROUP, PROGRAM, TARGET, Drill
 from quorate.lab.plan import Machine
@@ -147,6 +147,8 @@ class Cluster:
                 self.lab.power_on(machine.name, PROGRAM)
             elif self.lab.ground.is_paused(machine):
                 self.lab.resume(machine.name)
+            if "sentinel" not in ground.processes_by_role(self.lab.ground.processes(machine)):
+                self.run_node(machine.name)
         until("every node is up and votes", self._is_whole, 2 * LIMIT_S)
         if self.drill.owner().name != HOME:
             self.drill.cli(HOME, "group", "move", GROUP, "--to", HOME, "--wait")
