@@ -31,7 +31,6 @@ def test_seed_that_once_failed(seed: int) -> None:
     "mutation",
     [
         Mutation.KEEP_MARK_ON_RENEWAL,
-        Mutation.SHORT_WAIT,
         Mutation.OATH_BEFORE_END,
         Mutation.FORM_REGARDLESS,
         Mutation.UNGUARDED,

@@ -275,7 +275,7 @@ STORIES: tuple[Story, ...] = (
         "an answer comes after the node was cut off and marked",
         replace(BASE, seed=17, request_timeout_s=5.0),
         _late_answer,
-        catches=(Mutation.LEASE_FROM_RECEIPT,),
+        catches=(Mutation.LEASE_FROM_RECEIPT, Mutation.SHORT_WAIT),
     ),
     Story(
         "the channel breaks while a node is silent, and the node is heard again",
