@@ -21,6 +21,7 @@ from typing import Final
 from quorate.lab import ground
 from quorate.lab.ground import Ground
 from quorate.lab.plan import CLUSTER_NETWORKS, LabError, Machine, Plan
+from quorate.node.places import ROOT_ENVIRONMENT
 
 READY_LIMIT_S: Final = 30.0
 COMMAND_LIMIT_S: Final = 60.0
@@ -51,7 +52,10 @@ class Recipe:
 
     def create(self, machine: Machine) -> None:
         """Form the cluster."""
-        words = ("cluster", "create", "--name", self.plan.name, "--profile", self.plan.profile)
+        words = ["cluster", "create", "--name", self.plan.name, "--profile", self.plan.profile]
+        if not self.plan.namespaces:
+            words.append("--no-fabric")
+        self._leave_host_alone(machine)
         self._must(machine, *words, "--node-name", machine.name, *self._networks(machine))
         self.say(f"{machine.name} has made cluster {self.plan.name}")
 
@@ -68,6 +72,7 @@ class Recipe:
 
     def join(self, machine: Machine, token: str) -> None:
         """Make this machine a node of the cluster."""
+        self._leave_host_alone(machine)
         self._must(machine, "node", "join", token, "--node-name", machine.name, *self._networks(machine))
         self.say(f"{machine.name} has joined")
 
@@ -79,6 +84,13 @@ class Recipe:
     def log(self, machine: Machine) -> Path:
         """What the node says."""
         return self.folder / machine.name / RUN_LOG
+
+    def _leave_host_alone(self, machine: Machine) -> None:
+        """Without namespaces a node's network is everybody's: also as root nothing of it is changed."""
+        if not self.plan.namespaces:
+            settings = Path(self.ground.environment(machine)[ROOT_ENVIRONMENT]) / "etc/quorate/node.toml"
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text("address_guard = false\nmanage_fabric = false\n")
 
     def _networks(self, machine: Machine) -> list[str]:
         if not self.plan.namespaces:
