@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from quorate.node.service import Service
 
 LOOK_AGAIN_S = 0.02
+STORE_LIMIT_S = 5.0
+"""A store that takes no word for so long is waited for no longer: without it no group can move, and that this node left
+is then told by its sentinel alone. The last nodes of a cluster that is being stopped meet this."""
 
 log = structlog.get_logger("service")
 
@@ -42,7 +45,8 @@ class Leaving:
         log.info("the node is being stopped")
         try:
             async with asyncio.timeout(limit_s):
-                await self._say_stopping()
+                async with asyncio.timeout(STORE_LIMIT_S):
+                    await self._say_stopping()
                 while self._can_still_move():
                     await service.turned()
         except TimeoutError:
@@ -53,6 +57,7 @@ class Leaving:
             async with asyncio.timeout(limit_s):
                 while not all(run.quiet() for run in service.loop.runs.values()):
                     await service.turned()
+            async with asyncio.timeout(min(limit_s, STORE_LIMIT_S)):
                 service.loop.leave()
                 service.pump()
                 while not service.loop.left:
@@ -72,6 +77,7 @@ class Leaving:
                 await service.store.commit([guard], [Put(key, encode(intent))])
             except StoreError as problem:
                 log.info("cannot say that the node is stopping yet", detail=str(problem))
+                await asyncio.sleep(10 * LOOK_AGAIN_S)
             await asyncio.sleep(LOOK_AGAIN_S)
 
     def _can_still_move(self) -> bool:
