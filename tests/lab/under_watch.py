@@ -139,6 +139,13 @@ class Cluster:
         """Start the node as its administrator would."""
         self.lab.recipe(lambda _: None, PROGRAM).run(self.lab.machine(node))
 
+    def _is_whole_or_start(self) -> bool:
+        """A node that was still ending when it was started again is started once more."""
+        for machine in self.lab.plan.node_machines:
+            if "sentinel" not in ground.processes_by_role(self.lab.ground.processes(machine)):
+                self.run_node(machine.name)
+        return self._is_whole()
+
     def restore(self) -> None:
         """Nothing hurt any more, everybody votes, the group at home."""
         self.lab.heal()
@@ -149,7 +156,7 @@ class Cluster:
                 self.lab.resume(machine.name)
             if "sentinel" not in ground.processes_by_role(self.lab.ground.processes(machine)):
                 self.run_node(machine.name)
-        until("every node is up and votes", self._is_whole, 2 * LIMIT_S)
+        until("every node is up and votes", self._is_whole_or_start, 2 * LIMIT_S)
         if self.drill.owner().name != HOME:
             self.drill.cli(HOME, "group", "move", GROUP, "--to", HOME, "--wait")
         self.until_answering(HOME)
