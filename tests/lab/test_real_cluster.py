@@ -168,7 +168,6 @@ def test_an_owner_whose_sentinel_stands_still_ends_its_group(cluster: Cluster) -
         cluster.until_state(HOME, "up", taker)
 
 
-@pytest.mark.xfail(reason="open: the node did not come back within the limit on a busy machine", strict=False)
 @pytest.mark.conformance("ND-11")
 def test_a_node_that_is_stopped_lets_its_group_go_first(cluster: Cluster) -> None:
     with under_watch(cluster):

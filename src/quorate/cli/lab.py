@@ -67,17 +67,26 @@ def up(name: str, nodes: int, profile: str, bare: bool, loopback: bool) -> None:
     namespaces = can_use_namespaces() and not loopback
     if not namespaces:
         click.echo(NOTICE)
-    made = Lab.make(name, nodes, profile, namespaces=namespaces)
-    click.echo(f"{nodes} machines have power; everything of this lab is in {made.folder}")
-    if bare:
-        return
+    made: Lab | None = None
+    try:
+        made = Lab.make(name, nodes, profile, namespaces=namespaces)
+        click.echo(f"{nodes} machines have power; everything of this lab is in {made.folder}")
+        if not bare:
+            _form(made)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it stands: an interrupt has nothing left to undo
+    except LabError:
+        raise
+    except BaseException:
+        if made is not None:
+            clear(made.folder)
+        raise
+
+
+def _form(made: Lab) -> None:
     try:
         made.recipe(click.echo).bring_up()
     except LabError as problem:
         raise LabError(f"{problem}\nThe machines are left as they are: look, then quorate lab down") from problem
-    except BaseException:
-        clear(made.folder)
-        raise
 
 
 def _interrupt(number: int, _: object) -> NoReturn:

@@ -308,7 +308,7 @@ def main() -> int:
     try:
         # Before anything is read or touched: a second sentinel would end what the first one's resources hold.
         # One that is just ending is waited for: a stop is told to be over when its service has gone.
-        if not hold_alone(places.sentinel_lock, CHILD_END_LIMIT_S + 1.0):
+        if not hold_alone(places.sentinel_lock, 2 * CHILD_END_LIMIT_S):
             log("this node runs already; nothing was changed")
             return 1
         options = tomllib.loads(places.settings.read_text()) if places.settings.exists() else {}

@@ -177,6 +177,8 @@ class Service:
     async def _beat(self) -> None:
         """Show life even where nothing happens, so that a silent service is a hung one."""
         while True:
+            if self.watched_at:
+                self.loop.clear_stopping()  # its commit may have failed, and nothing else would ask again
             self.pump()
             await asyncio.sleep(self.timings.heartbeat_s)
 
@@ -256,9 +258,9 @@ class Service:
 
     def _store_seen(self, *, everything: bool) -> None:
         self.watched_at = boot_time_s()
+        self.loop.clear_stopping()
         if everything:
             self._announce_peers()
-            self.loop.clear_stopping()
             cluster = self.view.cluster
             if cluster is not None and self.view.nodes:
                 nodes = tuple(known.record for _, known in sorted(self.view.nodes.items()))

@@ -18,9 +18,9 @@ from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import GroupRun
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import encode, replace
 from quorate.model.records import Change, KeyValue, Position, Put, Unchanged
-from quorate.model.workload import NodeIntent, ResourceState
+from quorate.model.workload import ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
 from quorate.node.outputs import Output, StoreRequest
@@ -60,6 +60,7 @@ class ServiceLoop:
         self._next_id = 0
         self._order: Order | None = None
         self._led = False
+        self._takes_groups = False
 
     # ---------------------------------------------------------------- inputs
 
@@ -201,11 +202,11 @@ class ServiceLoop:
         return self._report
 
     def clear_stopping(self) -> None:
-        """A node that starts takes back that it is being stopped."""
+        """A node that starts takes back that it was being stopped: asked until that is seen, then never again."""
         known = self.view.node_intents.get(self.node)
-        under_way = any(request.purpose == INTENT for request in self._requests.values())
-        if known is not None and known.record.stopping and not under_way:
-            record = known.record
-            renewed = NodeIntent(paused=record.paused, drain=record.drain, drain_target=record.drain_target)
+        if self._takes_groups or known is None or not known.record.stopping:
+            self._takes_groups = True  # whoever says *stopping* from now on means this life
+        elif not any(request.purpose == INTENT for request in self._requests.values()):
+            renewed = replace(known.record, stopping=False)
             key = f"{keys.INTENT_NODE}{self.node}"
             self._ask(CommitRequest(INTENT, (Unchanged(key, known.revision),), (Put(key, encode(renewed)),)))
