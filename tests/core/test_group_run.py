@@ -258,6 +258,26 @@ def test_a_broken_connection_ends_nothing_and_says_nothing() -> None:
     assert host.fact.stopped
 
 
+def test_nothing_is_asked_or_said_of_a_resource_whose_host_has_not_told_what_it_has() -> None:
+    """A new service that takes silence for *stopped* would let another node start the group."""
+    run, now = GroupRun("g"), 100.0
+    members = {"a": spec("a"), "b": spec("b")}
+    assignment = Assignment(group="g", owner=1, incarnation="1.a", number=1)
+
+    def step(assignment: Assignment, *unknown: str) -> tuple[tuple[Command, ...], GroupFact]:
+        commands, fact, _ = run.step(
+            now, assignment, members, ONLINE, may_start=True, paused=False, unknown=frozenset(unknown)
+        )
+        return commands, fact
+
+    stop = Assignment(group="g", owner=1, incarnation="1.a", number=2, phase="stop")
+    assert [command.spec.id for command in step(assignment, "a")[0] if isinstance(command, BringOnline)] == ["b"]
+    run.reported("b", "offline", "")
+    assert not step(stop, "a")[1].stopped
+    run.host_lost(frozenset({"a"}))  # it has told: nothing of it runs there
+    assert step(stop)[1].stopped
+
+
 def test_what_was_asked_of_a_host_that_is_gone_is_asked_of_the_next() -> None:
     host = Host(spec("a"))
     host.step()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,34 @@ def test_a_group_is_online_where_it_is_preferred_and_moves(lab: Lab) -> None:
     group = json.loads(good(lab, 1, "group", "show", "app", "--json"))
     assert (group["state"], group["owner"]) == ("online", "node2")
     good(lab, 2, "group", "move", "app", "--to", "node1", "--wait")
+
+
+def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_host(lab: Lab) -> None:
+    def own_hosts() -> list[int]:
+        return [
+            pid
+            for pid in lab.ground.processes(lab.machine(1))
+            if b"own-" in (Path(f"/proc/{pid}") / "cmdline").read_bytes()
+        ]
+
+    good(lab, 1, "resource", "set", "sleeper", "--separate-monitor", "true")
+    good(lab, 1, "resource", "offline", "sleeper", "--wait")
+    good(lab, 1, "resource", "online", "sleeper", "--wait")
+    (host,) = own_hosts()
+    (running,) = sleepers(lab, 1)
+    assert host in set(parents(running))
+    lab.kill(1, ["service"])
+    good(lab, 2, "group", "move", "app", "--to", "node2", "--wait")  # its new service found the host again
+    assert (len(sleepers(lab, 1)), len(sleepers(lab, 2))) == (0, 1)
+    good(lab, 2, "group", "move", "app", "--to", "node1", "--wait")
+    (again,) = sleepers(lab, 1)
+    os.kill(own_hosts()[0], signal.SIGKILL)
+    until("the resource runs anew in a new host", lambda: bool(set(sleepers(lab, 1)) - {again}), LIMIT_S)
+    good(lab, 1, "resource", "set", "sleeper", "--separate-monitor", "false")
+    good(lab, 1, "resource", "offline", "sleeper", "--wait")
+    good(lab, 1, "resource", "online", "sleeper", "--wait")
+    until("its own host is no more", lambda: own_hosts() == [], LIMIT_S)
+    good(lab, 1, "group", "show", "app")
 
 
 def test_the_network_of_the_host_is_left_alone(lab: Lab, host_addresses: str) -> None:

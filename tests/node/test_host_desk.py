@@ -16,7 +16,7 @@ from real_processes import SLEEPS, forked, gone, turn_until, wait_until
 
 from quorate.node.children import Child, Children
 from quorate.node.endings import Holdings, start_time_ticks
-from quorate.node.host_desk import HOST_PREFIX, HostDesk
+from quorate.node.host_desk import HOST_PREFIX, HostDesk, LeftoversRemain
 from quorate.wire.holdings import Answer, LineSplitter, ProcessHolding, Register, Release, encode
 
 BOOT = "boot-1"
@@ -250,11 +250,12 @@ def test_after_a_torn_list_nothing_is_forsworn(desk: Desk) -> None:
     assert restarted(desk.folder).end_leftovers() == ""
 
 
-def test_leftovers_that_will_not_end_are_not_forsworn(desk: Desk) -> None:
+def test_leftovers_that_will_not_end_keep_the_node_from_taking_part(desk: Desk) -> None:
     """A first process that takes no notice, as one that hangs in the kernel."""
     program = "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); signal.pause()"
     with forked(sys.executable, "-c", program) as pid:
         wait_until(lambda: ignores(pid, signal.SIGUSR1))
         desk.desk.holdings.add(ProcessHolding(pid, start_time_ticks(pid), contained=False), "shared")
-        assert restarted(desk.folder).end_leftovers() == ""
+        with pytest.raises(LeftoversRemain, match=str(pid)):
+            restarted(desk.folder).end_leftovers()
         assert len(Holdings(desk.folder / "holdings", BOOT).held) == 1

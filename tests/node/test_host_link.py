@@ -126,13 +126,15 @@ def test_opening_carries_everything_a_host_needs() -> None:
     assert open_message(spec) == channel.Open("i", "t", "n", {"a": 1}, 1, 2, 3, 4)
 
 
-async def test_the_first_inventory_makes_ready_and_tells_what_runs(tmp_path: Path) -> None:
+async def test_an_inventory_tells_what_runs(tmp_path: Path) -> None:
     async with connected(tmp_path) as host:
-        assert not host.link.ready.is_set()
-        host.say(inventory(state(WEB.id, "online", "since yesterday")))
-        async with asyncio.timeout(20):
-            await host.link.ready.wait()
-        assert host.seen == [(WEB.id, "online", "since yesterday")]
+        assert host.link.present == frozenset()
+        host.say(inventory(state(WEB.id, "online", "since yesterday"), state(OTHER.id, "offline")))
+        await host.until(lambda: len(host.seen) == 2)
+        assert host.seen == [(WEB.id, "online", "since yesterday"), (OTHER.id, "offline", "")]
+        assert host.link.present == {WEB.id}
+        host.say(state(WEB.id, "failed"))
+        await host.until(lambda: host.link.present == frozenset())
 
 
 async def test_a_resource_is_opened_once_and_again_when_its_specification_changed(tmp_path: Path) -> None:

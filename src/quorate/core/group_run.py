@@ -49,7 +49,8 @@ class End:
 
 Command = BringOnline | TakeOffline | End
 
-_QUIET: frozenset[ResourceState] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+QUIET: frozenset[ResourceState] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing of a resource runs."""
 
 
 @dataclass(slots=True)
@@ -92,19 +93,19 @@ class GroupRun:
         for resource in resources & self.resources.keys():
             run = self.resources[resource]
             run.asked, run.known = "", True
-            if run.state not in _QUIET:
+            if run.state not in QUIET:
                 run.state, run.detail = "failed", "its resource host ended"
 
     def end(self) -> tuple[Command, ...]:
         """End whatever runs: the group is no more."""
-        running = [r for r, run in self.resources.items() if run.state not in _QUIET and run.asked != "offline"]
+        running = [r for r, run in self.resources.items() if run.state not in QUIET and run.asked != "offline"]
         for resource in running:
             self.resources[resource].asked = "offline"
         return tuple(End(resource, self._number) for resource in running)
 
     def quiet(self) -> bool:
         """Nothing of the group runs or is about to."""
-        return all(run.known and run.state in _QUIET and run.asked != "online" for run in self.resources.values())
+        return all(run.known and run.state in QUIET and run.asked != "online" for run in self.resources.values())
 
     def step(
         self,
@@ -115,10 +116,12 @@ class GroupRun:
         *,
         may_start: bool,
         paused: bool,
+        unknown: frozenset[str] = frozenset(),
     ) -> tuple[tuple[Command, ...], GroupFact, float | None]:
         """Commands for the hosts, the fact to report, and when to look again.
 
-        `may_start`: the lease is held and hosts are there; `paused`: nothing may be brought online here (spec/02 §7.1).
+        `may_start`: the lease is held; `paused`: nothing may be brought online here (spec/02 §7.1); `unknown`:
+        resources whose host has not told yet what it has, so that nothing is concluded of them and nothing is asked.
         """
         if assignment.number != self._number:
             self._number = assignment.number
@@ -128,8 +131,10 @@ class GroupRun:
             self._cleared = intent.clear_failures
             self._fresh_start()
         for resource in members:
-            self.resources.setdefault(resource, ResourceRun())
-        for resource in [r for r, run in self.resources.items() if r not in members and run.state in _QUIET]:
+            run = self.resources.setdefault(resource, ResourceRun())
+            if resource in unknown and run.state in QUIET:  # else another host has it, and has said so
+                run.known = False
+        for resource in [r for r, run in self.resources.items() if r not in members and run.state in QUIET]:
             del self.resources[resource]
         stopping = assignment.phase == "stop"
         commands: list[Command] = []
@@ -257,7 +262,7 @@ class GroupRun:
         """Everything that needs the resource is down (spec/03 D-2); alternatives in an OR part do not need it."""
         for other in members.values():
             run = self.resources.get(other.id)
-            if run is None or run.state in _QUIET:
+            if run is None or run.state in QUIET:
                 continue
             for part in other.depends_on:
                 left = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -110,7 +111,10 @@ def _end_process(holding: ProcessHolding) -> int:
     except ProcessLookupError:
         return -1
     try:
-        if start_time_ticks(holding.pid) != holding.start_time_ticks:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        # A handle that can be read: all of it has ended, only nobody has asked for its status yet.
+        if poll.poll(0) or start_time_ticks(holding.pid) != holding.start_time_ticks:
             os.close(handle)
             return -1
         if holding.contained:

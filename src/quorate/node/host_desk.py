@@ -18,10 +18,15 @@ from quorate.node.endings import Holdings, end_holding
 from quorate.node.process import log
 from quorate.node.service_desk import listen
 from quorate.wire import holdings as hold
+from quorate.wire.holdings import Holding
 from quorate.wire.lease_page import boot_time_s
 
 LEFTOVERS_LIMIT_S: Final = 2.0
 HOST_PREFIX: Final = "host-"
+
+
+class LeftoversRemain(Exception):
+    """What a former life held is not gone."""
 
 
 class HostDesk:
@@ -80,23 +85,30 @@ class HostDesk:
     # ---------------------------------------------------------------- ending
 
     def end_leftovers(self) -> str:
-        """End what a former sentinel of this boot left; returns the life that may be forsworn, or nothing."""
-        try:
-            handles = [handle for held in self.holdings.held if (handle := end_holding(held)) >= 0]
-        except OSError as problem:
-            log(f"leftovers of the former life cannot be ended: {problem}; its end is not sworn")
-            return ""
+        """End what a former sentinel of this boot left; returns the life that may be forsworn, or nothing.
+
+        Raises LeftoversRemain where something is not gone: the node may not take part then (rule 13).
+        """
+        ended: dict[int, Holding] = {}
+        for held in self.holdings.held:
+            try:
+                handle = end_holding(held)
+            except OSError as problem:
+                raise LeftoversRemain(f"{held} cannot be ended: {problem}") from problem
+            if handle >= 0:
+                ended[handle] = held
         deadline = boot_time_s() + LEFTOVERS_LIMIT_S
         with selectors.DefaultSelector() as poll:
-            for handle in handles:
+            for handle in ended:
                 poll.register(handle, selectors.EVENT_READ)
             while poll.get_map() and boot_time_s() < deadline:
                 for key, _ in poll.select(deadline - boot_time_s()):
                     poll.unregister(key.fd)
-                    os.close(key.fd)
-            if poll.get_map():
-                log("leftovers of the former life could not be ended; its end is not sworn")
-                return ""
+            remaining = [str(ended[key.fd]) for key in poll.get_map().values()]
+        for handle in ended:
+            os.close(handle)
+        if remaining:
+            raise LeftoversRemain(f"{', '.join(remaining)} does not end")
         self.holdings.clear()
         return self.holdings.incarnation if self.holdings.same_boot else ""
 
@@ -106,17 +118,20 @@ class HostDesk:
         Raises OSError where something can neither be ended nor be said to be gone: the sentinel then dies, the kernel
         ends its children with it, and the next one begins with these leftovers. No oath is sworn meanwhile.
         """
-        waiting: set[int] = set()
-        self._endings[incarnation] = waiting
-        handles = [end_holding(held) for held in self.holdings.held]
+        handles = self._end_held()
         for name, child in children.table.items():
             if name.startswith(HOST_PREFIX) and child.handle >= 0:
                 handles.append(os.dup(child.handle))
                 children.kill(name)
+        self._await(incarnation, handles)
+
+    def _end_held(self) -> list[int]:
+        return [handle for held in self.holdings.held if (handle := end_holding(held)) >= 0]
+
+    def _await(self, incarnation: str, handles: list[int]) -> None:
+        self._endings[incarnation] = waiting = set(handles)
         for handle in handles:
-            if handle >= 0:
-                waiting.add(handle)
-                self._selector.register(handle, selectors.EVENT_READ, self._gone_handler(incarnation, handle))
+            self._selector.register(handle, selectors.EVENT_READ, self._gone_handler(incarnation, handle))
         if not waiting:
             self._all_gone(incarnation)
 
@@ -126,18 +141,13 @@ class HostDesk:
             os.close(handle)
             waiting = self._endings.get(incarnation, set())
             waiting.discard(handle)
-            if not waiting:
-                self._all_gone(incarnation)
+            if not waiting and incarnation in self._endings:
+                self._await(incarnation, self._end_held())  # what a host took hold of while it was being killed
 
         return gone
 
     def _all_gone(self, incarnation: str) -> None:
-        if self._endings.pop(incarnation, None) is None:
-            return
-        for held in self.holdings.held:
-            handle = end_holding(held)  # what a host took hold of while it was being killed
-            if handle >= 0:
-                os.close(handle)
+        del self._endings[incarnation]
         self.holdings.clear()
         log(f"everything of {incarnation} is ended")
         self._ended(incarnation)

@@ -11,11 +11,12 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from quorate.core.group_run import BringOnline, Command, End, TakeOffline
+from quorate.core.group_run import QUIET, BringOnline, Command, End, TakeOffline
 from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.wire import host_channel as channel
 
 SHARED = "shared"
+OWN_PREFIX = "own-"
 RETRY_S = 0.02
 
 _REASONS = {
@@ -35,7 +36,7 @@ Logged = Callable[[str, str, str], None]
 
 def host_of(spec: ResourceSpec) -> str:
     """The host in which a resource runs."""
-    return f"own-{spec.id[:8]}" if spec.separate_monitor else SHARED
+    return f"{OWN_PREFIX}{spec.id[:8]}" if spec.separate_monitor else SHARED
 
 
 class HostLink:
@@ -45,7 +46,8 @@ class HostLink:
         self, name: str, folder: Path, seen: StateSeen, lost: ContactLost, inventoried: Inventoried, logged: Logged
     ) -> None:
         self.name = name
-        self.ready = asyncio.Event()
+        self.present: frozenset[str] = frozenset()
+        """Resources of which something runs there, as far as this host has said."""
         self._path = folder / f"{name}.sock"
         self._seen = seen
         self._lost = lost
@@ -79,13 +81,14 @@ class HostLink:
     def _take(self, report: channel.Report) -> None:
         match report:
             case channel.State(resource_id=resource, state=state, detail=detail):
+                self.present = self.present - {resource} if state.value in QUIET else self.present | {resource}
                 self._seen(resource, state.value, detail)
             case channel.InventoryReport(states=present):
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
                 self._inventoried(self.name, frozenset(one.resource_id for one in present))
+                self.present = frozenset(one.resource_id for one in present if one.state.value not in QUIET)
                 for one in present:
                     self._seen(one.resource_id, one.state.value, one.detail)
-                self.ready.set()
             case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):
                 self._logged(resource, "warning", f"{command} refused ({code.value}): {detail}")
                 if command in {"online", "open"}:

@@ -37,6 +37,13 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedHost:
+    """Output: a resource of ours runs in a host of its own, and that host has not told yet what it has."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """Output: a group of ours has reached what it should be (`online`), or has left that."""
 
@@ -51,4 +58,4 @@ class Decided:
     assignment: Assignment
 
 
-Output = Order | Renewal | StoreRequest | HostCommand | Prepare | Settled | Note | Decided
+Output = Order | Renewal | StoreRequest | HostCommand | Prepare | NeedHost | Settled | Note | Decided

@@ -14,7 +14,8 @@ from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
 from quorate.model.workload import Assignment, GroupFact, ResourceState, desired
-from quorate.node.outputs import HostCommand, Output, Prepare, Settled
+from quorate.node.host_link import SHARED, host_of
+from quorate.node.outputs import HostCommand, NeedHost, Output, Prepare, Settled
 
 PURPOSE = "facts"
 FACTS_PER_COMMIT = 100
@@ -33,6 +34,8 @@ class Owning:
         """Everything is taken offline here and nothing starts again: the node is being stopped."""
         self.lease_missed = False
         """A group was looked at while no lease was held; it must be looked at again when there is one."""
+        self.own_hosts: set[str] = set()
+        """Hosts beside the shared one that have told what they have."""
         self._view = view
         self._facts: dict[str, GroupFact] = {}
         self._facts_sent: frozenset[str] = frozenset()
@@ -74,13 +77,17 @@ class Owning:
         run = self.runs.setdefault(group, GroupRun(group))
         if self.winding_down:
             assignment = replace(assignment, phase="stop", cause="shutdown")
+        members = self._view.members_of.get(group, {})
+        missing = {spec.id: host_of(spec) for spec in members.values()}
+        missing = {r: host for r, host in missing.items() if host != SHARED and host not in self.own_hosts}
         commands, fact, due = run.step(
             now,
             assignment,
-            self._view.members_of.get(group, {}),
+            members,
             self._view.intent(group),
             may_start=held and up,
             paused=self._view.node_intent(self.node).paused,
+            unknown=frozenset(missing),
         )
         if due is not None:
             self.due[group] = due
@@ -89,7 +96,8 @@ class Owning:
             self._facts[group] = fact
         else:
             self._facts.pop(group, None)
-        return [*(HostCommand(group, command) for command in commands), *self._settled(group, run)]
+        needed = [NeedHost(host) for host in sorted(set(missing.values()))]
+        return [*needed, *(HostCommand(group, command) for command in commands), *self._settled(group, run)]
 
     def _deleted(self, group: str) -> list[Output]:
         """The group is no more: nothing of it may go on."""

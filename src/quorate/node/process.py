@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import resource
 import sys
 import time
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from typing import Final
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
 _MCL_ONFAULT: Final = 4
+
+OPEN_FILES_LIMIT: Final = 65536
+"""One handle per process that resources hold, and a connection per host and service; children inherit it."""
 
 ASK_AGAIN_S: Final = 0.05
 """Between looks at a lock that another holds: a lock with a limit has no call of its own."""
@@ -48,7 +52,10 @@ def hold_alone(path: Path, limit_s: float) -> bool:
 
 
 def harden(*, lock_memory: bool, realtime_priority: int) -> None:
-    """Lock memory on fault, ask for real-time scheduling, and be the last to be killed for memory; say what failed."""
+    """Lock memory on fault, ask for real-time scheduling, be the last to be killed for memory, and have handles enough.
+
+    Says what failed.
+    """
     if lock_memory and ctypes.CDLL(None).mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
         log("memory cannot be locked (needs CAP_IPC_LOCK); a swapped-out sentinel may lose its lease")
     if realtime_priority > 0:
@@ -56,6 +63,8 @@ def harden(*, lock_memory: bool, realtime_priority: int) -> None:
             os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(min(realtime_priority, 99)))
         except OSError:
             log("no real-time priority (needs CAP_SYS_NICE); a busy machine may delay heartbeats")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, OPEN_FILES_LIMIT)), hard))
     try:
         Path("/proc/self/oom_score_adj").write_text("-1000")
     except OSError:

@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Final, cast
@@ -27,20 +28,25 @@ from quorate.node.children import Child, Children
 from quorate.node.endings import Holdings
 from quorate.node.fabric import Fabric
 from quorate.node.heartbeat_sockets import HeartbeatSockets
-from quorate.node.host_desk import HOST_PREFIX, HostDesk
+from quorate.node.host_desk import HOST_PREFIX, HostDesk, LeftoversRemain
 from quorate.node.places import Places
 from quorate.node.process import harden, hold_alone, log
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_desk import ServiceDesk
+from quorate.node.service_watch import ServiceWatch
 from quorate.wire import sentinel_channel as channel
 from quorate.wire.holdings import AddressHolding
 from quorate.wire.lease_page import LeaseWriter, boot_time_s, incarnation_hash
 
+SERVICE: Final = "service"
 GUARD_TABLE: Final = "quorate"
 END_LIMIT_PART: Final = 0.75
 """A host has that part of G to end its resources by itself after the lease."""
 CHILD_END_LIMIT_S: Final = 5.0
 """A child that has not ended by SIGTERM by then is killed: one that hangs must not keep the node from ending."""
+STALL_S: Final = 0.3
+"""A loop that turns so late was kept from running, and everything else on this machine perhaps as well."""
+LEFTOVERS_PAUSE_S: Final = 1.0
 
 
 class Sentinel:
@@ -58,7 +64,7 @@ class Sentinel:
         boot = boot_id(places.boot_id)
         self._selector = selectors.DefaultSelector()
         self._desk = HostDesk(Holdings(places.holdings, boot), self._selector, self._lease_held, self._all_ended)
-        ended = self._desk.end_leftovers()
+        ended = self._end_leftovers()
         self.loop = SentinelLoop(self.node, self.timings, boot_id=boot, ended=ended, now=boot_time_s())
         self._page = LeaseWriter(places.lease_page)
         self._page.write(0, 0.0)
@@ -77,9 +83,19 @@ class Sentinel:
             managed=bool(options.get("manage_fabric", True)) and os.geteuid() == 0,
         )
         self._children = Children(places.log, self._started, self._child_ended)
+        self._watch = ServiceWatch(self.timings.hang_limit_s)
         self._stopping = False
         self._stop_limit_at = 0.0
         self._kill_at = 0.0
+
+    def _end_leftovers(self) -> str:
+        """Only when nothing of a former life is left may this node take part (rule 13), however long that takes."""
+        while True:
+            try:
+                return self._desk.end_leftovers()
+            except LeftoversRemain as problem:
+                log(f"from a former life: {problem}; this node takes no part until it is gone (a reboot ends it)")
+                time.sleep(LEFTOVERS_PAUSE_S)
 
     def _open_guard(self) -> LeaseGuard | None:
         if not self._options.get("address_guard", True) or os.geteuid() != 0:
@@ -106,7 +122,7 @@ class Sentinel:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         now = boot_time_s()
         self._children.keep(f"{HOST_PREFIX}shared", self.host_argv("shared"), now)
-        self._children.keep("service", (sys.executable, "-m", "quorate.node.service"), now, oom_score=-900)
+        self._children.keep(SERVICE, (sys.executable, "-m", "quorate.node.service"), now, oom_score=-900)
 
     def host_argv(self, name: str) -> tuple[str, ...]:
         """The command line of a resource host."""
@@ -124,14 +140,22 @@ class Sentinel:
         """Wait for what is next, take it all, look at the time, carry out what follows."""
         now = boot_time_s()
         due = [self.loop.deadline()]
-        for when in (self._children.deadline(), self._stop_limit_at or None, self._kill_at or None):
+        limits = (self._stop_limit_at or None, self._kill_at or None, self._watch.deadline())
+        for when in (self._children.deadline(), *limits):
             if when is not None:
                 due.append(when)
-        for key, _ in self._selector.select(max(0.0, min(due) - now)):
+        ready = self._selector.select(max(0.0, min(due) - now))
+        if boot_time_s() - max(now, min(due)) > STALL_S:
+            self._watch.stalled(boot_time_s())
+        for key, _ in ready:
             key.data()
         now = boot_time_s()
         self.loop.tick(now)
         self._carry_out()
+        silent_s = self._watch.silent_s(now)
+        if silent_s is not None:
+            log(f"the service has shown no life for {silent_s:.1f} s; it is killed and started again")
+            self._children.kill(SERVICE)
         self._children.start_due(now)
         self._move_routes(now)
         if self._stop_limit_at and now >= self._stop_limit_at:
@@ -156,11 +180,8 @@ class Sentinel:
                     self._desk.holdings.begin_life(incarnation)
                     self._page.write(incarnation_hash(incarnation), until)
                     self._renew_guard(until)
-                case ServiceHung(age_s=age) if self._service.connected:
-                    log(f"the service has shown no progress for {age:.1f} s; it is killed and started again")
-                    self._children.kill("service")
                 case ServiceHung():
-                    pass  # it is being started
+                    pass  # the role is given up; the process is looked after by `ServiceWatch`
 
     def _renew_guard(self, until: float) -> None:
         left_ms = int((until - boot_time_s()) * 1000)
@@ -195,9 +216,12 @@ class Sentinel:
     def _greet(self) -> None:
         self.loop.report_now(boot_time_s())
         self._service.tell(channel.Processes(self._children.running()))
+        if self._stop_limit_at:
+            self._service.tell(channel.StopNode())  # its predecessor did not finish
 
     def _obey(self, message: channel.ToSentinel | channel.ToService) -> None:
         now = boot_time_s()
+        self._watch.progress(now)
         match message:
             case Order():
                 self.loop.order(message, now)
@@ -210,6 +234,8 @@ class Sentinel:
                 self._learn(addresses)
             case channel.RunProcess(name=name, argv=argv):
                 self._children.keep(name, argv, now, oom_score=-900 if name.startswith("etcd") else 0)
+            case channel.RunHost(name=name):
+                self._children.keep(f"{HOST_PREFIX}{name}", self.host_argv(name), now)
             case channel.EndProcess(name=name):
                 self._children.end(name)
             case channel.ServiceEnds(stop_node=stop_node):
@@ -241,6 +267,8 @@ class Sentinel:
 
     def _started(self, child: Child) -> None:
         name = child.name
+        if name == SERVICE:
+            self._watch.started(child.started_at)
         self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._reap(name))
         self._service.tell(channel.Processes(self._children.running()))
 
@@ -252,6 +280,8 @@ class Sentinel:
         if not child.stopping:
             how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
             log(f"{child.name} ended ({how})")
+        if child.name == SERVICE:
+            self._watch.gone()
         if child.name.startswith(HOST_PREFIX):
             self._desk.host_died(child.name.removeprefix(HOST_PREFIX))
         self._service.tell(channel.Processes(self._children.running()))

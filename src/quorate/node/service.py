@@ -24,18 +24,17 @@ from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
-from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.problems import Refused
 from quorate.model.records import Absent, Put, Write
-from quorate.model.workload import NodeSpec, ResourceState
+from quorate.model.workload import NodeSpec
 from quorate.node.faces import Faces
-from quorate.node.host_link import SHARED, HostLink, host_of
+from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
 from quorate.node.member_keeper import MemberKeeper
-from quorate.node.outputs import Decided, HostCommand, Prepare, Settled, StoreRequest
+from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
 from quorate.node.sentinel_link import SentinelLink
 from quorate.node.service_loop import ServiceLoop
@@ -79,8 +78,7 @@ class Service:
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
         self.processes: dict[str, int] = {}
-        self.hosts: dict[str, HostLink] = {}
-        self._host_tasks: list[asyncio.Task[None]] = []
+        self.hosts = HostFleet(self)
         self.watched_at = 0.0
         self.keeper: MemberKeeper
         self._link: SentinelLink | None = None
@@ -138,12 +136,12 @@ class Service:
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
             ]
-            self._host(SHARED)
-            tasks.create_task(self._hosts_ready(), name="first inventory")
+            self.hosts.start(tasks)
             await self.faces.start()
             await self._ended.wait()
             await self.faces.stop()
-            for task in (*others, reading, *self._requests, *self._host_tasks):
+            self.hosts.stop()
+            for task in (*others, reading, *self._requests):
                 task.cancel()
         await self.gateway.aclose()
         await link.close()
@@ -163,9 +161,15 @@ class Service:
                     self.spawn(self.leaving.run())
                 case channel.Processes(running=running):
                     self.processes = running
+                    self.hosts.running(running)
             self.pump()
         log.warning("the sentinel is gone; the service ends")
         self._ended.set()
+
+    def tell_sentinel(self, message: channel.ToSentinel) -> None:
+        """Send to the sentinel, where there is a connection."""
+        if self._link is not None:
+            self._link.send(message)
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something in the service's task group."""
@@ -198,10 +202,11 @@ class Service:
                     case StoreRequest():
                         self.spawn(self._carry_out(output))
                     case HostCommand(command=command):
-                        self._command(command)
+                        self.hosts.command(command)
                     case Prepare(group=group):
-                        for spec in self.view.members_of.get(group, {}).values():
-                            self._host(host_of(spec)).prepare(spec)
+                        self.hosts.prepare(tuple(self.view.members_of.get(group, {}).values()))
+                    case NeedHost(host=host):
+                        self.hosts.link(host)
                     case Settled(group=group, online=online):
                         self.faces.settled(group, online=online)
                     case Note(rule=rule, branch=branch, node=node, detail=detail):
@@ -261,11 +266,15 @@ class Service:
         self.loop.clear_stopping()
         if everything:
             self._announce_peers()
+            self.hosts.dismiss()
             cluster = self.view.cluster
             if cluster is not None and self.view.nodes:
                 nodes = tuple(known.record for _, known in sorted(self.view.nodes.items()))
                 self.replica = Replica(cluster_id=self.identity.cluster_id, cluster=cluster.record, nodes=nodes)
-                save_replica(self.places, self.replica)
+                try:
+                    save_replica(self.places, self.replica)
+                except OSError as problem:  # a full disk ends nothing: the last copy is what a start would read
+                    log.warning("the copy of the node list cannot be written", detail=str(problem))
         self.pump()
 
     async def _first_content(self) -> None:
@@ -286,60 +295,6 @@ class Service:
             self._peers = peers
             self._link.send(peers)
         self.gateway.use(self._endpoints())
-
-    # ---------------------------------------------------------------- hosts
-
-    def _host(self, name: str) -> HostLink:
-        link = self.hosts.get(name)
-        if link is None:
-            link = HostLink(
-                name,
-                self.places.hosts,
-                self._state_seen,
-                self._contact_lost,
-                self._inventoried,
-                self.faces.resource_log,
-            )
-            self.hosts[name] = link
-            assert self._tasks is not None
-            self._host_tasks.append(self._tasks.create_task(link.run(), name=f"host {name}"))
-        return link
-
-    async def _hosts_ready(self) -> None:
-        await self.hosts[SHARED].ready.wait()  # without its inventory nothing is known, and nothing is said
-        self.loop.hosts_ready = True
-        self.view.touched_all = True
-        self.pump()
-
-    def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
-        known = self.view.resources.get(resource)
-        group = known.record.group if known else self._group_of(resource)
-        if group:
-            self.loop.host_state(group, resource, state, detail)
-            self.pump()
-
-    def _group_of(self, resource: str) -> str:
-        return next((group for group, run in self.loop.runs.items() if resource in run.resources), "")
-
-    def _resources_of(self, host: str) -> frozenset[str]:
-        """Resources that belong to a host, by their specification."""
-        return frozenset(r for r, known in self.view.resources.items() if host_of(known.record) == host)
-
-    def _contact_lost(self, host: str) -> None:
-        self.loop.contact_lost(self._resources_of(host))
-
-    def _inventoried(self, host: str, present: frozenset[str]) -> None:
-        """The sentinel starts a host anew only when everything of the former one is ended."""
-        self.loop.host_lost(self._resources_of(host) - present)
-        self.pump()
-
-    def _command(self, command: Command) -> None:
-        match command:
-            case BringOnline(spec=spec):
-                self._host(host_of(spec)).send(command)
-            case TakeOffline(resource=resource) | End(resource=resource):
-                known = self.view.resources.get(resource)
-                self._host(host_of(known.record) if known else SHARED).send(command)
 
 
 def wall_time() -> str:

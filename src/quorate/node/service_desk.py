@@ -10,8 +10,10 @@ import contextlib
 import selectors
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from quorate.core.authority.orders import Report
 from quorate.node.process import log
 from quorate.wire import sentinel_channel as channel
 
@@ -49,6 +51,7 @@ class ServiceDesk:
         self._connection: socket.socket | None = None
         self._lines = channel.Lines()
         self._unsent = b""
+        self._waiting: dict[type, channel.ToService] = {}
         listen(path, selector, self._accept)
 
     @property
@@ -58,8 +61,8 @@ class ServiceDesk:
 
     def _accept(self, connection: socket.socket) -> None:
         self._drop()  # a new service takes the place of a former one
-        self._connection, self._lines, self._unsent = connection, channel.Lines(), b""
-        self._selector.register(connection, selectors.EVENT_READ, self._read)
+        self._connection, self._lines = connection, channel.Lines()
+        self._selector.register(connection, selectors.EVENT_READ, self._move)
         self._greeted()
 
     def _drop(self) -> None:
@@ -67,8 +70,13 @@ class ServiceDesk:
             self._selector.unregister(self._connection)
             self._connection.close()
             self._connection = None
+        self._unsent = b""
+        self._waiting.clear()
 
-    def _read(self) -> None:
+    def _move(self) -> None:
+        """The socket can be read, or written again."""
+        if self._unsent:
+            self._flush()
         if self._connection is None:
             return
         try:
@@ -88,15 +96,29 @@ class ServiceDesk:
             self._said(message)
 
     def tell(self, message: channel.ToService) -> None:
-        """Send; a report that cannot be sent now is replaced by the next one."""
+        """Send. Where the service does not read, the latest message of each kind waits: older ones have no meaning."""
+        if self._connection is None:
+            return
+        former = self._waiting.get(type(message))
+        if isinstance(message, Report) and isinstance(former, Report) and message.order is None:
+            message = replace(message, order=former.order)  # a greeting that was never sent
+        self._waiting[type(message)] = message
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what the socket takes, and ask to be called again while something is left."""
         if self._connection is None:
             return
         try:
-            data = self._unsent + channel.encode(message)
-            sent = self._connection.send(data)
+            while self._unsent or self._waiting:
+                if not self._unsent:
+                    self._unsent = channel.encode(self._waiting.pop(next(iter(self._waiting))))
+                self._unsent = self._unsent[self._connection.send(self._unsent) :]
         except BlockingIOError:
-            return
+            pass
         except OSError:
             self._drop()
             return
-        self._unsent = data[sent:]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+        if self._selector.get_key(self._connection).events != events:
+            self._selector.modify(self._connection, events, self._move)

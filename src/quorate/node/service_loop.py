@@ -108,6 +108,10 @@ class ServiceLoop:
         """The host of these resources ended."""
         self._owning.host_lost(resources)
 
+    def own_host(self, host: str, *, known: bool) -> None:
+        """A host beside the shared one has told what it has, or the connection to it broke."""
+        (self._owning.own_hosts.add if known else self._owning.own_hosts.discard)(host)
+
     def wind_down(self) -> None:
         """Take everything offline here; nothing starts again (the node is being stopped)."""
         self._owning.winding_down = True

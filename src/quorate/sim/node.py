@@ -24,7 +24,7 @@ from quorate.core.authority.orders import Acknowledgement, Heartbeat, Order, Ren
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model.records import Committed, Snapshot
 from quorate.model.workload import ResourceState
-from quorate.node.outputs import Decided, HostCommand, Prepare, Settled, StoreRequest
+from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_loop import ServiceLoop
 
@@ -321,7 +321,7 @@ class SimNode:
                     self._host_command(group, command)
                 case Note(rule=rule, branch=branch):
                     self.world.fired[(rule, branch)] += 1
-                case Prepare() | Settled():
+                case Prepare() | Settled() | NeedHost():
                     pass
                 case Decided(assignment=assignment):
                     self.world.trace(

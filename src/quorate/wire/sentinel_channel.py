@@ -38,6 +38,13 @@ class RunProcess:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHost:
+    """Keep a resource host of that name running, beside the shared one; the sentinel knows its command line."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndProcess:
     """End the process of that name and keep it ended."""
 
@@ -63,7 +70,7 @@ class Processes:
     running: dict[str, int]
 
 
-ToSentinel = Order | Renewal | Progress | Peers | RunProcess | EndProcess | ServiceEnds
+ToSentinel = Order | Renewal | Progress | Peers | RunProcess | RunHost | EndProcess | ServiceEnds
 ToService = Report | StopNode | Processes
 
 
@@ -125,6 +132,8 @@ def decode(line: bytes) -> ToSentinel | ToService:
                 )
             case "RunProcess":
                 return RunProcess(raw["name"], tuple(raw["argv"]))
+            case "RunHost":
+                return RunHost(**raw)
             case "EndProcess":
                 return EndProcess(raw["name"])
             case "ServiceEnds":
