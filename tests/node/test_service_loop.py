@@ -11,6 +11,7 @@ from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.records import Absent, Change, Position, Unchanged
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
+from quorate.node.owning import PASSING_FACT_DELAY_S
 from quorate.node.service_loop import ServiceLoop
 
 
@@ -48,8 +49,12 @@ def owner_of_a_group() -> ServiceLoop:
 
 
 def facts(loop: ServiceLoop) -> CommitRequest:
-    """The facts that the loop asks to write now."""
+    """The facts that the loop asks to write, when a passing state has lasted long enough to be told."""
     loop.step(1.0)
+    assert not [o for o in loop.take() if isinstance(o, StoreRequest) and o.request.purpose == "facts"]
+    assert loop.deadline is not None
+    assert loop.deadline <= 1.0 + PASSING_FACT_DELAY_S
+    loop.step(1.0 + PASSING_FACT_DELAY_S)
     (request,) = [
         output.request
         for output in loop.take()
@@ -68,6 +73,19 @@ def test_a_fact_is_guarded_by_this_life_and_by_what_it_replaces() -> None:
     loop = owner_of_a_group()
     loop.watched(Position(1, 31), [Change(key, encode(GroupFact(group="g", incarnation="2.z", number=1)), 31)])
     assert Unchanged(key, 31) in facts(loop).guards
+
+
+def test_what_is_settled_is_written_at_once() -> None:
+    """Facts are written one after the other: a passing one on its way would hold up the one that others wait for."""
+    loop = owner_of_a_group()
+    loop.step(1.0)
+    loop.take()
+    loop.host_state("g", "r", "online_pending", "")
+    loop.step(1.01)
+    assert not [o for o in loop.take() if isinstance(o, StoreRequest) and o.request.purpose == "facts"]
+    loop.host_state("g", "r", "online", "")
+    loop.step(1.02)
+    assert [o for o in loop.take() if isinstance(o, StoreRequest) and o.request.purpose == "facts"]
 
 
 def test_nothing_starts_without_a_lease() -> None:

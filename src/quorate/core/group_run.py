@@ -103,6 +103,10 @@ class GroupRun:
             self.resources[resource].asked = "offline"
         return tuple(End(resource, self._number) for resource in running)
 
+    def changing(self) -> bool:
+        """Something is under way, so that what could be said now will soon be out of date."""
+        return any(run.known and (run.asked or run.state.endswith("_pending")) for run in self.resources.values())
+
     def quiet(self) -> bool:
         """Nothing of the group runs or is about to."""
         return all(run.known and run.state in QUIET and run.asked != "online" for run in self.resources.values())

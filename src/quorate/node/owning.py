@@ -20,6 +20,8 @@ from quorate.node.outputs import HostCommand, NeedHost, Output, Prepare, Settled
 PURPOSE = "facts"
 FACTS_PER_COMMIT = 100
 """Far below the store's limits of 2,048 operations and 1.5 MiB a transaction."""
+PASSING_FACT_DELAY_S = 0.2
+"""A state that passes sooner is not written: every write wakes every node, just while a group changes hands."""
 
 
 class Owning:
@@ -38,6 +40,7 @@ class Owning:
         """Hosts beside the shared one that have told what they have."""
         self._view = view
         self._facts: dict[str, GroupFact] = {}
+        self._passing_until: dict[str, float] = {}
         self._facts_sent: frozenset[str] = frozenset()
         self._facts_revision = 0
         """The view must have come this far before it can tell whether a fact is still to be written."""
@@ -92,12 +95,26 @@ class Owning:
         if due is not None:
             self.due[group] = due
         written = self._view.facts.get((self.node, group))
+        self._facts.pop(group, None)
         if written is None or written.record != fact:
-            self._facts[group] = fact
+            self._report(group, fact, now, passing=run.changing() and not fact.stopped and fact.gives_up is None)
         else:
-            self._facts.pop(group, None)
+            self._passing_until.pop(group, None)
         needed = [NeedHost(host) for host in sorted(set(missing.values()))]
         return [*needed, *(HostCommand(group, command) for command in commands), *self._settled(group, run)]
+
+    def _report(self, group: str, fact: GroupFact, now: float, *, passing: bool) -> None:
+        """Write the fact at the next occasion, or look again later where it is about to change anyway."""
+        if not passing:
+            self._passing_until.pop(group, None)
+            self._facts[group] = fact
+            return
+        until = self._passing_until.setdefault(group, now + PASSING_FACT_DELAY_S)
+        if now < until:
+            self.due[group] = min(self.due.get(group, until), until)
+        else:
+            del self._passing_until[group]
+            self._facts[group] = fact
 
     def _deleted(self, group: str) -> list[Output]:
         """The group is no more: nothing of it may go on."""
