@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quorate.core.authority.frame import CommitRequest
-from quorate.core.authority.orders import Order, Report
+from quorate.core.authority.lease import Lease, LeaseMoved
+from quorate.core.authority.orders import Acknowledgement, Order, Peer, Report, Unsettled
 from quorate.core.authority.timings import FAST
 from quorate.model import keys
 from quorate.model.base import encode
@@ -113,3 +114,35 @@ def test_a_lease_that_comes_back_starts_what_waited_for_it() -> None:
     )
     loop.step(10.1)
     assert [output.group for output in loop.take() if isinstance(output, HostCommand)] == ["g"]
+
+
+def test_a_service_that_has_read_nothing_yet_leaves_the_order_of_its_predecessor_alone() -> None:
+    """Found in a lab: a service restarted while the store stood still said *not up*, and a healthy group was ended."""
+    other = Peer(1, "1.a")
+    former = Order(
+        serial=7, incarnation="2.a", up=True, epoch=3, coordinator=2, acknowledge=(other,), required=(other,),
+        votes_block=True, watched=(other,), unsettled=(Unsettled("verdict", Peer(3, "3.a"), 3, "member/3", 9),),
+    )  # fmt: skip
+    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.b", wall_s=lambda: 0.0, now=0.0)
+    sentinel = Lease(2, FAST, now=0.0)
+    sentinel.follow(former, 0.0)
+    loop.report(
+        Report(
+            serial=7,
+            now=1.0,
+            incarnation="2.a",
+            lease_until=1.5,
+            ended="",
+            released_epoch=0,
+            acting=True,
+            order=former,
+        )
+    )
+    loop.step(1.0)
+    for output in loop.take():
+        assert isinstance(output, Order), "nothing can be asked of a store that was never read"
+        sentinel.follow(output, 1.0)
+    assert sentinel.order == former
+    assert sentinel.acknowledged(Acknowledgement(other, Peer(2, "2.a"), 3, 0.9), 1.0) == (
+        LeaseMoved("2.a", 0.9 + FAST.lease_s),
+    )

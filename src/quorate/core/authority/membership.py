@@ -105,6 +105,10 @@ class Membership:
             if report.order is None:  # only the greeting tells what a former service left; nothing is said before it
                 return Step(self._order, (), (), None)
             self._adopt(report)
+        if view.position.revision == 0 and not self.leaving:
+            # Nothing was read yet: what a former service said stands, as it stood without any service. Said anew from
+            # an empty picture it would take the lease from a healthy node as soon as the store is in trouble too.
+            return Step(self._order, (), (), None)
         frame = Frame(self.node, self.timings, now, view, report, self.incarnation, busy, self._mutations)
         self._own_life(frame)
         frame.incarnation = self.incarnation
