@@ -1,40 +1,58 @@
 """All resource hosts of one node as its service sees them: the shared one, and one per resource that asks for its own.
 
 Owns: the links and their tasks, and which command goes to which host. Does not know: policy; what hosts say goes to
-the pump (`node.service_loop`). How it works: the sentinel keeps hosts running, and ends what a dead one held before it
-starts it anew. A host of its own is asked for where its group runs or is coming, and found again by a new service
-through the sentinel's list of processes.
+the pump (`node.service_loop`).
+
+How it works: the sentinel keeps hosts running, and ends what a dead one held before it starts it anew. A host of its
+own is asked for where its group runs or is coming, and found again by a new service through the sentinel's list of
+processes. A host tells states by resource, the store tells which group each belongs to: so hosts are connected to only
+when the store has been read. What a restarted service heard before that it could not place, and a group that runs would
+look offline to it, and even stopped, which lets another node start it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, TakeOffline
 from quorate.model.workload import ResourceSpec, ResourceState
-from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, host_of
+from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, Logged, host_of
+from quorate.node.service_loop import ServiceLoop
 from quorate.wire import sentinel_channel as channel
-
-if TYPE_CHECKING:
-    from quorate.node.service import Service
 
 CHILD_PREFIX = "host-"
 """How the sentinel calls a host among its children."""
 
 
 class HostFleet:
-    """Links to hosts, by name."""
+    """Links to hosts, by name. `changed` is called when the loop has something new to decide on."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(
+        self,
+        folder: Path,
+        loop: ServiceLoop,
+        changed: Callable[[], None],
+        tell_sentinel: Callable[[channel.ToSentinel], None],
+        logged: Logged,
+    ) -> None:
+        self._folder = folder
+        self._loop = loop
+        self._changed = changed
+        self._tell_sentinel = tell_sentinel
+        self._logged = logged
         self._links: dict[str, HostLink] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._children: frozenset[str] = frozenset()
+        self._group: asyncio.TaskGroup | None = None
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Connect to the shared host, which the sentinel has started before anything else."""
-        self._group = tasks
-        self.link(SHARED)
+        """The store has been read: connect to what runs. Harmless to repeat."""
+        if self._group is None:
+            self._group = tasks
+            self.link(SHARED)  # which the sentinel has started before anything else
+            self._find_own()
 
     def stop(self) -> None:
         """Break every connection; the hosts go on."""
@@ -45,20 +63,24 @@ class HostFleet:
         """The link to that host, which is made where there is none; a host of its own is started by the sentinel."""
         link = self._links.get(name)
         if link is None:
-            folder, log = self._service.places.hosts, self._service.faces.resource_log
-            link = HostLink(name, folder, self._state_seen, self._contact_lost, self._inventoried, log)
+            assert self._group is not None, "nothing is decided about resources before the store was read"
+            link = HostLink(name, self._folder, self._state_seen, self._contact_lost, self._inventoried, self._logged)
             self._links[name] = link
             if name != SHARED:
-                self._service.tell_sentinel(channel.RunHost(name))
+                self._tell_sentinel(channel.RunHost(name))
             self._tasks[name] = self._group.create_task(link.run(), name=f"host {name}")
         return link
 
     def running(self, children: dict[str, int]) -> None:
         """The sentinel told what runs: hosts that a former service asked for are found again."""
-        for child in children:
-            name = child.removeprefix(CHILD_PREFIX)
-            if name != child and name.startswith(OWN_PREFIX):
-                self.link(name)
+        names = {child.removeprefix(CHILD_PREFIX) for child in children if child.startswith(CHILD_PREFIX)}
+        self._children = frozenset(name for name in names if name.startswith(OWN_PREFIX))
+        if self._group is not None:
+            self._find_own()
+
+    def _find_own(self) -> None:
+        for name in self._children:
+            self.link(name)
 
     def command(self, command: Command) -> None:
         """Send a command to the host of its resource."""
@@ -78,12 +100,12 @@ class HostFleet:
         """End hosts of which no resource is left: it was deleted, or asks for no host of its own any more."""
         if len(self._links) == 1:
             return
-        wanted = {host_of(known.record) for known in self._service.view.resources.values()} | {SHARED}
+        wanted = {host_of(known.record) for known in self._loop.view.resources.values()} | {SHARED}
         for name in [name for name, link in self._links.items() if name not in wanted and not link.present]:
             self._tasks.pop(name).cancel()
             del self._links[name]
-            self._service.loop.own_host(name, known=False)
-            self._service.tell_sentinel(channel.EndProcess(f"{CHILD_PREFIX}{name}"))
+            self._loop.own_host(name, known=False)
+            self._tell_sentinel(channel.EndProcess(f"{CHILD_PREFIX}{name}"))
 
     # ---------------------------------------------------------------- what hosts say
 
@@ -92,38 +114,41 @@ class HostFleet:
         having = [link for link in self._links.values() if resource in link.present]
         if having:
             return having
-        known = self._service.view.resources.get(resource)
+        known = self._loop.view.resources.get(resource)
         return [self.link(host_of(known.record) if known else SHARED)]
 
     def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
-        known = self._service.view.resources.get(resource)
+        known = self._loop.view.resources.get(resource)
         group = known.record.group if known else self._group_of(resource)
         if group:
-            self._service.loop.host_state(group, resource, state, detail)
-            self._service.pump()
+            self._loop.host_state(group, resource, state, detail)
+            self._changed()
         if state in QUIET:
             self.dismiss()
 
     def _group_of(self, resource: str) -> str:
-        return next((group for group, run in self._service.loop.runs.items() if resource in run.resources), "")
+        return next((group for group, run in self._loop.runs.items() if resource in run.resources), "")
 
     def _resources_of(self, host: str) -> frozenset[str]:
         """Resources that belong to a host: by their specification, or because it has them."""
-        view = self._service.view.resources
+        view = self._loop.view.resources
         specified = {resource for resource, known in view.items() if host_of(known.record) == host}
-        return frozenset(specified | self._links[host].present)
+        return frozenset(specified | self._links[host].present | self._links[host].former)
 
     def _contact_lost(self, host: str) -> None:
-        self._service.loop.own_host(host, known=False)
-        self._service.loop.contact_lost(self._resources_of(host))
+        self._loop.own_host(host, known=False)
+        self._loop.contact_lost(self._resources_of(host))
 
     def _inventoried(self, host: str, present: frozenset[str]) -> None:
         """The sentinel starts a host anew only when everything of the former one is ended."""
         if host == SHARED:
-            self._service.loop.hosts_ready = True
+            self._loop.hosts_ready = True
         else:
-            self._service.loop.own_host(host, known=True)
+            self._loop.own_host(host, known=True)
         elsewhere = {resource for name, link in self._links.items() if name != host for resource in link.present}
-        self._service.view.touched_all = True
-        self._service.loop.host_lost(self._resources_of(host) - present - elsewhere)
-        self._service.pump()
+        self._loop.view.touched_all = True
+        self._loop.host_lost(self._resources_of(host) - present - elsewhere)
+        for resource in present:
+            if resource not in self._loop.view.resources and not self._group_of(resource):
+                self._links[host].end_stray(resource)  # deleted while no service was there to carry that out
+        self._changed()

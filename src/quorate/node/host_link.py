@@ -7,8 +7,7 @@ host reports into states. Does not know: policy. Which host runs a resource is d
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, TakeOffline
@@ -30,7 +29,7 @@ _REASONS = {
 StateSeen = Callable[[str, ResourceState, str], None]
 ContactLost = Callable[[str], None]
 Inventoried = Callable[[str, frozenset[str]], None]
-"""Host, and the resources it has; whatever else belongs to it has ended."""
+"""Host, and the resources it has, each of which was seen; whatever else belongs to it has ended."""
 Logged = Callable[[str, str, str], None]
 
 
@@ -48,6 +47,8 @@ class HostLink:
         self.name = name
         self.present: frozenset[str] = frozenset()
         """Resources of which something runs there, as far as this host has said."""
+        self.former: frozenset[str] = frozenset()
+        """The same as of before an inventory, while that is being taken."""
         self._path = folder / f"{name}.sock"
         self._seen = seen
         self._lost = lost
@@ -59,10 +60,13 @@ class HostLink:
     async def run(self) -> None:
         """Connect, read, and connect again until cancelled."""
         while True:
-            with contextlib.suppress(OSError, channel.BadFrame):
+            try:
                 reader, self._writer = await asyncio.open_unix_connection(self._path)
                 await self._read(reader)
-            self._drop()
+            except (OSError, channel.BadFrame):
+                pass
+            finally:
+                self._drop()
             await asyncio.sleep(RETRY_S)
 
     def _drop(self) -> None:
@@ -85,10 +89,12 @@ class HostLink:
                 self._seen(resource, state.value, detail)
             case channel.InventoryReport(states=present):
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
-                self._inventoried(self.name, frozenset(one.resource_id for one in present))
-                self.present = frozenset(one.resource_id for one in present if one.state.value not in QUIET)
+                self.former, self.present = self.present, _running(present)
                 for one in present:
                     self._seen(one.resource_id, one.state.value, one.detail)
+                # Told last: before every state is known a part of a group would look as if it did not run.
+                self._inventoried(self.name, frozenset(one.resource_id for one in present))
+                self.former = frozenset()
             case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):
                 self._logged(resource, "warning", f"{command} refused ({code.value}): {detail}")
                 if command in {"online", "open"}:
@@ -110,6 +116,10 @@ class HostLink:
             case End(resource=resource, token=token):
                 self._write(channel.Terminate(resource, token))
 
+    def end_stray(self, resource: str) -> None:
+        """End what this host runs and nobody specifies any more, and forget it."""
+        self._write(channel.Close(resource))
+
     def prepare(self, spec: ResourceSpec) -> None:
         """Hint that the resource may soon come online here."""
         self._open(spec)
@@ -123,6 +133,10 @@ class HostLink:
     def _write(self, message: channel.Command) -> None:
         if self._writer is not None:
             self._writer.write(channel.encode(message))
+
+
+def _running(states: Iterable[channel.State]) -> frozenset[str]:
+    return frozenset(one.resource_id for one in states if one.state.value not in QUIET)
 
 
 def open_message(spec: ResourceSpec) -> channel.Open:

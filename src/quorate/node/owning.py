@@ -71,11 +71,10 @@ class Owning:
         self.due.pop(group, None)
         known = self._view.assignments.get(group)
         if known is None:
-            return self._deleted(group)
+            return self._not_ours(group, end=True)
         assignment = known.record
         if assignment.owner != self.node or assignment.incarnation != incarnation:
-            self._forget_if_quiet(group)
-            return []
+            return self._not_ours(group, end=up and assignment.owner != self.node)
         self.lease_missed = self.lease_missed or not held
         run = self.runs.setdefault(group, GroupRun(group))
         if self.winding_down:
@@ -116,10 +115,10 @@ class Owning:
             del self._passing_until[group]
             self._facts[group] = fact
 
-    def _deleted(self, group: str) -> list[Output]:
-        """The group is no more: nothing of it may go on."""
+    def _not_ours(self, group: str, *, end: bool) -> list[Output]:
+        """The group is no more, or another node's: nothing of it may go on here."""
         run = self.runs.get(group)
-        commands = run.end() if run is not None else ()
+        commands = run.end() if run is not None and end else ()
         self._forget_if_quiet(group)
         return [HostCommand(group, command) for command in commands]
 

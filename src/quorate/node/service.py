@@ -2,7 +2,7 @@
 
 Owns: the tasks, and the carrying out of what `node.service_loop` asks for. Does not know: policy.
 
-Order of starting: sentinel link, member of the store, pump, hosts, reading of the store, watch, faces, vote keeper.
+Order of starting: sentinel link, member of the store, pump, reading of the store, hosts, watch, faces, vote keeper.
 Order of stopping: faces, vote keeper, hosts, watch, requests under way, sentinel link.
 """
 
@@ -78,7 +78,6 @@ class Service:
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
         self.processes: dict[str, int] = {}
-        self.hosts = HostFleet(self)
         self.watched_at = 0.0
         self.keeper: MemberKeeper
         self._link: SentinelLink | None = None
@@ -89,6 +88,7 @@ class Service:
         self._turn = asyncio.Event()
         self._peers: channel.Peers | None = None
         self.faces = Faces(self)
+        self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
         self._ended = asyncio.Event()
 
@@ -136,7 +136,6 @@ class Service:
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
             ]
-            self.hosts.start(tasks)
             await self.faces.start()
             await self._ended.wait()
             await self.faces.stop()
@@ -249,6 +248,8 @@ class Service:
                     continue
                 self.keeper.founded()
                 self.loop.read_all(snapshot.position, snapshot.items)
+                assert self._tasks is not None
+                self.hosts.start(self._tasks)
                 self._store_seen(everything=True)
                 self.faces.changed(None)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):

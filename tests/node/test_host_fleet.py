@@ -1,0 +1,168 @@
+"""A restarted service and the hosts that went on without it: what runs is adopted before anything is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from quorate.core.authority.frame import CommitRequest
+from quorate.core.authority.orders import Order, Report
+from quorate.core.authority.timings import FAST
+from quorate.core.group_run import BringOnline, Command, End, TakeOffline
+from quorate.model import keys
+from quorate.model.base import decode, encode
+from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.records import KeyValue, Position, Put
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.node.host_fleet import HostFleet
+from quorate.node.host_link import SHARED
+from quorate.node.outputs import HostCommand, StoreRequest
+from quorate.node.service_loop import ServiceLoop
+from quorate.wire import host_channel as channel
+
+RUNS = Assignment(group="g", owner=2, incarnation="2.a", number=4)
+STOPS = Assignment(group="g", owner=2, incarnation="2.a", number=5, phase="stop", to=1, cause="moved")
+ELSEWHERE = Assignment(group="g", owner=1, incarnation="1.a", number=6)
+
+
+class Node:
+    """Node 2 with a new service, and a host that runs these resources since before it."""
+
+    def __init__(self, folder: Path, running: Mapping[str, str], assignment: Assignment) -> None:
+        self.folder = folder
+        self.running = running
+        self.assignment = assignment
+        self.heard: list[channel.Command] = []
+        self.loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.b", wall_s=lambda: 0.0, now=0.0)
+        self.loop.report(
+            Report(
+                serial=1, now=1.0, incarnation="2.a", lease_until=9.0, ended="", released_epoch=0, acting=False,
+                order=Order(serial=1, incarnation="2.a", up=True, epoch=1, coordinator=1),
+            )
+        )  # fmt: skip
+        self.commands: list[Command] = []
+        self.facts: list[GroupFact] = []
+        self.group: asyncio.TaskGroup
+        self.connected = asyncio.Event()
+        self.adopted = asyncio.Event()
+        self.news = asyncio.Condition()
+        self.handlers: set[asyncio.Task[None]] = set()
+        self.fleet = HostFleet(folder, self.loop, self.step, lambda _: None, lambda *_: None)
+
+    def step(self) -> None:
+        self.loop.step(1.0)
+        if self.loop.hosts_ready:
+            self.adopted.set()
+        for output in self.loop.take():
+            match output:
+                case HostCommand(command=command):
+                    self.commands.append(command)
+                    self.fleet.command(command)
+                case StoreRequest(request=CommitRequest(purpose="facts", writes=writes)):
+                    self.facts += [decode(w.value, GroupFact, w.key) for w in writes if isinstance(w, Put)]
+                case _:
+                    pass
+
+    def read_store(self) -> None:
+        written = {
+            f"{keys.SPEC_NODE}1": NodeSpec(node=1, name="n1"),
+            f"{keys.SPEC_NODE}2": NodeSpec(node=2, name="n2"),
+            keys.COORDINATOR: CoordinatorRecord(node=1, epoch=1),
+            keys.member(1): MemberRecord(node=1, state="up", incarnation="1.a"),
+            keys.member(2): MemberRecord(node=2, state="up", incarnation="2.a"),
+            f"{keys.SPEC_GROUP}g": GroupSpec(id="g", name="g"),
+            f"{keys.INTENT_GROUP}g": GroupIntent(persistent_state=True),
+            f"{keys.SPEC_RESOURCE}address": ResourceSpec(id="address", name="address", type="t", group="g"),
+            f"{keys.SPEC_RESOURCE}server": ResourceSpec(
+                id="server", name="server", type="t", group="g", depends_on=(("address",),)
+            ),
+            f"{keys.ASSIGNMENT}g": self.assignment,
+        }
+        items = [KeyValue(key, encode(value), 10 + n, 10 + n) for n, (key, value) in enumerate(written.items())]
+        self.loop.read_all(Position(1, 30), items)
+        self.fleet.start(self.group)
+        self.step()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        states = tuple(channel.State(r, 4, channel.ReportedState(word), "", 1.0) for r, word in self.running.items())
+        writer.write(channel.encode(channel.InventoryReport(SHARED, 1, states, {}, "pid_namespace")))
+        self.connected.set()
+        decoder = channel.command_decoder()
+        handler = asyncio.current_task()
+        assert handler is not None
+        self.handlers.add(handler)
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                async with self.news:
+                    self.heard += decoder.feed(data)
+                    self.news.notify_all()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def until_adopted(self) -> None:
+        async with asyncio.timeout(20):
+            await self.adopted.wait()
+
+
+@asynccontextmanager
+async def restarted(folder: Path, running: Mapping[str, str], assignment: Assignment = RUNS) -> AsyncIterator[Node]:
+    node = Node(folder, running, assignment)
+    async with await asyncio.start_unix_server(node.accept, folder / f"{SHARED}.sock"):
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                node.group = tasks
+                yield node
+                node.fleet.stop()
+        finally:
+            await asyncio.gather(*node.handlers)
+
+
+BOTH = {"server": "online", "address": "online"}
+
+
+async def test_what_runs_is_adopted_and_neither_told_to_be_offline_nor_started_again(tmp_path: Path) -> None:
+    """Seen in a lab: every restart of a service told its groups offline, because the host spoke before the store."""
+    async with restarted(tmp_path, BOTH) as node:
+        node.step()
+        await asyncio.sleep(0.05)
+        assert not node.connected.is_set(), "what a host says now could not be placed"
+        node.read_store()
+        assert node.facts == []
+        await node.until_adopted()
+        assert node.commands == []
+        assert [{r: fact.state for r, fact in told.resources.items()} for told in node.facts] == [BOTH]
+
+
+async def test_what_runs_is_not_told_to_have_stopped_and_is_taken_offline(tmp_path: Path) -> None:
+    """*Stopped* is what lets another node start the group."""
+    async with restarted(tmp_path, BOTH, STOPS) as node:
+        node.read_store()
+        await node.until_adopted()
+        assert node.commands == [TakeOffline("server", 5, "moved")]
+        assert [told.stopped for told in node.facts] == [False]
+
+
+async def test_what_does_not_run_is_started(tmp_path: Path) -> None:
+    async with restarted(tmp_path, {"address": "online", "server": "offline"}) as node:
+        node.read_store()
+        await node.until_adopted()
+        assert [(type(c), c.spec.id) for c in node.commands if isinstance(c, BringOnline)] == [(BringOnline, "server")]
+
+
+async def test_what_runs_although_the_group_is_another_nodes_is_ended(tmp_path: Path) -> None:
+    async with restarted(tmp_path, BOTH, ELSEWHERE) as node:
+        node.read_store()
+        await node.until_adopted()
+        assert {c.resource for c in node.commands if isinstance(c, End)} == {"server", "address"}
+
+
+async def test_what_was_deleted_while_no_service_ran_is_ended(tmp_path: Path) -> None:
+    async with restarted(tmp_path, {**BOTH, "deleted": "online"}) as node:
+        node.read_store()
+        await node.until_adopted()
+        async with asyncio.timeout(20), node.news:
+            await node.news.wait_for(lambda: bool(node.heard))
+        assert node.heard == [channel.Close("deleted")]
