@@ -91,6 +91,23 @@ def test_the_end_of_the_service_alone_is_not_noticed_by_clients(cluster: Cluster
         assert group_processes(cluster.lab, machine) == servers, "adopted, not started again"
 
 
+def test_a_service_that_starts_while_the_store_stands_still_ends_nothing(cluster: Cluster) -> None:
+    """It knows nothing yet, and its sentinel goes by what the former one said: the coordinator acknowledges."""
+    with under_watch(cluster):
+        servers = group_processes(cluster.lab, cluster.lab.machine(HOME))
+        began_s = boot_time_s()
+        for node in cluster.others(HOME):
+            cluster.lab.pause(node, "etcd")
+        cluster.lab.kill(HOME, ["service"])
+        cluster.outlast_a_takeover()
+        for node in cluster.others(HOME):
+            cluster.lab.resume(node)
+        cluster.until_state(HOME, "up", HOME)
+        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
+        assert record.outages(probes) == []
+        assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == servers
+
+
 @pytest.mark.conformance("MB-05", "FO-01", "MB-13")
 def test_killing_sentinel_service_and_host_at_once_leaves_nothing_behind(cluster: Cluster) -> None:
     with under_watch(cluster):
