@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 
 from quorate.core.authority.orders import Heartbeat, Peer
 
+MISSED_LIMIT = 2
+"""A path on which so many heartbeats did not come that another network delivered is lost."""
+
 
 @dataclass(slots=True)
 class _Sight:
     heartbeat: Heartbeat
     at: float
-    by_network: dict[str, float] = field(default_factory=dict)
+    by_network: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """When a heartbeat was last heard there, and its serial number."""
 
 
 class Links:
@@ -31,10 +35,10 @@ class Links:
         """Take a heartbeat; tells whether it brings news (another life, oath, row or standing)."""
         sight = self._sights.get(heartbeat.sender)
         if sight is None:
-            self._sights[heartbeat.sender] = _Sight(heartbeat, now, {network: now})
+            self._sights[heartbeat.sender] = _Sight(heartbeat, now, {network: (now, heartbeat.serial)})
             self._forget_former(heartbeat.sender)
             return True
-        sight.by_network[network] = now
+        sight.by_network[network] = (now, heartbeat.serial)
         was_silent = now - sight.at >= self.suspicion_s
         sight.at = now
         if heartbeat.serial <= sight.heartbeat.serial:
@@ -88,11 +92,19 @@ class Links:
         return frozenset(peer.node for peer, sight in self._sights.items() if now - sight.at < self.suspicion_s)
 
     def alive_networks(self, node: int, now: float) -> tuple[str, ...]:
-        """Networks on which that node was heard within S, the freshest first."""
-        fresh: dict[str, float] = {}
-        for peer, sight in self._sights.items():
-            if peer.node == node:
-                for network, at in sight.by_network.items():
-                    if now - at < self.suspicion_s:
-                        fresh[network] = max(at, fresh.get(network, 0.0))
+        """Networks that bring that node's heartbeats, the freshest first: heard within S, and missing none of late.
+
+        Missing ones are told from those that another network brought. So a dead network is known in two heartbeats
+        where a dead node takes S: what runs over it can be moved while its connections still retry.
+        """
+        sights = [sight for peer, sight in self._sights.items() if peer.node == node]
+        if not sights:
+            return ()
+        sight = max(sights, key=lambda one: one.at)
+        newest = max(serial for _, serial in sight.by_network.values())
+        fresh = {
+            network: at
+            for network, (at, serial) in sight.by_network.items()
+            if now - at < self.suspicion_s and (newest - serial < MISSED_LIMIT or now - at < self.suspicion_s / 2)
+        }
         return tuple(sorted(fresh, key=lambda network: -fresh[network]))
