@@ -158,3 +158,19 @@ def test_a_flood_does_not_keep_the_loop_from_the_time(selector: selectors.BaseSe
     for key, _ in selector.select(1.0):
         key.data()
     assert 0 < len(two.received) <= DATAGRAMS_PER_TURN
+
+
+def test_an_address_that_comes_late_is_used_from_then_on(
+    selector: selectors.BaseSelector, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:  # what keeps it from being bound does not matter
+        other.bind((ADDRESSES[1]["b"], port))
+        one, two = Node(1, port, selector), Node(2, port, selector)
+        one.sockets.bind_missing()
+    assert capsys.readouterr().err.count("127.88.41.1") == 1, "told once"
+    one.sockets.bind_missing()
+    assert "is there now" in capsys.readouterr().err
+    meet(selector, one, two)
+    one.sockets.send(2, "b", beat(1, 1))
+    turn_until(selector, lambda: bool(two.received))
+    assert two.received[0][0] == "b"

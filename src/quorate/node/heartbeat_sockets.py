@@ -36,11 +36,18 @@ class HeartbeatSockets:
         self._receive = receive
         self._freshness = frames.Freshness(int.from_bytes(os.urandom(7)) + 1)
         self._sockets: dict[str, socket.socket] = {}
+        self._refused: dict[str, str] = {}
+        """Networks that cannot be bound, and why."""
 
     def learn(self, addresses: dict[int, dict[str, str]]) -> None:
         """Take where everybody is, and bind on networks that are new."""
         self.addresses = addresses
-        for network, address in addresses.get(self._node, {}).items():
+        self._refused.clear()
+        self.bind_missing()
+
+    def bind_missing(self) -> None:
+        """Bind on networks whose own address was not there so far; what fails as before is not told again."""
+        for network, address in self.addresses.get(self._node, {}).items():
             if network not in self._sockets:
                 self._bind(network, address)
 
@@ -54,9 +61,13 @@ class HeartbeatSockets:
         try:
             sock.bind((address, self._port))
         except OSError as problem:
-            log(f"heartbeats on network {network} ({address}): {problem}")
+            if self._refused.get(network) != str(problem):
+                log(f"heartbeats on network {network} ({address}): {problem}; tried again until it is there")
+            self._refused[network] = str(problem)
             sock.close()
             return
+        if self._refused.pop(network, None) is not None:
+            log(f"heartbeats on network {network} ({address}): the address is there now")
         self._sockets[network] = sock
         self._selector.register(sock, selectors.EVENT_READ, lambda: self._read(sock, network))
 

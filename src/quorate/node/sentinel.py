@@ -47,6 +47,8 @@ CHILD_END_LIMIT_S: Final = 5.0
 STALL_S: Final = 0.3
 """A loop that turns so late was kept from running, and everything else on this machine perhaps as well."""
 LEFTOVERS_PAUSE_S: Final = 1.0
+BIND_AGAIN_S: Final = 2.0
+"""Between looks for an own address that was not there: an interface that comes up late, or a lease of DHCP."""
 
 
 class Sentinel:
@@ -84,6 +86,7 @@ class Sentinel:
         )
         self._children = Children(places.log, self._started, self._child_ended)
         self._watch = ServiceWatch(self.timings.hang_limit_s)
+        self._bind_at = 0.0
         self._stopping = False
         self._stop_limit_at = 0.0
         self._kill_at = 0.0
@@ -140,7 +143,7 @@ class Sentinel:
         """Wait for what is next, take it all, look at the time, carry out what follows."""
         now = boot_time_s()
         due = [self.loop.deadline()]
-        limits = (self._stop_limit_at or None, self._kill_at or None, self._watch.deadline())
+        limits = (self._stop_limit_at or None, self._kill_at or None, self._watch.deadline(), self._bind_at)
         for when in (self._children.deadline(), *limits):
             if when is not None:
                 due.append(when)
@@ -157,6 +160,9 @@ class Sentinel:
             log(f"the service has shown no life for {silent_s:.1f} s; it is killed and started again")
             self._children.kill(SERVICE)
         self._children.start_due(now)
+        if now >= self._bind_at:
+            self._bind_at = now + BIND_AGAIN_S
+            self._network.bind_missing()
         self._move_routes(now)
         if self._stop_limit_at and now >= self._stop_limit_at:
             log("the service did not leave in time; ending everything")
