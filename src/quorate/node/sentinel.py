@@ -8,7 +8,6 @@ lease runs out everything that resources hold is ended here, whatever the servic
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
@@ -20,10 +19,10 @@ import tomllib
 from pathlib import Path
 from typing import Final, cast
 
-from quorate.adapters.guard import GuardError, GuardMissing, LeaseGuard
 from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
+from quorate.node.address_guard import AddressGuard
 from quorate.node.children import Child, Children
 from quorate.node.endings import Holdings
 from quorate.node.fabric import Fabric
@@ -35,11 +34,9 @@ from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_desk import ServiceDesk
 from quorate.node.service_watch import ServiceWatch
 from quorate.wire import sentinel_channel as channel
-from quorate.wire.holdings import AddressHolding
 from quorate.wire.lease_page import LeaseWriter, boot_time_s, incarnation_hash
 
 SERVICE: Final = "service"
-GUARD_TABLE: Final = "quorate"
 END_LIMIT_PART: Final = 0.75
 """A host has that part of G to end its resources by itself after the lease."""
 CHILD_END_LIMIT_S: Final = 5.0
@@ -70,7 +67,7 @@ class Sentinel:
         self.loop = SentinelLoop(self.node, self.timings, boot_id=boot, ended=ended, now=boot_time_s())
         self._page = LeaseWriter(places.lease_page)
         self._page.write(0, 0.0)
-        self._guard = self._open_guard()
+        self._guard = AddressGuard(self._desk.holdings, wanted=bool(options.get("address_guard", True)))
         nodes = {int(spec["node"]): spec for spec in replica["nodes"]}
         port = int(cast("int", options.get("heartbeat_port", 7401)))
         key = places.heartbeat_key.read_bytes()
@@ -100,17 +97,6 @@ class Sentinel:
                 log(f"from a former life: {problem}; this node takes no part until it is gone (a reboot ends it)")
                 time.sleep(LEFTOVERS_PAUSE_S)
 
-    def _open_guard(self) -> LeaseGuard | None:
-        if not self._options.get("address_guard", True) or os.geteuid() != 0:
-            return None
-        try:
-            guard = LeaseGuard(GUARD_TABLE)
-            guard.install()
-        except (GuardError, OSError) as problem:
-            log(f"address guard is off: {problem}")
-            return None
-        return guard
-
     def start(self) -> None:
         """Open the sockets, start the shared host and the service."""
         self._service = ServiceDesk(self.places.sentinel_socket, self._selector, self._obey, self._greet)
@@ -133,7 +119,7 @@ class Sentinel:
         return (
             *(sys.executable, "-m", "quorate.host", "--name", name),
             *("--socket", str(self.places.hosts / f"{name}.sock"), "--lease", str(self.places.lease_page)),
-            *("--holdings", str(self.places.holdings_socket), "--guard", GUARD_TABLE if self._guard else "-"),
+            *("--holdings", str(self.places.holdings_socket), "--guard", self._guard.table or "-"),
             *("--end-limit-ms", str(end_limit_ms)),
         )
 
@@ -185,25 +171,9 @@ class Sentinel:
                 case LeaseMoved(incarnation=incarnation, until=until):
                     self._desk.holdings.begin_life(incarnation)
                     self._page.write(incarnation_hash(incarnation), until)
-                    self._renew_guard(until)
+                    self._guard.renew(until)
                 case ServiceHung():
                     pass  # the role is given up; the process is looked after by `ServiceWatch`
-
-    def _renew_guard(self, until: float) -> None:
-        left_ms = int((until - boot_time_s()) * 1000)
-        if self._guard is None or left_ms <= 0:
-            return
-        try:
-            try:
-                self._guard.renew(left_ms)
-            except GuardMissing:
-                self._guard.install()
-                for held in self._desk.holdings.held:
-                    if isinstance(held, AddressHolding):
-                        self._guard.protect(held.address)
-                self._guard.renew(left_ms)
-        except GuardError as problem:
-            log(f"address guard: {problem}")
 
     def _move_routes(self, now: float) -> None:
         for node, fabric in self._fabric_addresses.items():
@@ -260,9 +230,7 @@ class Sentinel:
     def _end_all(self, incarnation: str, reason: str) -> None:
         log(f"ending everything of {incarnation}: {reason}")
         self._page.write(incarnation_hash(incarnation), 0.0)
-        if self._guard is not None:
-            with contextlib.suppress(GuardError):
-                self._guard.revoke()
+        self._guard.revoke()
         self._desk.end_all(incarnation, self._children)
 
     def _all_ended(self, incarnation: str) -> None:
@@ -318,11 +286,7 @@ class Sentinel:
 
     def close(self) -> None:
         """Take the guard away where nothing is protected any more, and remove the sockets."""
-        if self._guard is not None:
-            with contextlib.suppress(GuardError):
-                if not self._guard.protected():
-                    self._guard.remove()
-            self._guard.close()
+        self._guard.close()
         for path in (self.places.sentinel_socket, self.places.holdings_socket):
             path.unlink(missing_ok=True)
 
