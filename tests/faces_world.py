@@ -22,6 +22,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.problems import Problem
 from quorate.model.records import Put
 from quorate.model.workload import (
     Assignment,
@@ -50,6 +51,7 @@ class FacesWorld:
     types: InstalledTypes = field(default_factory=InstalledTypes)
     timings: Timings = FAST
     stopped: bool = False
+    store_complaints: tuple[Problem, ...] = ()
     now_s: float = 1_800_000_000.0
 
     def __post_init__(self) -> None:
@@ -64,6 +66,9 @@ class FacesWorld:
 
     def replica_age_s(self) -> float:
         return 0.25
+
+    def store_problems(self) -> tuple[Problem, ...]:
+        return self.store_complaints
 
     def wall_time(self) -> str:
         return "2027-01-15T08:00:00.000Z"

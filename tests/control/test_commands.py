@@ -14,10 +14,11 @@ from quorate.control.executor import CannotNow, Unsettled, execute, new_occasion
 from quorate.control.groups import MoveWish, NewGroup
 from quorate.control.queries import show_group, show_node, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
+from quorate.control.status import cluster_status
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.membership import MemberRecord
-from quorate.model.problems import Refused
+from quorate.model.problems import Refused, error
 from quorate.ports.store_memory import Fault
 
 Made = Callable[[ClusterView, Occasion], Change[Done]]
@@ -338,3 +339,8 @@ async def test_a_change_that_loses_a_race_is_decided_anew(world: FacesWorld) -> 
     await run(world, racing)
     assert calls == 2
     assert world.view.intent(world.group_id("web")).clear_failures == 2
+
+
+async def test_what_members_of_the_store_complain_of_stands_first_in_the_status(world: FacesWorld) -> None:
+    world.store_complaints = (error("store_no_space", "member node2 of the store is full", remedy="free space"),)
+    assert [problem.code for problem in cluster_status(world).problems][0] == "store_no_space"

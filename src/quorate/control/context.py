@@ -14,6 +14,7 @@ from quorate.control.types import TypeCatalogue
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.model.problems import Problem
 from quorate.ports.store import Store
 
 
@@ -65,6 +66,10 @@ class Context(Protocol):
 
     def replica_age_s(self) -> float:
         """How long ago the replica was last known to be complete."""
+        ...
+
+    def store_problems(self) -> tuple[Problem, ...]:
+        """What members of the store complain of: no space, damaged data."""
         ...
 
     def wall_time(self) -> str:

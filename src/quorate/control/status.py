@@ -60,7 +60,7 @@ def view_store(view: ClusterView) -> StoreView:
 
 def _problems(context: Context, store: StoreView) -> list[Problem]:
     view = context.view
-    found: list[Problem] = []
+    found: list[Problem] = [*context.store_problems()]
     if view.authority.coordinator is None:
         found.append(error("no_coordinator", "nobody leads the cluster", remedy="bring a majority of the voters up"))
     if len(store.voters_up) < store.majority:

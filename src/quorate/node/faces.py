@@ -20,6 +20,7 @@ from quorate.control.events import EventBus
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.model.problems import Problem
 from quorate.model.records import WatchBatch
 from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
@@ -81,6 +82,10 @@ class Faces:
     def replica_age_s(self) -> float:
         """How long ago the watch last showed life."""
         return boot_time_s() - self._service.watched_at
+
+    def store_problems(self) -> tuple[Problem, ...]:
+        """What members of the store complain of."""
+        return self._service.history.problems
 
     def wall_time(self) -> str:
         """UTC with milliseconds."""

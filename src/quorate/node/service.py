@@ -2,8 +2,8 @@
 
 Owns: the tasks, and the carrying out of what `node.service_loop` asks for. Does not know: policy.
 
-Order of starting: sentinel link, member of the store, pump, reading of the store, hosts, watch, faces, vote keeper.
-Order of stopping: faces, vote keeper, hosts, watch, requests under way, sentinel link.
+Order of starting: sentinel link, member of the store, pump, reading of the store, hosts, watch, faces, keepers of vote
+and history. Order of stopping: faces, keepers, hosts, watch, requests under way, sentinel link.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from quorate.model.problems import Refused
 from quorate.model.records import Absent, Put, Write
 from quorate.model.workload import NodeSpec
 from quorate.node.faces import Faces
+from quorate.node.history_keeper import HistoryKeeper
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
@@ -90,6 +91,15 @@ class Service:
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
+        self.history = HistoryKeeper(
+            self.node,
+            self._etcd,
+            self.gateway,
+            self._own_endpoint,
+            lambda: self.view.position.revision,
+            self.faces.leads,
+            lambda text: log.info("store", detail=text),
+        )
         self._ended = asyncio.Event()
 
     def _nodes(self) -> tuple[NodeSpec, ...]:
@@ -103,6 +113,10 @@ class Service:
         """Etcd's client endpoints, this node's own member first (design §3)."""
         ordered = sorted(self._nodes(), key=lambda spec: (spec.node != self.node, spec.node))
         return [f"https://{spec.fabric_address}:{spec.client_port}" for spec in ordered if self._has_member(spec)]
+
+    def _own_endpoint(self) -> str:
+        spec = self.own_spec()
+        return f"https://{spec.fabric_address}:{spec.client_port}" if spec.votes else ""
 
     def _has_member(self, spec: NodeSpec) -> bool:
         return bool(spec.votes) or spec.vote_pending
@@ -135,6 +149,7 @@ class Service:
                 tasks.create_task(self._beat(), name="progress"),
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
+                tasks.create_task(self.history.run(), name="history keeper"),
             ]
             await self.faces.start()
             await self._ended.wait()
@@ -327,6 +342,8 @@ def main() -> int:
         for problem in refused.problems:
             log.warning(problem.what, code=problem.code, where=problem.where, remedy=problem.remedy)
         return 4
+    least = structlog.make_filtering_bound_logger(service.settings.log_level)
+    structlog.configure(wrapper_class=least)  # only now is it known
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(service.run())
     return 0
