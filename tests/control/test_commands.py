@@ -343,4 +343,4 @@ async def test_a_change_that_loses_a_race_is_decided_anew(world: FacesWorld) -> 
 
 async def test_what_members_of_the_store_complain_of_stands_first_in_the_status(world: FacesWorld) -> None:
     world.store_complaints = (error("store_no_space", "member node2 of the store is full", remedy="free space"),)
-    assert [problem.code for problem in cluster_status(world).problems][0] == "store_no_space"
+    assert next(problem.code for problem in cluster_status(world).problems) == "store_no_space"
