@@ -28,7 +28,6 @@ HOMES = {
     ],
     "rich": ["cli.render"],
     "starlette": ["api.*"],
-    "structlog": ["telemetry", "node.*", "api.*"],
     "tomlkit": ["node.settings", "cli.*"],
     "uvicorn": ["api.*", "node.service"],
 }

@@ -1,22 +1,20 @@
 """The faces of one node: what use cases may see of the service, and the start and stop of the REST listeners.
 
 Owns: the `Context` of all use cases, the event bus, and what goes into the service's log for people.
-Does not know: HTTP or any use case. The listeners are imported in a thread after the node's own work has begun, so
-that a restarted service shows life within the hang limit.
+Does not know: HTTP or any use case. The listeners are imported in a thread after the node's own work has begun and its
+lease is safe, so that a restarted service shows life within the hang limit, and a lone node keeps its resources.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import structlog
-
-from quorate.control.events import EventBus
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
@@ -24,7 +22,7 @@ from quorate.model.problems import Problem
 from quorate.model.records import WatchBatch
 from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
-from quorate.node.type_catalogue import InstalledTypes
+from quorate.node.service_log import log
 from quorate.ports.store import Store
 from quorate.wire.lease_page import boot_time_s
 
@@ -32,10 +30,11 @@ if TYPE_CHECKING:
     from quorate.api.server import ApiServer
     from quorate.node.service import Service
 
+START_LIMIT_S = 0.5
+"""The longest that faces wait for the node's lease: importing them takes the time that a new service needs for it."""
+
 QUIET = {"renew by reading"}
 """Rules that fire all the time and say nothing to people."""
-
-log = structlog.get_logger("service")
 
 
 class Faces:
@@ -44,9 +43,8 @@ class Faces:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._server: ApiServer | None = None
-        self.events = EventBus(secrets.token_hex(4))
+        self._events: EventBus | None = None
         self.signer = JoiningAuthority(service.places)
-        self.types = InstalledTypes()
 
     # ---------------------------------------------------------------- the context of use cases
 
@@ -54,6 +52,19 @@ class Faces:
     def node(self) -> int:
         """This node's number."""
         return self._service.node
+
+    @property
+    def events(self) -> EventBus:
+        """What happened; there as soon as anybody can ask."""
+        assert self._events is not None
+        return self._events
+
+    @property
+    def types(self) -> TypeCatalogue:
+        """The resource types that are installed here."""
+        from quorate.node.type_catalogue import InstalledTypes
+
+        return InstalledTypes()
 
     @property
     def view(self) -> ClusterView:
@@ -114,8 +125,14 @@ class Faces:
         self._service.spawn(self._serve())
 
     async def _serve(self) -> None:
-        server_type, tls_paths = await asyncio.to_thread(_load_server)
+        with contextlib.suppress(TimeoutError):  # a node without a store or a lease has faces too
+            async with asyncio.timeout(START_LIMIT_S):
+                await self._service.lease_is_safe.wait()
+        server_type, tls_paths, bus_type = await asyncio.to_thread(_load_server)
         service = self._service
+        self._events = bus_type(secrets.token_hex(4))
+        if service.watched_at:
+            self._events.observe(self.view, self.wall_time(), None)  # what is so when the first reader can come
         self._server = server_type()
         own = service.own_spec()
         tcp = [(address, service.settings.api_port) for address in own.addresses.values()]
@@ -127,7 +144,8 @@ class Faces:
 
     async def stop(self) -> None:
         """Serve no more."""
-        self.events.close()
+        if self._events is not None:
+            self._events.close()
         if self._server is not None:
             await self._server.stop()
 
@@ -135,8 +153,7 @@ class Faces:
 
     def noted(self, rule: int, branch: str, node: int, detail: str) -> None:
         """A rule of authority fired."""
-        if branch not in QUIET:
-            log.info("authority", rule=rule, branch=branch, node=node, detail=detail)
+        (log.debug if branch in QUIET else log.info)("authority", rule=rule, branch=branch, node=node, detail=detail)
 
     def decided(self, assignment: Assignment) -> None:
         """The coordinator asks for an assignment."""
@@ -165,21 +182,24 @@ class Faces:
     def changed(self, batch: WatchBatch | None) -> None:
         """The database changed; None where everything may have."""
         changed = None if batch is None else [change.key for change in batch.changes]
-        if changed is None or changed:
-            self.events.observe(self.view, self.wall_time(), changed)
+        if self._events is not None and (changed is None or changed):
+            self._events.observe(self.view, self.wall_time(), changed)
 
 
-def _load_server() -> tuple[type[ApiServer], type[TlsPaths]]:
-    """Import the listeners: about 0.3 s that must not stand in the way of the node's own work."""
+def _load_server() -> tuple[type[ApiServer], type[TlsPaths], type[EventBus]]:
+    """Import the listeners and what they need: about 0.3 s that must not stand in the way of the node's own work."""
     from quorate.api.identity import TlsPaths
     from quorate.api.server import ApiServer
+    from quorate.control.events import EventBus
 
-    return ApiServer, TlsPaths
+    return ApiServer, TlsPaths, EventBus
 
 
 if TYPE_CHECKING:
     from quorate.api.identity import TlsPaths
     from quorate.control.context import Context
+    from quorate.control.events import EventBus
+    from quorate.control.types import TypeCatalogue
 
     def _is_context(faces: Faces) -> Context:
         return faces

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from quorate.core.placement import objection
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
+from quorate.node.service_log import log
 from quorate.ports.store import StoreError
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ LOOK_AGAIN_S = 0.02
 STORE_LIMIT_S = 5.0
 """A store that takes no word for so long is waited for no longer: without it no group can move, and that this node left
 is then told by its sentinel alone. The last nodes of a cluster that is being stopped meet this."""
-
-log = structlog.get_logger("service")
 
 
 class Leaving:

@@ -16,8 +16,6 @@ import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 
-import structlog
-
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.store import EtcdStore
 from quorate.core.authority.frame import Note
@@ -38,6 +36,7 @@ from quorate.node.member_keeper import MemberKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
 from quorate.node.sentinel_link import SentinelLink
+from quorate.node.service_log import log
 from quorate.node.service_loop import ServiceLoop
 from quorate.node.settings import load
 from quorate.node.store_link import PrefixedStore, carry_out, tls_context
@@ -48,8 +47,6 @@ from quorate.wire.lease_page import boot_time_s
 READ_PAUSE_S = 0.1
 SCHEMA = b'{"version":1}'
 
-log = structlog.get_logger("service")
-
 
 class Service:
     """One node's service."""
@@ -58,6 +55,7 @@ class Service:
         """Read what a start needs. Raises Refused where settings or data are wrong."""
         self.places = places
         self.settings = load(places.settings)
+        log.show_from(self.settings.log_level)
         identity = load_identity(places)
         if identity is None:
             raise Refused([])
@@ -100,6 +98,8 @@ class Service:
             self.faces.leads,
             lambda text: log.info("store", detail=text),
         )
+        self.lease_is_safe = asyncio.Event()
+        """Set for good when this service has seen, or seen to, a lease that needs nothing from it for a while."""
         self._ended = asyncio.Event()
 
     def _nodes(self) -> tuple[NodeSpec, ...]:
@@ -171,6 +171,8 @@ class Service:
             match message:
                 case Report():
                     self.loop.report(message)
+                    if self.watched_at and message.lease_until - message.now > self.timings.renew_margin_s:
+                        self.lease_is_safe.set()
                 case channel.StopNode():
                     self.spawn(self.leaving.run())
                 case channel.Processes(running=running):
@@ -211,8 +213,11 @@ class Service:
             self.loop.step(boot_time_s())
             for output in self.loop.take():
                 match output:
-                    case Order() | Renewal():
+                    case Order():
                         self._link.send(output)
+                    case Renewal():
+                        self._link.send(output)
+                        self.lease_is_safe.set()
                     case StoreRequest():
                         self.spawn(self._carry_out(output))
                     case HostCommand(command=command):
@@ -313,28 +318,8 @@ class Service:
         self.gateway.use(self._endpoints())
 
 
-def wall_time() -> str:
-    """UTC with milliseconds, for people."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _boot_time(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Stamp boot time beside the wall time: it never jumps, and in a lab all nodes share it."""
-    event["at_s"] = round(boot_time_s(), 6)
-    return event
-
-
 def main() -> int:
     """Run the service until the sentinel ends it."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _boot_time,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
     places = Places.from_environment()
     try:
         service = Service(places)
@@ -342,8 +327,6 @@ def main() -> int:
         for problem in refused.problems:
             log.warning(problem.what, code=problem.code, where=problem.where, remedy=problem.remedy)
         return 4
-    least = structlog.make_filtering_bound_logger(service.settings.log_level)
-    structlog.configure(wrapper_class=least)  # only now is it known
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(service.run())
     return 0
