@@ -128,12 +128,13 @@ class FacesWorld:
         group_id = self.group_id(group)
         assignment = self.view.assignments[group_id].record
         ids = {spec.name: spec.id for spec in self.view.members_of.get(group_id, {}).values()}
+        intent = self.view.intents.get(group_id)
         fact = GroupFact(
             group=group_id,
             incarnation=assignment.incarnation,
             number=assignment.number,
             resources={ids[name]: ResourceFact(state=state) for name, state in states.items()},
-            **fields,  # type: ignore[arg-type]
+            **{"intent": intent.revision if intent is not None else 0, **fields},  # type: ignore[arg-type]
         )
         await self.put((keys.fact_group(assignment.owner, group_id), fact))
 

@@ -180,3 +180,28 @@ async def test_a_drain_with_nowhere_to_go_ends_and_the_node_stays_paused(world: 
     await world.put((f"{keys.INTENT_NODE}1", NodeIntent(paused=True, drain="x")))
     assert await wait_for(world, wait.node_drained(1), 30) == "failed"
     assert world.view.node_intent(1).paused
+
+
+async def test_waiting_is_not_over_by_what_the_owner_said_before_it_was_asked(world: FacesWorld) -> None:
+    """Offline right after online: the owner had not even begun, and *offline* was what it had said at first."""
+    group = await web(world)
+    await world.report_states("web", {"site": "offline"})
+    await online(world)
+    await execute(world, lambda v, o: groups.group_offline(v, "web", o), new_occasion(world, "", ""))
+    assert await wait_for(world, wait.group_offline(group), 0.01) == "pending"
+    site = next(iter(world.view.resources))
+    assert await wait_for(world, wait.resource_offline(site), 0.01) == "pending"
+    await world.report_states("web", {"site": "offline"})
+    assert await wait_for(world, wait.group_offline(group), 30) == "done"
+    assert await wait_for(world, wait.resource_offline(site), 30) == "done"
+
+
+async def test_waiting_for_online_is_not_over_by_a_failure_before_it_was_asked(world: FacesWorld) -> None:
+    group = await web(world)
+    await online(world)
+    gives_up = Reason(code="resource_failed_for_good", subject="site")
+    await world.assign("web", 1, number=9, cause="resource_failed", failovers=(1.0, 2.0))
+    await world.report_states("web", {"site": "failed"}, gives_up=gives_up)
+    assert await wait_for(world, wait.group_online(group), 0.01) == "failed"
+    await online(world)
+    assert await wait_for(world, wait.group_online(group), 0.01) == "pending"

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from under_watch import HOME, Cluster, group_processes, under_watch
+from under_watch import HOME, Cluster, under_watch
 
 from quorate.lab import record
 from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import GROUP, Drill
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 from quorate.lab.prober import boot_time_s
+from quorate.lab.process_watch import group_processes
 
 pytestmark = [pytest.mark.root, pytest.mark.etcd]
 

@@ -7,9 +7,9 @@ from quorate.core.authority.lease import Lease, LeaseMoved
 from quorate.core.authority.orders import Acknowledgement, Order, Peer, Report, Unsettled
 from quorate.core.authority.timings import FAST
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
-from quorate.model.records import Absent, Change, Position, Unchanged
+from quorate.model.records import Absent, Change, Position, Put, Unchanged
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
@@ -87,6 +87,17 @@ def test_what_is_settled_is_written_at_once() -> None:
     loop.host_state("g", "r", "online", "")
     loop.step(1.02)
     assert [o for o in loop.take() if isinstance(o, StoreRequest) and o.request.purpose == "facts"]
+
+
+def test_a_fact_names_the_intent_that_the_owner_went_by() -> None:
+    """Whoever waits for the end of a wish must not take what was said before it for its end."""
+    loop = owner_of_a_group()
+    loop.watched(Position(1, 31), [Change(f"{keys.INTENT_GROUP}g", encode(GroupIntent(persistent_state=False)), 31)])
+    loop.step(1.0)
+    asked = [output.request for output in loop.take() if isinstance(output, StoreRequest)]
+    (write,) = [write for request in asked if isinstance(request, CommitRequest) for write in request.writes]
+    assert isinstance(write, Put)
+    assert decode(write.value, GroupFact, write.key).intent == 31
 
 
 def test_nothing_starts_without_a_lease() -> None:

@@ -28,7 +28,7 @@ from quorate.control.change import Changed, altered
 from quorate.control.context import Context
 from quorate.control.executor import CannotNow, Unsettled
 from quorate.control.lookup import find_node
-from quorate.control.wait import node_stopped, wait_for
+from quorate.control.wait import node_stopped, until_unheard, wait_for
 from quorate.model.base import decode
 from quorate.model.problems import Problem, Refused, error
 
@@ -91,7 +91,10 @@ async def _at_node(
     status, body = await forwarder.forward(node, request.method, target, data, caller.name)
     if status >= 300 or wait_s is None:
         return _json(body, status)
+    began_s = context.wall_time_s()
     outcome = await wait_for(context, node_stopped(node.node), wait_s)
+    if outcome == "done":
+        outcome = await until_unheard(context, node.node, wait_s - (context.wall_time_s() - began_s))
     return _json(to_json(altered(decode(body, Changed, "answer"), outcome=outcome)), 200 if outcome == "done" else 202)
 
 

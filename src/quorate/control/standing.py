@@ -38,6 +38,22 @@ def last_word(view: ClusterView, group: str) -> GroupFact | None:
     return known.record
 
 
+def heeded(view: ClusterView, group: str) -> bool:
+    """What is wanted of the group now has reached its owner, and the owner's last word was said after that.
+
+    Without this a group that was just told to come online, and is told to go offline, would look as offline as before.
+    Nobody needs to heed anything where nobody lives who owns it.
+    """
+    intent, assignment = view.intents.get(group), assignment_of(view, group)
+    if intent is None or assignment is None:
+        return True
+    owner = view.authority.up().get(assignment.owner)
+    if owner is None or owner.record.incarnation != assignment.incarnation:
+        return True
+    said = last_word(view, group)
+    return said is not None and said.intent >= intent.revision
+
+
 def state_of(view: ClusterView, group: str) -> GroupState:
     """The state of a group; an empty one is Offline."""
     members = view.members_of.get(group, {})
@@ -49,14 +65,15 @@ def at_rest(view: ClusterView, group: str) -> bool:
     members = view.members_of.get(group, {})
     intent = view.intent(group)
     wanted = intent.persistent_state or any(intent.own_states.values())
-    return not wanted and all(resource_fact(view, resource).state in AT_REST for resource in members.values())
+    quiet = all(resource_fact(view, resource).state in AT_REST for resource in members.values())
+    return not wanted and quiet and heeded(view, group)
 
 
 def settled(view: ClusterView, group: str) -> bool:
     """Everything of the group that should be online is, everything else is not, and no move is under way."""
     intent = view.intent(group)
     assignment = assignment_of(view, group)
-    if intent.move is not None or assignment is None or assignment.phase == "stop":
+    if intent.move is not None or assignment is None or assignment.phase == "stop" or not heeded(view, group):
         return False
     fact = view.fact(assignment)
     if fact is None:

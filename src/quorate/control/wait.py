@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from quorate.control.context import Context
-from quorate.control.standing import AT_REST, assignment_of, at_rest, resource_fact, settled, state_of
+from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, state_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import place
 from quorate.model.workload import desired
@@ -21,6 +21,7 @@ Outcome = Literal["done", "failed", "pending"]
 Condition = Callable[[ClusterView], Outcome]
 
 WAIT_MOST_S = 3600.0
+LOOK_AGAIN_S = 0.05
 
 
 async def wait_for(context: Context, condition: Condition, limit_s: float) -> Outcome:
@@ -34,6 +35,17 @@ async def wait_for(context: Context, condition: Condition, limit_s: float) -> Ou
     except TimeoutError:
         return "pending"
     return outcome
+
+
+async def until_unheard(context: Context, node: int, limit_s: float) -> Outcome:
+    """The node's sentinel says nothing any more: it was the last of that node's processes to end."""
+    end_s = context.wall_time_s() + min(limit_s, WAIT_MOST_S)
+    while context.wall_time_s() < end_s:
+        report = context.report()
+        if report is None or all(heard.silent for heard in report.heard if heard.peer.node == node):
+            return "done"
+        await asyncio.sleep(LOOK_AGAIN_S)  # a sentinel's report moves no replica
+    return "pending"
 
 
 def group_online(group: str) -> Condition:
@@ -75,6 +87,8 @@ def resource_online(resource: str) -> Condition:
         known = view.resources.get(resource)
         if known is None:
             return "failed"
+        if not heeded(view, known.record.group):
+            return "pending"
         if resource_fact(view, known.record).state == "online":
             return "done"
         return "failed" if _hopeless(view, known.record.group) else "pending"
@@ -87,7 +101,10 @@ def resource_offline(resource: str) -> Condition:
 
     def look(view: ClusterView) -> Outcome:
         known = view.resources.get(resource)
-        return "done" if known is None or resource_fact(view, known.record).state in AT_REST else "pending"
+        if known is None:
+            return "done"
+        quiet = resource_fact(view, known.record).state in AT_REST
+        return "done" if quiet and heeded(view, known.record.group) else "pending"
 
     return look
 
@@ -121,6 +138,8 @@ def _hopeless(view: ClusterView, group: str) -> bool:
     assignment = assignment_of(view, group)
     if assignment is None or assignment.phase == "stop" or state_of(view, group) != "failed":
         return False
+    if not heeded(view, group):
+        return False  # it failed before it was asked once more
     fact = view.fact(assignment)
     if fact is None:
         return False

@@ -168,6 +168,8 @@ class GroupFact(Value, frozen=True, kw_only=True):
     """The order to stop was seen, everything is ended, and nothing will start again under this number."""
     gives_up: Reason | None = None
     """The owner cannot keep the group here: the coordinator should fail it over."""
+    intent: int = 0
+    """Revision of the intent that the owner went by: what it says answers no later wish."""
 
 
 def group_state(states: list[ResourceState]) -> GroupState:

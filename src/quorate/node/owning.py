@@ -7,6 +7,7 @@ Does not know: hosts and sockets, or when a lease ends; it is told whether one i
 from __future__ import annotations
 
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
+from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import GroupRun
 from quorate.core.placement import place
@@ -93,10 +94,15 @@ class Owning:
         )
         if due is not None:
             self.due[group] = due
+        intent = self._view.intents.get(group)
+        fact = replace(fact, intent=intent.revision if intent is not None else 0)
         written = self._view.facts.get((self.node, group))
         self._facts.pop(group, None)
         if written is None or written.record != fact:
-            self._report(group, fact, now, passing=run.changing() and not fact.stopped and fact.gives_up is None)
+            # A move request is a wish to the coordinator: that it was seen here too is no news that anybody awaits.
+            idle = intent is not None and intent.record.move is not None and _same_but_intent(written, fact)
+            passing = (run.changing() or idle) and not fact.stopped and fact.gives_up is None
+            self._report(group, fact, now, passing=passing)
         else:
             self._passing_until.pop(group, None)
         needed = [NeedHost(host) for host in sorted(set(missing.values()))]
@@ -192,3 +198,7 @@ class Owning:
             self._facts_revision = outcome.result.position.revision
         self._view.touched |= self._facts_sent
         self._facts_sent = frozenset()
+
+
+def _same_but_intent(written: Known[GroupFact] | None, fact: GroupFact) -> bool:
+    return written is not None and replace(written.record, intent=fact.intent) == fact

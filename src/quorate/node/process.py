@@ -51,6 +51,21 @@ def hold_alone(path: Path, limit_s: float) -> bool:
             return True
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds that file alone now."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def harden(*, lock_memory: bool, realtime_priority: int) -> None:
     """Lock memory on fault, ask for real-time scheduling, be the last to be killed for memory, and have handles enough.
 
