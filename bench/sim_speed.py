@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import process_time
 
 from quorate.core.authority.timings import PROFILES
-from quorate.sim.faults import draw
+from quorate.sim.drawing import draw
 from quorate.sim.options import Options
 from quorate.sim.run import run
 

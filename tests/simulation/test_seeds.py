@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from quorate.sim.faults import draw
+from quorate.sim.drawing import draw
 from quorate.sim.run import replay_command, run
 
 SEEDS = 120

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quorate.core.authority.mutations import Mutation
-from quorate.sim.faults import draw
+from quorate.sim.drawing import draw
 from quorate.sim.run import run
 from quorate.sim.stories import STORIES, Story
 

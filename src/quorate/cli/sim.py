@@ -14,7 +14,7 @@ from collections import Counter
 import click
 
 from quorate.core.authority.mutations import NONE, Mutation
-from quorate.sim.faults import draw
+from quorate.sim.drawing import draw
 from quorate.sim.run import Result, replay_command, run
 
 LEAST_FIRINGS = 100

@@ -21,7 +21,8 @@ class Checker:
     """Per group, per node: how many of its processes can run."""
     acting: dict[int, int] = field(default_factory=dict)
     """Per node that acts as coordinator now: its epoch."""
-    ended_healthy: list[str] = field(default_factory=list)
+    needless: list[str] = field(default_factory=list)
+    """Outages without a reason, in words (promise 3)."""
 
     def activated(self, group: str, node: int, now: float) -> None:
         """A process of the group can run on that node from now on."""
@@ -62,8 +63,3 @@ class Checker:
             raise Violation(f"expelled: node {node} is declared down at {now:.3f} s while it runs {running}")
         if holds_lease:
             raise Violation(f"expelled: node {node} is declared down at {now:.3f} s while it holds a lease")
-
-    def ended(self, node: int, reason: str, now: float, *, injured: bool) -> None:
-        """A node ended its resources although it was not injured."""
-        if not injured:
-            self.ended_healthy.append(f"node {node} ended everything at {now:.3f} s: {reason}")

@@ -8,7 +8,6 @@ leader must be connected, both ways, with a majority of the voters that live, an
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from quorate.core.authority.timings import Timings
 
@@ -30,6 +29,8 @@ class Media:
         self._timings = timings
         self._election_due = 0.0
         self._stalled_until = 0.0
+        self._kept_out_until: dict[int, float] = {}
+        self._member_stopped_until: dict[int, float] = {}
         self.split_votes = 0
         """So many of the next elections fail once before they succeed."""
 
@@ -42,6 +43,11 @@ class Media:
     def heal(self) -> None:
         """Every path works again."""
         self._cuts.clear()
+        self._kept_out_until.clear()
+
+    def cut_off(self, node: int) -> frozenset[int]:
+        """The other nodes that live and are not connected with that one."""
+        return frozenset(n for n in self.alive if n != node and not self.connected(node, n))
 
     def passes(self, sender: int, receiver: int, network: str) -> bool:
         """Tell whether a datagram would arrive."""
@@ -64,12 +70,24 @@ class Media:
         """The store answers nobody until then."""
         self._stalled_until = max(self._stalled_until, until)
 
+    def keep_out(self, node: int, until: float) -> None:
+        """That node's requests reach no member; its heartbeats, and its own member, go on."""
+        self._kept_out_until[node] = max(self._kept_out_until.get(node, 0.0), until)
+
+    def stop_member(self, node: int, until: float) -> None:
+        """That node's member of the store does not run; its service uses the others."""
+        self._member_stopped_until[node] = max(self._member_stopped_until.get(node, 0.0), until)
+
+    def _runs(self, node: int, now: float) -> bool:
+        return node in self.alive and now >= self._member_stopped_until.get(node, 0.0)
+
     def force_election(self, now: float) -> None:
         """The leader steps down."""
         self._lose(now)
 
-    def _majority(self, node: int) -> bool:
-        return sum(1 for other in self.nodes if self.connected(node, other)) >= len(self.nodes) // 2 + 1
+    def _majority(self, node: int, now: float) -> bool:
+        members = [other for other in self.nodes if self._runs(other, now) and self.connected(node, other)]
+        return len(members) >= len(self.nodes) // 2 + 1
 
     def _lose(self, now: float) -> None:
         self.leader = 0
@@ -82,10 +100,10 @@ class Media:
 
     def settle(self, now: float) -> None:
         """Bring leadership up to date with who lives and who reaches whom."""
-        if self.leader and not (self.leader in self.alive and self._majority(self.leader)):
+        if self.leader and not (self._runs(self.leader, now) and self._majority(self.leader, now)):
             self._lose(now)
         if not self.leader and now >= self._election_due:
-            able = [node for node in self.nodes if node in self.alive and self._majority(node)]
+            able = [node for node in self.nodes if self._runs(node, now) and self._majority(node, now)]
             if able:
                 self.leader = self._chance.choice(able)
                 self.elections += 1
@@ -102,9 +120,9 @@ class Media:
         self.settle(now)
         if now < self._stalled_until or not self.leader or node not in self.alive:
             return False
+        if now < self._kept_out_until.get(node, 0.0):
+            return False
         return self.connected(node, self.leader) or any(
-            self.connected(node, member) and self.connected(member, self.leader) for member in self.nodes
+            self.connected(node, member) and self._runs(member, now) and self.connected(member, self.leader)
+            for member in self.nodes
         )
-
-
-Scheduler = Callable[[float, Callable[[], None]], None]

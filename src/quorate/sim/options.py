@@ -19,6 +19,9 @@ FaultKind = Literal[
     "hang_service",
     "pause_sentinel",
     "pause_host",
+    "kill_host",
+    "break_host",
+    "lose_command",
     "freeze_node",
     "kill_sentinel",
     "leave",
@@ -30,6 +33,9 @@ FaultKind = Literal[
     "heal",
     "stall_store",
     "break_channel",
+    "stall_channel",
+    "cut_store",
+    "stop_member",
     "elect",
     "power_off_all",
     "fail_resource",
@@ -70,15 +76,15 @@ class Options:
     executed_late: float = 0.0
     late_s: float = 4.0
     channel_delay_s: float = 0.001
-    channel_loss: float = 0.0
+    ending_slow: float = 0.0
+    """How often an oath comes late."""
+    ending_fails: float = 0.0
+    """How often something cannot be said to be gone: no oath, and a new sentinel."""
     start_s: float = 0.05
     stop_s: float = 0.03
     service_start_s: float = 0.5
-    request_timeout_s: float = 0.5
     mutations: frozenset[Mutation] = NONE
-    store_only: bool = False
-    """Only the store is injured: then nothing healthy may end (promise 3)."""
     nothing_ends: bool = False
-    """No node but those that were injured may end its resources (promise 3)."""
+    """A calm world: no node but those that a fault touches may end its resources (promise 3)."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""

@@ -45,8 +45,8 @@ def judge(world: World) -> str:
     stuck = world.stuck()
     if stuck:
         return "progress: " + "; ".join(stuck)
-    if (world.options.store_only or world.options.nothing_ends) and world.checker.ended_healthy:
-        return "needless outage: " + "; ".join(world.checker.ended_healthy[:3])
+    if world.checker.needless:
+        return "needless outage: " + "; ".join(world.checker.needless[:3])
     return ""
 
 

@@ -74,19 +74,20 @@ def _three_of_five(world: World) -> None:
 
 def _leave(world: World, node: int) -> None:
     service = world.nodes[node].service
-    if service is not None:
-        service.leave()
-        world.nodes[node].pump_service()
+    if service.loop is not None:
+        service.loop.leave()
+        service.pump()
 
 
 def _restart(world: World, node: int) -> None:
-    world.injure([node])
+    world.troubles.injure([node])
     world.power_off(world.nodes[node])
     world.power_on(world.nodes[node])
 
 
 def _cut(world: World, one: int, other: int, network: str) -> None:
-    world.injure(list(world.nodes))
+    world.troubles.injure(list(world.nodes))
+    world.troubles.cut((one, other))
     world.media.cut(one, other, network)
     world.media.cut(other, one, network)
 
@@ -95,9 +96,9 @@ def _start_during_restart(world: World) -> None:
     def act() -> None:
         acting = _coordinator(world)
         other = next(n for n in world.nodes if n != acting)
-        world.injure([other])
+        world.troubles.injure([other])
         world.power_off(world.nodes[other])
-        world.at(world.now + 3.0, world.nodes[acting].kill_service)
+        world.at(world.now + 3.0, world.nodes[acting].service.die)
         world.at(world.now + 3.01, lambda: world.power_on(world.nodes[other]))
 
     world.at(6.0, act)
@@ -105,7 +106,7 @@ def _start_during_restart(world: World) -> None:
 
 def _hung_coordinator(world: World) -> None:
     def hang() -> None:
-        world.nodes[_coordinator(world)].paused_until["service"] = world.now + 4.0
+        world.nodes[_coordinator(world)].pause("service", 4.0)
 
     world.at(6.0, hang)
 
@@ -113,7 +114,7 @@ def _hung_coordinator(world: World) -> None:
 def _death_and_election(world: World) -> None:
     def kill() -> None:
         leader = world.media.leader = _coordinator(world)
-        world.injure([leader])
+        world.troubles.injure([leader])
         world.power_off(world.nodes[leader])
 
     world.at(6.0, kill)
@@ -123,7 +124,7 @@ def _split_vote(world: World) -> None:
     def kill() -> None:
         world.media.split_votes = 1
         leader = world.media.leader = _coordinator(world)
-        world.injure([leader])
+        world.troubles.injure([leader])
         world.power_off(world.nodes[leader])
 
     world.at(6.0, kill)
@@ -145,16 +146,16 @@ def _late_answer(world: World) -> None:
         victim = next(n for n in world.nodes if n != acting)
         for network in world.options.networks:
             world.media.cut(acting, victim, network)
-        world.injure(list(world.nodes), 10.0)
-        world.answer_delay[victim] = 0.87
+        world.troubles.injure(list(world.nodes), 10.0)
+        world.store.answer_delay[victim] = 0.87
 
         def executed(node: int) -> None:
             if node == victim:
-                world.read_script = None
+                world.store.read_script = None
                 _isolate(world, victim)
 
-        world.read_script = executed
-        world.at(world.now + 6.0, world.answer_delay.clear)
+        world.store.read_script = executed
+        world.at(world.now + 6.0, world.store.answer_delay.clear)
         world.at(world.now + 6.0, world.media.heal)
 
     world.at(6.0, begin)
@@ -166,17 +167,17 @@ def _deaf_channel(world: World) -> None:
     def begin() -> None:
         acting = _coordinator(world)
         victim = next(n for n in world.nodes if n != acting)
-        world.injure(list(world.nodes), 10.0)
+        world.troubles.injure(list(world.nodes), 10.0)
         for network in world.options.networks:
             world.media.cut(victim, acting, network)
         timings = world.options.timings
         node = world.nodes[acting]
 
         def deafen() -> None:
-            service = node.service
+            service = node.service.loop
             report = service.sentinel_report if service is not None else None
             if report is not None and report.silent:
-                node.channel_broken_until = world.now + 8.0
+                node.channel.stall(world.now + 8.0)
                 world.media.heal()
                 return
             if world.now < 12.0:
@@ -203,7 +204,7 @@ def _minority(world: World, hang_s: float = 0.0) -> None:
                 if other not in inside:
                     for network in world.options.networks:
                         _cut(world, one, other, network)
-        world.nodes[acting].paused_until["service"] = world.now + hang_s
+        world.nodes[acting].pause("service", hang_s)
 
     world.at(6.0, split)
     world.at(18.0, world.media.heal)
@@ -226,7 +227,7 @@ def _verdict_executes_late(world: World) -> None:
             return "never"
         if record.state == "up" and record.mark is None:
             _isolate(world, victim)  # admitted, and cut off before it knows
-            world.injure(list(world.nodes), 20.0)
+            world.troubles.injure(list(world.nodes), 20.0)
         if record.state == "up" and record.mark is not None:
             marked.append(world.now)
         if record.state == "down":
@@ -234,8 +235,8 @@ def _verdict_executes_late(world: World) -> None:
             return "late"
         return ""
 
-    world.commit_script = script
-    world.at(20.0, lambda: setattr(world, "commit_script", None))
+    world.store.commit_script = script
+    world.at(20.0, lambda: setattr(world.store, "commit_script", None))
     world.at(20.1, world.media.heal)
 
 
@@ -247,7 +248,7 @@ def _marked_unconfirmed(world: World) -> None:
         own = any(w.key == keys.member(node) for w in writes)
         return "never" if own and 6.0 < world.now < 16.0 else ""
 
-    world.commit_script = script
+    world.store.commit_script = script
 
 
 BASE = Options(seed=0, nodes=3, groups=3, end_s=40.0, quiet_after_s=20.0, drift=0.01)
@@ -273,7 +274,7 @@ STORIES: tuple[Story, ...] = (
     Story("both survivors split the vote", replace(BASE, seed=16, timings=FAST, nothing_ends=True), _split_vote),
     Story(
         "an answer comes after the node was cut off and marked",
-        replace(BASE, seed=17, request_timeout_s=5.0),
+        replace(BASE, seed=17),
         _late_answer,
         catches=(Mutation.LEASE_FROM_RECEIPT, Mutation.SHORT_WAIT),
     ),

@@ -1,7 +1,7 @@
 """A whole cluster in one process on virtual time: the event queue, and what happens between nodes.
 
-Owns: time, chance, the queue, the store's executions (early, late, unanswered), and the doing of faults.
-Does not know: what nodes decide. Everything follows from `Options`; the same options give the same history.
+Owns: time, chance, the queue, power, datagrams. Does not know: what nodes decide, or what faults mean (`faults`).
+Everything follows from `Options`; the same options give the same history.
 """
 
 from __future__ import annotations
@@ -10,37 +10,22 @@ import heapq
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
-from quorate.core.authority.lease import EndAll
 from quorate.core.authority.orders import Acknowledgement, Heartbeat
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import MemberRecord
-from quorate.model.records import Committed, Guard, Put, Snapshot, Write
-from quorate.model.workload import GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.records import Put, Write
+from quorate.model.workload import Assignment, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
 from quorate.ports.store_engine import MemoryEngine
 from quorate.sim.checkers import Checker
 from quorate.sim.faults import inject
 from quorate.sim.media import Media
 from quorate.sim.node import SimNode
 from quorate.sim.options import Options
-
-INJURED_FOR_S = 4.0
-"""After an injury a node may end its resources for this many takeover bounds without breaking promise 3."""
-
-
-REFUSAL_PAUSE_S = 0.02
-"""As `node.store_link.RETRY_PAUSE_S`."""
-
-
-class Made(Protocol):
-    """What a store request calls when it is over; `sure` where it was certainly not executed."""
-
-    def __call__(self, result: Snapshot | Committed | None, *, sure: bool) -> None:
-        """Take the result, or None."""
-        ...
+from quorate.sim.store import SimStore
+from quorate.sim.troubles import Troubles
 
 
 class World:
@@ -56,14 +41,12 @@ class World:
         self.incarnations = 0
         self.log: list[str] = []
         self.tracing = False
-        self.answer_delay: dict[int, float] = {}
-        """How much longer an answer of the store takes to reach a node (stories set it)."""
-        self.read_script: Callable[[int], None] | None = None
-        """Called when a read of a node executes (stories set it)."""
-        self.commit_script: Callable[[int, Sequence[Write]], str] | None = None
-        """What becomes of a commit: "", "late" or "never" (stories set it)."""
         numbers = tuple(range(1, options.nodes + 1))
         self.media = Media(numbers, options.networks, options.timings, self.chance)
+        self.store = SimStore(self)
+        self.troubles = Troubles(numbers, options.timings)
+        self.settled_at = 0.0
+        """When the last group that was not online came online, as far as looked."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         drift = options.drift
@@ -71,7 +54,6 @@ class World:
             n: SimNode(self, n, 1.0 + self.chance.uniform(-drift, drift), self.chance.uniform(10.0, 1000.0))
             for n in numbers
         }
-        self.injured_until = dict.fromkeys(numbers, 0.0)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -112,27 +94,25 @@ class World:
         """Do something at a moment of true time."""
         heapq.heappush(self._queue, (max(when, self.now), next(self._order), action))
 
-    def after(
-        self, delay: float, action: Callable[[], None], node: SimNode, always: Callable[[], object] | None = None
-    ) -> None:
-        """Do something on a node later, unless it loses power before; `always` then runs instead."""
+    def after(self, delay: float, action: Callable[[], None], node: SimNode) -> None:
+        """Do something on a node later, unless it loses power before."""
         life = node.life
 
         def guarded() -> None:
             if node.life == life:
                 action()
-            elif always is not None:
-                always()
 
         self.at(self.now + max(delay, 0.0), guarded)
 
     def run(self, until: float | None = None) -> None:
         """Let time pass until `until`, or to the end. Raises Violation."""
         end = self.options.end_s if until is None else until
-        while self._queue and self._queue[0][0] <= end:
-            self.now, _, action = heapq.heappop(self._queue)
+        queue, troubles = self._queue, self.troubles
+        while queue and queue[0][0] <= end:
+            self.now, _, action = heapq.heappop(queue)
+            troubles.now = self.now
             action()
-        self.now = end
+        self.now = troubles.now = end
 
     def trace(self, node: int, text: str) -> None:
         """Keep a line for the replay of a seed."""
@@ -146,6 +126,7 @@ class World:
         if not node.powered:
             self.trace(node.number, "powers on")
             self.media.alive.add(node.number)
+            self.troubles.impede(node.number)
             node.power_on()
 
     def power_off(self, node: SimNode) -> None:
@@ -156,17 +137,28 @@ class World:
             node.power_off()
             self.media.settle(self.now)
 
-    def injure(self, nodes: Sequence[int], for_s: float = 0.0) -> None:
-        """Note that these nodes may rightly end their resources for a while."""
-        bound = INJURED_FOR_S * self.options.timings.takeover_bound_s
-        for n in nodes:
-            self.injured_until[n] = max(self.injured_until[n], self.now + for_s + bound)
+    # ---------------------------------------------------------------- judged at once
 
     def ends(self, node: SimNode, reason: str) -> None:
         """A sentinel ends all its resources."""
         self.trace(node.number, f"ends everything: {reason}")
-        healthy = self.now >= self.injured_until[node.number]
-        self.checker.ended(node.number, reason, self.now, injured=not healthy)
+        text = f"node {node.number} ended everything at {self.now:.3f} s: {reason}"
+        if self.troubles.needless(node, reason):
+            self.checker.needless.append(text)
+        elif self.options.nothing_ends and not self.troubles.injured(node.number):
+            self.checker.needless.append(f"{text} (no fault touched it)")
+
+    def stopped(self, node: SimNode, group: str) -> None:
+        """A host takes a resource offline that was online: somebody must have wanted that."""
+        key = keys.ASSIGNMENT + group
+        (item,) = self.engine.read(keys=[key]).items
+        now = decode(item.value, Assignment, key)
+        loop = node.sentinel.loop
+        stays = now.owner == node.number and now.phase == "run"
+        stays = stays and loop is not None and now.incarnation == loop.lease.order.incarnation
+        if stays and not self.troubles.had_failed(group, node.number):
+            text = f"node {node.number} stopped {group} at {self.now:.3f} s, which is its own"
+            self.checker.needless.append(text)
 
     # ---------------------------------------------------------------- networks
 
@@ -180,146 +172,52 @@ class World:
 
         def arrive() -> None:
             if self.media.passes(sender, receiver, network):
-                node.receive(network, message)
+                node.sentinel.receive(network, message)
 
         self.after(delay, arrive, node)
 
-    # ---------------------------------------------------------------- the store
-
-    def reaches_store(self, node: int) -> bool:
-        """Tell whether the store would answer that node now."""
-        return self.media.reaches_store(node, self.now)
-
-    def store_read(self, node: int, wanted: Sequence[str] | None, made: Made) -> None:
-        """Read keys, or everything where `wanted` is None."""
-
-        def execute() -> None:
-            if not self.reaches_store(node):
-                self._later(
-                    node, self._refusal_delay(self.options.timings.store_read_limit_s), lambda: made(None, sure=True)
-                )
-                return
-            snapshot = self.engine.read(prefixes=[""]) if wanted is None else self.engine.read(keys=wanted)
-            self._answer(node, snapshot, made)
-            if self.read_script is not None:
-                self.read_script(node)
-
-        self._later(node, self._store_delay(), execute)
-
-    def store_commit(self, node: int, guards: Sequence[Guard], writes: Sequence[Write], made: Made) -> None:
-        """Commit; the answer may be lost, and the execution may come after the caller gave up (rule 8)."""
-        late = self.chance.random() < self.options.executed_late
-        fate = self.commit_script(node, writes) if self.commit_script is not None else ""
-        if fate == "never":
-            self._later(node, self.options.timings.store_commit_limit_s, lambda: made(None, sure=False))
-            return
-        late = late or fate == "late"
-
-        def execute() -> None:
-            if not self.reaches_store(node):
-                sure = self.chance.random() < 0.5
-                if not sure:
-                    self._execute_late(guards, writes)
-                delay = self._refusal_delay(self.options.timings.store_commit_limit_s)
-                self._later(node, delay, lambda: made(None, sure=sure))
-                return
-            self._answer(node, self.execute(guards, writes), made)
-
-        if late:
-            self.fired[(8, "executed late")] += 1
-            self._execute_late(guards, writes, surely=fate == "late")
-            self._later(node, self.options.timings.store_commit_limit_s, lambda: made(None, sure=False))
-        else:
-            self._later(node, self._store_delay(), execute)
-
-    def _refusal_delay(self, limit_s: float) -> float:
-        """A request handed to a leader that died is lost; once members know that they have no leader they say so."""
-        if self.media.knows_no_leader(self.now):
-            return self.chance.uniform(1.0, 2.0) * REFUSAL_PAUSE_S
-        return limit_s
-
-    def _later(self, node: int, delay: float, action: Callable[[], None]) -> None:
-        self.after(delay, action, self.nodes[node])
-
-    def _store_delay(self) -> float:
-        return self.chance.uniform(0.3, 1.5) * self.options.store_delay_s
-
-    def _answer(self, node: int, result: Snapshot | Committed, made: Made) -> None:
-        if self.chance.random() < self.options.answer_lost:
-            self.fired[(8, "answer lost")] += 1
-            self._later(node, self.options.request_timeout_s, lambda: made(None, sure=False))
-        else:
-            delay = self._store_delay() + self.answer_delay.get(node, 0.0)
-            self._later(node, delay, lambda: made(result, sure=True))
-
-    def _execute_late(self, guards: Sequence[Guard], writes: Sequence[Write], *, surely: bool = False) -> None:
-        """Execute at some later time when a leader is there, or never."""
-        if not surely and self.chance.random() < 0.3:
-            return
-        delay = self.chance.uniform(0.1, 1.0) * self.options.late_s
-
-        def execute() -> None:
-            self.media.settle(self.now)
-            if self.media.leader:
-                self.execute(guards, writes)
-
-        self.at(self.now + delay, execute)
-
-    def execute(self, guards: Sequence[Guard], writes: Sequence[Write]) -> Committed:
-        """Execute a transaction now, observe what it does to memberships, and wake the watches."""
-        before = {
-            item.key: decode(item.value, MemberRecord, item.key)
-            for item in self.engine.read(keys=[w.key for w in writes if w.key.startswith(keys.MEMBER)]).items
-        }
-        result = self.engine.commit(guards, writes)
-        if result.succeeded and writes:
-            for write in writes:
-                if isinstance(write, Put) and write.key.startswith(keys.MEMBER):
-                    self._observe(before.get(write.key), decode(write.value, MemberRecord, write.key))
-            for node in self.nodes.values():
-                node.poke_watch()
-        return result
-
-    def _observe(self, before: MemberRecord | None, after: MemberRecord) -> None:
-        ended = (
-            before is not None
-            and before.state == "up"
-            and (after.state == "down" or after.incarnation != before.incarnation)
-        )
-        self.trace(after.node, f"is recorded {after.state} {after.incarnation} {after.mark or ''} {after.proof}")
-        if not ended or before is None:
-            return
-        node = self.nodes[after.node]
-        same = node.powered and node.sentinel is not None
-        same = same and node.sentinel is not None and node.sentinel.lease.order.incarnation == before.incarnation
-        held = same and node.clock() < node.lease_until and node.running("sentinel")
-        self.checker.declared_down(after.node, self.now, same_life=same, holds_lease=bool(held))
-
     # ---------------------------------------------------------------- progress
+
+    def offline_groups(self) -> dict[str, list[int]]:
+        """Groups that are not online on exactly one node, with the nodes where they are."""
+        found: dict[str, list[int]] = {}
+        for g in range(1, self.options.groups + 1):
+            wanted = [(f"g{g}", f"g{g}{r}") for r in ("a", "b")]
+            online = [
+                n
+                for n, node in self.nodes.items()
+                if node.powered and all(node.host.states.get(key) == "online" for key in wanted)
+            ]
+            if len(online) != 1:
+                found[f"g{g}"] = online
+        return found
+
+    def whole(self) -> bool:
+        """Every node is powered, up and unmarked, somebody leads, and every group is online."""
+        up = {item.key: item.value for item in self.engine.read(prefixes=[keys.MEMBER]).items}
+        return (
+            len(self.checker.acting) == 1
+            and all(node.powered and node.service.ready for node in self.nodes.values())
+            and len(up) == len(self.nodes)
+            and all(_is_up(value) for value in up.values())
+            and not self.offline_groups()
+        )
 
     def stuck(self) -> list[str]:
         """What should be so after the quiet time and is not (progress)."""
-        found: list[str] = []
         live = [node for node in self.nodes.values() if node.powered]
-        if not live:
-            return found
         if len(live) < len(self.nodes) // 2 + 1:
-            return found
-        for g in range(1, self.options.groups + 1):
-            online = [
-                node.number
-                for node in live
-                if all(node.states.get((f"g{g}", f"g{g}{r}")) == "online" for r in ("a", "b"))
-            ]
-            if len(online) != 1:
-                found.append(f"group g{g} is online on {online} at the end")
+            return []
+        found = [f"group {group} is online on {nodes} at the end" for group, nodes in self.offline_groups().items()]
         for node in live:
             known = self.engine.read(keys=[keys.member(node.number)]).items
-            if not known or decode(known[0].value, MemberRecord).state != "up":
-                left = node.service is not None and node.service.membership.leaving
-                if not left:
+            if not known or not _is_up(known[0].value):
+                loop = node.service.loop
+                if loop is None or not loop.membership.leaving:
                     found.append(f"node {node.number} is powered and not up")
         return found
 
 
-__all__ = ["EndAll", "Made", "World"]
+def _is_up(value: bytes) -> bool:
+    record = decode(value, MemberRecord)
+    return record.state == "up" and record.mark is None

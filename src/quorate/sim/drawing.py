@@ -1,0 +1,241 @@
+"""Drawing worlds full of faults from a seed.
+
+Owns: the weights, and the profiles of trouble that worlds are drawn by. Does not know: what a fault does (`faults`).
+How it works: a seed first chooses a profile. *Calm* worlds get one trouble at a time, and everything that ends without
+being touched is a failure; the others are made to reach the rare branches of the rules, or to throw everything at once.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from quorate.core.authority.mutations import NONE, Mutation
+from quorate.core.authority.timings import CLOCK_RATE_BOUND, DEFAULT, FAST, Timings
+from quorate.sim.options import Fault, FaultKind, Options
+from quorate.sim.troubles import AFTERMATH
+
+WEIGHTS: dict[FaultKind, float] = {
+    "power_off": 3.0,
+    "power_on": 4.0,
+    "kill_service": 2.0,
+    "hang_service": 2.0,
+    "pause_sentinel": 1.0,
+    "pause_host": 1.0,
+    "kill_host": 1.0,
+    "break_host": 1.0,
+    "lose_command": 1.0,
+    "freeze_node": 1.5,
+    "kill_sentinel": 1.5,
+    "leave": 1.5,
+    "leave_for_good": 0.0,
+    "cut": 3.5,
+    "cut_one_way": 3.5,
+    "cut_network": 1.0,
+    "partition": 3.0,
+    "heal": 4.0,
+    "stall_store": 2.0,
+    "break_channel": 0.5,
+    "stall_channel": 1.5,
+    "cut_store": 2.0,
+    "stop_member": 1.0,
+    "elect": 1.0,
+    "power_off_all": 0.5,
+    "fail_resource": 1.0,
+    "move_group": 1.0,
+}
+
+CALM_WEIGHTS: dict[FaultKind, float] = {
+    **{kind: 1.0 for kind, weight in WEIGHTS.items() if weight and kind not in {"power_on", "heal", "power_off_all"}},
+    "power_off": 3.0,
+    "cut": 3.0,
+    "cut_one_way": 3.0,
+    "partition": 3.0,
+}
+CALM_TROUBLES = 4
+
+STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.06, 0.22, 0.48, 0.72, 0.66
+"""Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
+
+
+def draw(
+    seed: int,
+    *,
+    mutations: frozenset[Mutation] = NONE,
+    nodes: int | None = None,
+    end_s: float | None = None,
+) -> Options:
+    """Draw a world from a seed: size, timings, how faulty everything is, and the faults."""
+    chance = random.Random(f"options {seed}")
+    count = nodes or chance.choice((2, 3, 3, 4, 5, 5, 6, 7))
+    timings = chance.choice((DEFAULT, FAST))
+    kind = chance.random()
+    calm = kind < CALM
+    quiet = chance.uniform(12.0, 24.0)
+    faults: list[Fault] = []
+    chaos = 0.0 if calm else chance.choice((0.0, 0.0, 0.1, 0.3))
+    if kind < STORE_ONLY:
+        faults = _store_faults(chance, quiet)
+    elif calm:
+        faults, quiet = _one_at_a_time(chance, count, timings)
+    elif kind < EMPTIED:
+        faults = _emptied(chance, count, quiet)
+    elif kind < HANGS:
+        faults = _hangs_and_pair_cuts(chance, count, quiet)
+    else:
+        faults = _any_faults(chance, count, quiet, timings)
+    if kind >= INTERRUPTED:
+        chaos = 0.6
+        faults += _interrupted_joins(chance, count, quiet)
+    faults.append(Fault(quiet, "heal"))
+    faults += [Fault(quiet + 0.01 * n, "power_on", (n,)) for n in range(1, count + 1)]
+    options = Options(
+        seed=seed,
+        nodes=count,
+        groups=chance.randint(1, 4),
+        timings=timings,
+        faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
+        quiet_after_s=quiet,
+        end_s=quiet + 14.0 + 10 * timings.takeover_bound_s,
+        drift=chance.choice((0.0, CLOCK_RATE_BOUND)),
+        loss=chance.choice((0.0, 0.0, 0.02, 0.1)),
+        delay_s=chance.choice((0.001, 0.005, 0.02)),
+        store_delay_s=chance.choice((0.002, 0.005, 0.02)),
+        answer_lost=chaos * chance.random(),
+        executed_late=chaos * chance.random(),
+        channel_delay_s=chance.choice((0.0005, 0.002, 0.02)),
+        ending_slow=chance.choice((0.0, 0.2)),
+        ending_fails=chance.choice((0.0, 0.2)),
+        mutations=mutations,
+        nothing_ends=calm,
+    )
+    return options if end_s is None else replace(options, end_s=end_s)
+
+
+def _duration(chance: random.Random, timings: Timings) -> float:
+    """Short, long, or just around one of the limits on which proofs rest."""
+    edges = (
+        timings.heartbeat_s,
+        timings.ending_s,
+        timings.suspicion_s,
+        timings.lease_s,
+        timings.lease_s + timings.ending_s,
+        timings.verdict_wait_s,
+        timings.verdict_wait_s + timings.suspicion_s,
+        timings.hang_limit_s,
+    )
+    edge = max(0.01, chance.choice(edges) + chance.uniform(-0.03, 0.03))
+    return chance.choice((chance.uniform(0.05, 0.6), chance.uniform(0.5, 5.0), edge, edge))
+
+
+def _store_faults(chance: random.Random, quiet: float) -> list[Fault]:
+    """Stalls and elections alone, once the cluster has settled."""
+    at, faults = 6.0, []
+    while at < quiet:
+        kind: FaultKind = chance.choice(("stall_store", "elect"))
+        length = chance.uniform(0.2, 4.0)
+        faults.append(Fault(at, kind, duration_s=length))
+        at += length + chance.uniform(0.5, 3.0)
+    return faults
+
+
+def _one_at_a_time(chance: random.Random, count: int, timings: Timings) -> tuple[list[Fault], float]:
+    """One trouble, everything mended, and a while until the next; a death may come with an election of the store."""
+    kinds = list(CALM_WEIGHTS)
+    weights = list(CALM_WEIGHTS.values())
+    everyone = list(range(1, count + 1))
+    at, faults = 6.0, []
+    for _ in range(CALM_TROUBLES):
+        kind = chance.choices(kinds, weights)[0]
+        some = chance.sample(everyone, 2 if kind in {"cut", "cut_one_way"} else 1)
+        if kind == "partition":
+            some = chance.sample(everyone, chance.randint(1, count - 1))
+        duration = _duration(chance, timings)
+        faults.append(Fault(at, kind, tuple(some), duration))
+        if kind == "power_off" and chance.random() < 0.5:
+            faults.append(Fault(at + chance.uniform(0.0, timings.verdict_wait_s), "elect"))
+        mended = at + max(duration, timings.takeover_bound_s) + chance.uniform(0.5, 2.0)
+        faults.append(Fault(mended, "heal"))
+        faults += [Fault(mended, "power_on", (n,)) for n in everyone]
+        at = mended + AFTERMATH * timings.takeover_bound_s + 3.0
+    return faults, at
+
+
+def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """Nodes leave cleanly or die one after the other, in some order; then some or all start again, perhaps split."""
+    everyone = chance.sample(range(1, count + 1), count)
+    last_dies = chance.random() < 0.35
+    clean = count - 1 if last_dies else chance.randint(0, count)
+    at = chance.uniform(4.0, 6.0)
+    faults: list[Fault] = []
+    for index, node in enumerate(everyone):
+        kind: FaultKind = "leave_for_good" if index < clean else "power_off"
+        if index >= clean and not last_dies and chance.random() < 0.4:
+            continue
+        faults.append(Fault(at, kind, (node,)))
+        at += chance.choice((0.05, chance.uniform(0.5, 2.5)))
+    at += chance.uniform(0.2, 2.0)
+    if chance.random() < 0.5:
+        faults.append(Fault(at, "partition", tuple(everyone[:clean])))
+        at += 0.1
+    returning = [*everyone[:clean], *everyone[clean:]] if last_dies else chance.sample(everyone, count)
+    for node in returning:
+        if last_dies and node == everyone[-1]:
+            at += 6.0  # the last one to leave is missed for longer than any wait
+        faults.append(Fault(at, "power_on", (node,)))
+        at += chance.choice((0.02, chance.uniform(0.1, 2.0)))
+    return [fault for fault in faults if fault.at_s < quiet]
+
+
+def _hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """Every service hangs for a while, or two nodes stop hearing each other while all others hear both."""
+    everyone = tuple(range(1, count + 1))
+    faults: list[Fault] = []
+    at = chance.uniform(4.0, 6.0)
+    while at < quiet - 6.0:
+        if chance.random() < 0.5:
+            faults.append(Fault(at, "hang_service", everyone, chance.uniform(2.0, 4.0)))
+        else:
+            faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))
+            faults.append(Fault(at + 5.5, "heal"))
+        at += chance.uniform(5.5, 7.0)
+    return faults
+
+
+def _interrupted_joins(chance: random.Random, count: int, quiet: float) -> list[Fault]:
+    """A node that starts is switched off again while it is being admitted."""
+    faults: list[Fault] = []
+    at = chance.uniform(4.0, 6.0)
+    while at < quiet - 3.0:
+        node = chance.randint(1, count)
+        faults.append(Fault(at, "power_off", (node,)))
+        back = at + chance.uniform(1.0, 3.0)
+        faults.append(Fault(back, "power_on", (node,)))
+        faults.append(Fault(back + chance.uniform(0.05, 0.9), "power_off", (node,)))
+        faults.append(Fault(back + chance.uniform(1.5, 3.0), "power_on", (node,)))
+        at = back + chance.uniform(2.0, 4.0)
+    return faults
+
+
+def _any_faults(chance: random.Random, count: int, quiet: float, timings: Timings) -> list[Fault]:
+    kinds = list(WEIGHTS)
+    weights = list(WEIGHTS.values())
+    at, faults = chance.uniform(0.5, 5.0), []
+    pace = chance.choice((0.3, 1.0, 2.5))
+    everyone = list(range(1, count + 1))
+    while at < quiet:
+        kind = chance.choices(kinds, weights)[0]
+        some = chance.sample(everyone, chance.randint(1, max(1, count // 2)))
+        if kind in {"cut", "cut_one_way"}:
+            some = chance.sample(everyone, 2)
+        elif kind == "hang_service" and chance.random() < 0.4:
+            some = everyone
+        elif kind not in {"partition", "power_on", "leave", "power_off"}:
+            some = some[:1]
+        duration = _duration(chance, timings)
+        network = chance.choice(("", "", "a", "b")) if kind in {"cut", "cut_one_way", "cut_network"} else ""
+        faults.append(Fault(at, kind, tuple(some), duration, network))
+        if kind == "power_off" and chance.random() < 0.7:
+            faults.append(Fault(at + chance.uniform(0.1, 6.0), "power_on", tuple(some)))
+        at += chance.expovariate(1 / pace)
+    return [fault for fault in faults if fault.at_s < quiet]
