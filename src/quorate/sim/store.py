@@ -38,7 +38,8 @@ class SimStore:
         self.read_script: Callable[[int], None] | None = None
         """Called when a read of a node executes (stories set it)."""
         self.commit_script: Callable[[int, Sequence[Write]], str] | None = None
-        """What becomes of a commit: "", "late" or "never" (stories set it)."""
+        """What becomes of a commit (stories set it): "" as usual, "never" executed, executed "late", after its caller
+        gave up, or executed at once and answered "slow", as late as a caller waits."""
         self._world = world
 
     def reached_by(self, node: int) -> bool:
@@ -81,7 +82,12 @@ class SimStore:
                     self._execute_late(guards, writes)
                 self._fail(node, self._refusal_delay(limit_s), made, sure=sure)
                 return
-            self._answer(node, self.execute(guards, writes), made, limit_s)
+            result = self.execute(guards, writes)
+            if fate == "slow":
+                world.troubles.impede(node, limit_s)
+                self._later(node, limit_s, lambda: made(result, sure=True))
+            else:
+                self._answer(node, result, made, limit_s)
 
         if late or fate == "late":
             world.fired[(8, "executed late")] += 1

@@ -251,6 +251,70 @@ def _marked_unconfirmed(world: World) -> None:
     world.store.commit_script = script
 
 
+def _alone_with_the_store(world: World, one: int) -> None:
+    """That node alone reaches the store, and no longer hears the coordinator; the others hear everybody else."""
+    acting = _coordinator(world)
+    for other in world.nodes:
+        if other != one:
+            world.media.keep_out(other, world.now + 12.0)
+    for network in world.options.networks:
+        _cut(world, one, acting, network)
+    world.troubles.injure(list(world.nodes), 12.0)
+    world.at(world.now + 12.0, world.media.heal)
+
+
+def _admitted_unknown(world: World) -> None:
+    """An admission executes unanswered; at once the admitted node is the only one that reaches the store."""
+    newcomer = 4
+
+    def script(node: int, writes: Sequence[Write]) -> str:
+        if not any(_is_up(write, newcomer) for write in writes):
+            return ""
+        world.store.commit_script = None
+        world.store.execute((), writes)
+        _alone_with_the_store(world, newcomer)
+        return "never"
+
+    world.store.commit_script = script
+
+
+def _old_refusal(world: World) -> None:
+    """A verdict is sent twice; the refusal of the second comes only after the node was admitted in a new life.
+
+    From then on that node alone reaches the store: whoever believes the refusal does not count it any more.
+    """
+
+    def begin() -> None:
+        victim = next(n for n in world.nodes if n != _coordinator(world))
+        sent: list[float] = []
+
+        def script(node: int, writes: Sequence[Write]) -> str:
+            if node == victim or not any(_is_down(write, victim) for write in writes):
+                return ""
+            sent.append(world.now)
+            if len(sent) == 1:
+                return "never"
+            world.store.commit_script = None
+            world.store.execute((), writes)  # the first one, late, at this very moment
+            world.at(world.now + 0.5, lambda: _alone_with_the_store(world, victim))
+            return "slow"
+
+        world.store.commit_script = script
+        world.nodes[victim].sentinel.die()
+
+    world.at(6.0, begin)
+
+
+def _is_up(write: Write, node: int) -> bool:
+    known = decode(write.value, MemberRecord) if isinstance(write, Put) and write.key == keys.member(node) else None
+    return known is not None and known.state == "up" and known.mark is None
+
+
+def _is_down(write: Write, node: int) -> bool:
+    known = decode(write.value, MemberRecord) if isinstance(write, Put) and write.key == keys.member(node) else None
+    return known is not None and known.state == "down"
+
+
 BASE = Options(seed=0, nodes=3, groups=3, end_s=40.0, quiet_after_s=20.0, drift=0.01)
 
 STORIES: tuple[Story, ...] = (
@@ -301,6 +365,18 @@ STORIES: tuple[Story, ...] = (
         replace(BASE, seed=21, late_s=2.0, first_at_s=(0.01, 0.02, 4.0)),
         _verdict_executes_late,
         catches=(Mutation.FORGET_UNKNOWN, Mutation.ACK_DURING_VERDICT),
+    ),
+    Story(
+        "an admission executes unanswered, and the admitted node alone reaches the store",
+        replace(BASE, nodes=5, seed=23, first_at_s=(0.01, 0.02, 0.03, 6.0, 0.05)),
+        _admitted_unknown,
+        catches=(Mutation.ADMIT_UNCOUNTED,),
+    ),
+    Story(
+        "the refusal of a verdict arrives after the node was admitted again, and that node alone reaches the store",
+        replace(BASE, nodes=5, seed=24),
+        _old_refusal,
+        catches=(Mutation.ADOPT_OLD,),
     ),
     Story(
         "everybody loses power at once and returns",
