@@ -127,6 +127,7 @@ class ServiceLoop:
         """Decide everything that is to be decided now."""
         report = self._report
         if report is None:
+            self.deadline = None  # nothing can be decided before the sentinel has spoken
             return
         busy = frozenset(request.purpose for request in self._requests.values())
         step = self.membership.step(now, self.view.authority, report, busy)

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.timings import CLOCK_RATE_BOUND, DEFAULT, FAST, Timings
-from quorate.sim.options import Fault, FaultKind, Options
+from quorate.sim.options import Chaos, Fault, FaultKind, Options
+from quorate.sim.sentinel_process import SLOW_OATH_S
 from quorate.sim.troubles import AFTERMATH
 
 WEIGHTS: dict[FaultKind, float] = {
@@ -20,12 +21,12 @@ WEIGHTS: dict[FaultKind, float] = {
     "power_on": 4.0,
     "kill_service": 2.0,
     "hang_service": 2.0,
-    "pause_sentinel": 1.0,
+    "pause_sentinel": 2.0,
     "pause_host": 1.0,
     "kill_host": 1.0,
     "break_host": 1.0,
     "lose_command": 1.0,
-    "freeze_node": 1.5,
+    "freeze_node": 2.5,
     "kill_sentinel": 1.5,
     "leave": 1.5,
     "leave_for_good": 0.0,
@@ -54,7 +55,7 @@ CALM_WEIGHTS: dict[FaultKind, float] = {
 }
 CALM_TROUBLES = 4
 
-STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.06, 0.22, 0.48, 0.72, 0.66
+STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.05, 0.2, 0.5, 0.74, 0.62
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
 
 
@@ -74,6 +75,7 @@ def draw(
     quiet = chance.uniform(12.0, 24.0)
     faults: list[Fault] = []
     chaos = 0.0 if calm else chance.choice((0.0, 0.0, 0.1, 0.3))
+    least = 0.0
     if kind < STORE_ONLY:
         faults = _store_faults(chance, quiet)
     elif calm:
@@ -81,12 +83,12 @@ def draw(
     elif kind < EMPTIED:
         faults = _emptied(chance, count, quiet)
     elif kind < HANGS:
-        faults = _hangs_and_pair_cuts(chance, count, quiet)
+        faults = _hangs_and_pair_cuts(chance, count, quiet, timings)
     else:
         faults = _any_faults(chance, count, quiet, timings)
     if kind >= INTERRUPTED:
-        chaos = 0.6
-        faults += _interrupted_joins(chance, count, quiet)
+        chaos, least = 0.7, 0.5
+        faults += _interrupted_joins(chance, count, quiet, timings)
     faults.append(Fault(quiet, "heal"))
     faults += [Fault(quiet + 0.01 * n, "power_on", (n,)) for n in range(1, count + 1)]
     options = Options(
@@ -96,20 +98,24 @@ def draw(
         timings=timings,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
         quiet_after_s=quiet,
-        end_s=quiet + 14.0 + 10 * timings.takeover_bound_s,
+        end_s=0.0,
         drift=chance.choice((0.0, CLOCK_RATE_BOUND)),
-        loss=chance.choice((0.0, 0.0, 0.02, 0.1)),
         delay_s=chance.choice((0.001, 0.005, 0.02)),
         store_delay_s=chance.choice((0.002, 0.005, 0.02)),
-        answer_lost=chaos * chance.random(),
-        executed_late=chaos * chance.random(),
         channel_delay_s=chance.choice((0.0005, 0.002, 0.02)),
-        ending_slow=chance.choice((0.0, 0.2)),
-        ending_fails=chance.choice((0.0, 0.2)),
+        chaos=Chaos(
+            loss=chance.choice((0.0, 0.0, 0.02, 0.1)),
+            answer_lost=chaos * chance.uniform(least, 1.0),
+            executed_late=chaos * chance.uniform(least, 1.0),
+            ending_slow=chance.choice((0.0, 0.2)),
+            ending_fails=chance.choice((0.0, 0.2)),
+        ),
         mutations=mutations,
         nothing_ends=calm,
     )
-    return options if end_s is None else replace(options, end_s=end_s)
+    last = max(quiet, *(fault.at_s + fault.duration_s for fault in faults))
+    calm_again = last + max(options.chaos.late_s, SLOW_OATH_S) + options.recovery_limit_s
+    return replace(options, end_s=calm_again if end_s is None else end_s)
 
 
 def _duration(chance: random.Random, timings: Timings) -> float:
@@ -164,56 +170,71 @@ def _one_at_a_time(chance: random.Random, count: int, timings: Timings) -> tuple
 def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
     """Nodes leave cleanly or die one after the other, in some order; then some or all start again, perhaps split."""
     everyone = chance.sample(range(1, count + 1), count)
-    last_dies = chance.random() < 0.35
-    clean = count - 1 if last_dies else chance.randint(0, count)
+    manner = chance.choice(("all leave", "last dies", "rest dies", "rest dies", "anyhow"))
+    clean = {"all leave": count, "last dies": count - 1, "rest dies": count // 2 + 1}.get(manner)
+    clean = chance.randint(0, count) if clean is None else clean
     at = chance.uniform(4.0, 6.0)
     faults: list[Fault] = []
-    for index, node in enumerate(everyone):
-        kind: FaultKind = "leave_for_good" if index < clean else "power_off"
-        if index >= clean and not last_dies and chance.random() < 0.4:
-            continue
-        faults.append(Fault(at, kind, (node,)))
-        at += chance.choice((0.05, chance.uniform(0.5, 2.5)))
-    at += chance.uniform(0.2, 2.0)
+    for node in everyone[:clean]:
+        faults.append(Fault(at, "leave_for_good", (node,)))
+        at += chance.choice((0.05, 0.05, chance.uniform(0.3, 2.0)))
+    for node in everyone[clean:]:
+        if manner != "anyhow" or chance.random() < 0.6:
+            faults.append(Fault(at, "power_off", (node,)))
+            at += chance.choice((0.05, chance.uniform(0.3, 2.0)))
+    at += chance.uniform(2.0, 4.0)
     if chance.random() < 0.5:
         faults.append(Fault(at, "partition", tuple(everyone[:clean])))
         at += 0.1
-    returning = [*everyone[:clean], *everyone[clean:]] if last_dies else chance.sample(everyone, count)
-    for node in returning:
-        if last_dies and node == everyone[-1]:
-            at += 6.0  # the last one to leave is missed for longer than any wait
+    returning = chance.sample(everyone, count) if manner == "anyhow" else everyone
+    for index, node in enumerate(returning):
+        if index == clean and manner != "anyhow":
+            at += 6.0  # who died is missed for longer than any wait
         faults.append(Fault(at, "power_on", (node,)))
         at += chance.choice((0.02, chance.uniform(0.1, 2.0)))
     return [fault for fault in faults if fault.at_s < quiet]
 
 
-def _hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float) -> list[Fault]:
-    """Every service hangs for a while, or two nodes stop hearing each other while all others hear both."""
+def _hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float, timings: Timings) -> list[Fault]:
+    """Every service hangs, two nodes stop hearing each other but others hear both, or one is away for a moment."""
     everyone = tuple(range(1, count + 1))
     faults: list[Fault] = []
     at = chance.uniform(4.0, 6.0)
-    while at < quiet - 6.0:
-        if chance.random() < 0.5:
-            faults.append(Fault(at, "hang_service", everyone, chance.uniform(2.0, 4.0)))
-        else:
+    while at < quiet - 4.0:
+        dice = chance.random()
+        if dice < 0.55:
+            faults.append(Fault(at, "hang_service", everyone, chance.uniform(1.2, 2.5)))
+        elif dice < 0.8:
             faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))
-            faults.append(Fault(at + 5.5, "heal"))
-        at += chance.uniform(5.5, 7.0)
+            faults.append(Fault(at + 4.0, "heal"))
+        else:
+            node, length = chance.choice(everyone), chance.uniform(timings.suspicion_s, timings.lease_s)
+            faults.append(Fault(at, "cut_store", (node,), 4.0))
+            faults.append(Fault(at, "partition", (node,)))
+            faults.append(Fault(at + length, "heal"))
+        at += chance.uniform(4.0, 5.5)
     return faults
 
 
-def _interrupted_joins(chance: random.Random, count: int, quiet: float) -> list[Fault]:
-    """A node that starts is switched off again while it is being admitted."""
+def _interrupted_joins(chance: random.Random, count: int, quiet: float, timings: Timings) -> list[Fault]:
+    """A node that starts is switched off again, or cut off, while it is being admitted."""
     faults: list[Fault] = []
     at = chance.uniform(4.0, 6.0)
     while at < quiet - 3.0:
         node = chance.randint(1, count)
         faults.append(Fault(at, "power_off", (node,)))
-        back = at + chance.uniform(1.0, 3.0)
+        back = at + chance.uniform(0.3, 2.0)
         faults.append(Fault(back, "power_on", (node,)))
-        faults.append(Fault(back + chance.uniform(0.05, 0.9), "power_off", (node,)))
-        faults.append(Fault(back + chance.uniform(1.5, 3.0), "power_on", (node,)))
-        at = back + chance.uniform(2.0, 4.0)
+        cut = back + chance.uniform(0.05, 0.9)
+        if chance.random() < 0.5:
+            faults.append(Fault(cut, "power_off", (node,)))
+            back = cut + chance.uniform(0.5, 2.0)
+            faults.append(Fault(back, "power_on", (node,)))
+        else:
+            back = cut + timings.takeover_bound_s + chance.uniform(-0.2, 0.5)
+            faults.append(Fault(cut, "partition", (node,)))
+            faults.append(Fault(back, "heal"))
+        at = back + chance.uniform(0.5, 3.0)
     return faults
 
 

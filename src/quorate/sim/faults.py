@@ -23,6 +23,7 @@ CUTS: frozenset[FaultKind] = frozenset({"cut", "cut_one_way", "cut_network", "pa
 def inject(world: World, fault: Fault) -> None:
     """Do a fault to the world, and note whom it touches."""
     world.trace(0, f"fault: {fault.kind} {fault.nodes} {fault.duration_s:.2f} s {fault.network}")
+    world.disturb(fault.duration_s)
     if world.options.nothing_ends and fault.kind not in {"heal", "power_on"} and not world.whole():
         world.fired[(0, "trouble came to a cluster that was not whole")] += 1
         world.troubles.injure(world.nodes, fault.duration_s)
@@ -69,7 +70,7 @@ def _to_node(world: World, node: SimNode, fault: Fault) -> None:
         case "leave" | "leave_for_good" if node.service.loop is not None:
             node.service.loop.leave()
             node.service.pump()
-            after_s = 1.0 + duration_s if fault.kind == "leave" else 1.0
+            after_s = 1.0 + duration_s if fault.kind == "leave" else 2.0
             world.after(after_s, lambda: _switch_off(world, node, again=fault.kind == "leave"), node)
         case _:
             pass

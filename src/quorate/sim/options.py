@@ -55,8 +55,27 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Chaos:
+    """What strikes at any time, without being a fault of its own; probabilities per event."""
+
+    loss: float = 0.0
+    answer_lost: float = 0.0
+    executed_late: float = 0.0
+    late_s: float = 4.0
+    """A request executes so late at most."""
+    ending_slow: float = 0.0
+    """How often an oath comes late."""
+    ending_fails: float = 0.0
+    """How often something cannot be said to be gone: no oath, and a new sentinel."""
+
+
+ROOM_S = 1.0
+"""Commits, elections, starts and restarts of resources on the way to recovery."""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """A simulated world before it starts. Probabilities are per event; delays are bounds of uniform draws."""
+    """A simulated world before it starts. Delays are bounds of uniform draws."""
 
     seed: int
     nodes: int = 3
@@ -65,21 +84,14 @@ class Options:
     networks: tuple[str, ...] = ("a", "b")
     faults: tuple[Fault, ...] = ()
     quiet_after_s: float = 30.0
-    """No fault after this; then progress is demanded."""
+    """No fault and no chaos after this; then progress is demanded."""
+    chaos: Chaos = Chaos()
     end_s: float = 60.0
     drift: float = 0.0
     """Largest rate error of a clock; at most the bound of the proofs."""
-    loss: float = 0.0
     delay_s: float = 0.002
     store_delay_s: float = 0.002
-    answer_lost: float = 0.0
-    executed_late: float = 0.0
-    late_s: float = 4.0
     channel_delay_s: float = 0.001
-    ending_slow: float = 0.0
-    """How often an oath comes late."""
-    ending_fails: float = 0.0
-    """How often something cannot be said to be gone: no oath, and a new sentinel."""
     start_s: float = 0.05
     stop_s: float = 0.03
     service_start_s: float = 0.5
@@ -88,3 +100,8 @@ class Options:
     """A calm world: no node but those that a fault touches may end its resources (promise 3)."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
+
+    @property
+    def recovery_limit_s(self) -> float:
+        """Everything that can be online is online so long after the last disturbance."""
+        return 1.5 * self.service_start_s + self.timings.recovery_bound_s + ROOM_S

@@ -45,6 +45,13 @@ def judge(world: World) -> str:
     stuck = world.stuck()
     if stuck:
         return "progress: " + "; ".join(stuck)
+    limit_s = world.options.recovery_limit_s
+    owed_at = world.disturbed_until + limit_s
+    if owed_at <= world.now and not 0.0 < world.recovered_at <= owed_at:
+        return (
+            f"progress: last disturbed at {world.disturbed_until:.3f} s, everything online only at"
+            f" {world.recovered_at:.3f} s, which is more than {limit_s:.3f} s later"
+        )
     if world.checker.needless:
         return "needless outage: " + "; ".join(world.checker.needless[:3])
     return ""

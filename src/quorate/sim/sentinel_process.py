@@ -71,6 +71,7 @@ class SimSentinel:
         pause = RESTART_S if sworn else RESTART_S + LEFTOVERS_LIMIT_S
         world.media.stop_member(node.number, world.now + pause + world.options.service_start_s)
         world.troubles.impede(node.number, pause)
+        world.disturb(pause)
         life = node.life
 
         def again() -> None:
@@ -153,13 +154,14 @@ class SimSentinel:
         within = world.chance.uniform(0.05, 0.9) * world.options.timings.ending_s
         node.host.die(within)
         fate = world.chance.random()
-        if fate < world.options.ending_fails:
+        if fate < world.chaos.ending_fails:
             world.fired[(0, "ending failed")] += 1
             world.after(within, lambda: node.when_running("sentinel", lambda: self.die(sworn=False)), node)
             return
-        if fate < world.options.ending_fails + world.options.ending_slow:
+        if fate < world.chaos.ending_fails + world.chaos.ending_slow:
             world.fired[(0, "slow ending")] += 1
             within += world.chance.uniform(0.0, 1.0) * SLOW_OATH_S
+        world.disturb(within)
         loop = self.loop
 
         def ended() -> None:

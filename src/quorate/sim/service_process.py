@@ -69,13 +69,14 @@ class SimService:
     def die(self, *, restart: bool = True) -> None:
         """SIGKILL, or an end because its channel broke; the sentinel starts another."""
         node, world = self._node, self._node.world
-        running = self.loop is not None
+        if restart and self.loop is None:
+            return  # it is dead already, and being started
         self.loop = None
         self.life += 1
         node.channel.service_ended()
         node.host.break_connection(0.0)
         node.paused_until["service"] = 0.0
-        if restart and running and node.powered:
+        if restart:
             delay = world.options.service_start_s * world.chance.uniform(0.5, 1.5)
             life = self.life
             world.after(delay, lambda: self.start() if self.life == life else None, node)

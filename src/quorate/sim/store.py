@@ -69,7 +69,7 @@ class SimStore:
         """Commit; the answer may be lost, and the execution may come after the caller gave up (rule 8)."""
         world = self._world
         limit_s = world.options.timings.store_commit_limit_s
-        late = world.chance.random() < world.options.executed_late
+        late = world.chance.random() < world.chaos.executed_late
         fate = self.commit_script(node, writes) if self.commit_script is not None else ""
         if fate == "never":
             self._fail(node, limit_s, made)
@@ -115,7 +115,7 @@ class SimStore:
 
     def _answer(self, node: int, result: Snapshot | Committed, made: Made, limit_s: float) -> None:
         world = self._world
-        if world.chance.random() < world.options.answer_lost:
+        if world.chance.random() < world.chaos.answer_lost:
             world.fired[(8, "answer lost")] += 1
             self._fail(node, limit_s, made)
         else:
@@ -129,12 +129,12 @@ class SimStore:
         world = self._world
         if not surely and world.chance.random() < 0.3:
             return
-        delay = world.chance.uniform(0.1, 1.0) * world.options.late_s
+        delay = world.chance.uniform(0.1, 1.0) * world.chaos.late_s
 
         def execute() -> None:
             world.media.settle(world.now)
-            if world.media.leader:
-                self.execute(guards, writes)
+            if world.media.leader and self.execute(guards, writes).succeeded:
+                world.disturb(0.0)
 
         world.at(world.now + delay, execute)
 

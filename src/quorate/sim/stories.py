@@ -15,7 +15,7 @@ from quorate.model import keys
 from quorate.model.base import decode
 from quorate.model.membership import MemberRecord
 from quorate.model.records import Put, Write
-from quorate.sim.options import Fault, Options
+from quorate.sim.options import Chaos, Fault, Options
 from quorate.sim.run import Result, judge
 from quorate.sim.world import World
 
@@ -267,7 +267,7 @@ def _admitted_unknown(world: World) -> None:
     """An admission executes unanswered; at once the admitted node is the only one that reaches the store."""
     newcomer = 4
 
-    def script(node: int, writes: Sequence[Write]) -> str:
+    def script(_node: int, writes: Sequence[Write]) -> str:
         if not any(_is_up(write, newcomer) for write in writes):
             return ""
         world.store.commit_script = None
@@ -362,7 +362,7 @@ STORIES: tuple[Story, ...] = (
     ),
     Story(
         "a verdict executes after its author gave up, and the node was heard again",
-        replace(BASE, seed=21, late_s=2.0, first_at_s=(0.01, 0.02, 4.0)),
+        replace(BASE, seed=21, chaos=Chaos(late_s=2.0), first_at_s=(0.01, 0.02, 4.0)),
         _verdict_executes_late,
         catches=(Mutation.FORGET_UNKNOWN, Mutation.ACK_DURING_VERDICT),
     ),

@@ -23,9 +23,11 @@ from quorate.sim.checkers import Checker
 from quorate.sim.faults import inject
 from quorate.sim.media import Media
 from quorate.sim.node import SimNode
-from quorate.sim.options import Options
+from quorate.sim.options import Chaos, Options
 from quorate.sim.store import SimStore
 from quorate.sim.troubles import Troubles
+
+PROGRESS_LOOK_S = 0.05
 
 
 class World:
@@ -45,8 +47,12 @@ class World:
         self.media = Media(numbers, options.networks, options.timings, self.chance)
         self.store = SimStore(self)
         self.troubles = Troubles(numbers, options.timings)
-        self.settled_at = 0.0
-        """When the last group that was not online came online, as far as looked."""
+        self.chaos = options.chaos
+        """How often chance strikes; never any more after the last fault."""
+        self.disturbed_until = options.quiet_after_s
+        """The end of the last fault, late execution or ending."""
+        self.recovered_at = 0.0
+        """When nothing was stuck for the first time after the last fault; 0.0 before."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         drift = options.drift
@@ -85,8 +91,24 @@ class World:
             start = self.options.first_at_s[n - 1] if self.options.first_at_s else 0.01 * n
             if start >= 0.0:
                 self.at(start, lambda node=node: self.power_on(node))  # type: ignore[misc]
+        self.at(self.options.quiet_after_s, self._quiet)
         for fault in self.options.faults:
             self.at(fault.at_s, lambda fault=fault: inject(self, fault))  # type: ignore[misc]
+
+    def _quiet(self) -> None:
+        """Nothing strikes any more: from now on progress is owed."""
+        self.chaos = Chaos()
+        self.at(self.now + PROGRESS_LOOK_S, self._look_for_progress)
+
+    def disturb(self, for_s: float) -> None:
+        """Something goes on for so long from now."""
+        self.disturbed_until = max(self.disturbed_until, self.now + for_s)
+
+    def _look_for_progress(self) -> None:
+        if not self.stuck():
+            self.recovered_at = self.now
+        else:
+            self.at(self.now + PROGRESS_LOOK_S, self._look_for_progress)
 
     # ---------------------------------------------------------------- time
 
@@ -165,7 +187,7 @@ class World:
     def send(self, sender: int, receiver: int, network: str, message: Heartbeat | Acknowledgement) -> None:
         """Send a datagram; it may be lost, late or cut."""
         self.fired[(2, "acknowledge") if isinstance(message, Acknowledgement) else (0, "heartbeat")] += 1
-        if not self.media.passes(sender, receiver, network) or self.chance.random() < self.options.loss:
+        if not self.media.passes(sender, receiver, network) or self.chance.random() < self.chaos.loss:
             return
         node = self.nodes[receiver]
         delay = self.chance.uniform(0.05, 1.0) * self.options.delay_s

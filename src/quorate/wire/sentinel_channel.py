@@ -83,12 +83,12 @@ def encode(message: ToSentinel | ToService) -> bytes:
     return json.dumps([type(message).__name__, asdict(message)], separators=(",", ":")).encode() + b"\n"
 
 
-def _peers(raw: list[dict[str, Any]]) -> tuple[Peer, ...]:
-    return tuple(Peer(**peer) for peer in raw)
+def _peers(raw: list[list[Any]]) -> tuple[Peer, ...]:
+    return tuple(Peer(*peer) for peer in raw)
 
 
 def _unsettled(raw: list[dict[str, Any]]) -> tuple[Unsettled, ...]:
-    return tuple(Unsettled(**{**item, "peer": Peer(**item["peer"])}) for item in raw)
+    return tuple(Unsettled(**{**item, "peer": Peer(*item["peer"])}) for item in raw)
 
 
 def _order(raw: dict[str, Any]) -> Order:
@@ -97,7 +97,7 @@ def _order(raw: dict[str, Any]) -> Order:
 
 
 def _heard(raw: dict[str, Any]) -> Heard:
-    return Heard(**{**raw, "peer": Peer(**raw["peer"]), "heard": tuple(raw["heard"]), "mutual": tuple(raw["mutual"])})
+    return Heard(**{**raw, "peer": Peer(*raw["peer"]), "heard": tuple(raw["heard"]), "mutual": tuple(raw["mutual"])})
 
 
 def _report(raw: dict[str, Any]) -> Report:

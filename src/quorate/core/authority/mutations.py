@@ -26,5 +26,7 @@ class Mutation(Enum):
     FORM_REGARDLESS = "13: a starting node forms whoever else is recorded up, and without waiting"
     UNGUARDED = "14: a coordinator's writes are guarded by nothing, its epoch included"
 
+    __hash__ = object.__hash__  # each stands for itself; Enum's own hash is asked for at every datagram
+
 
 NONE: frozenset[Mutation] = frozenset()

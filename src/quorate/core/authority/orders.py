@@ -3,17 +3,20 @@
 Owns: `Order` (service to sentinel, complete and repeatable), `Renewal`, `Report` (sentinel to service), `Heartbeat` and
 `Acknowledgement` (sentinel to sentinel). Does not know: sockets, bytes (`wire`), or what anyone decides.
 How it works: an order states everything that the service wants; the sentinel echoes the serial of the order it
-follows. A lost or late message is healed by the next one. Only plain dataclasses: the sentinel stays small.
+follows. A lost or late message is healed by the next one. Only plain values: the sentinel stays small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A node in one of its lives: an incarnation is a life of a node in the cluster and is never reused."""
+class Peer(NamedTuple):
+    """A node in one of its lives: an incarnation is a life of a node in the cluster and is never reused.
+
+    A named tuple, because it is the key of everything that is looked up for every datagram.
+    """
 
     node: int
     incarnation: str

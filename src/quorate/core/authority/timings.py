@@ -53,6 +53,15 @@ class Timings:
         """max(S, election) + wait: takeover of a silent node without commits and start (design §4, published)."""
         return max(self.suspicion_s, 2 * self.store_election_s) + self.verdict_wait_s
 
+    @property
+    def recovery_bound_s(self) -> float:
+        """S + 2 x takeover: from total loss to a settled membership, without boot, commits and start.
+
+        Who forms waits for the recorded coordinator, and then, as coordinator, for other nodes that were recorded up
+        and have not come back in that life.
+        """
+        return self.suspicion_s + 2 * self.takeover_bound_s
+
     def problems(self) -> tuple[str, ...]:
         """What forbids these timings; empty when they may be used."""
         found: list[str] = []
