@@ -17,7 +17,6 @@ from quorate.sim.pipe import Pipe
 if TYPE_CHECKING:
     from quorate.sim.node import ProcessName, SimNode
 
-NAME = "shared"
 RECONNECT_S = 0.02
 """As `node.host_link.RETRY_S`."""
 RESTART_S = 0.25
@@ -103,7 +102,7 @@ class SimHost:
     def connect(self) -> None:
         """The service tries to connect, again and again until it is connected or gone."""
         node = self._node
-        if node.service.loop is None or self.connected:
+        if node.service.watched_revision == 0 or node.service.loop is None or self.connected:
             return
         if self._alive and node.world.now >= self._broken_until and node.running("service"):
             self.connected = True

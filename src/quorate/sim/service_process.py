@@ -20,9 +20,10 @@ from quorate.core.authority.frame import (
 )
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.model.records import Committed, Snapshot
-from quorate.node.outputs import Decided, HostCommand, Prepare, Settled, StoreRequest
+from quorate.model.workload import ResourceState
+from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.service_loop import ServiceLoop
-from quorate.sim.host import NAME, Inventory, State
+from quorate.sim.host import Inventory, State
 
 if TYPE_CHECKING:
     from quorate.sim.node import SimNode
@@ -64,7 +65,6 @@ class SimService:
         self._watch_pending = False
         node.channel.connect()
         self._read_all()
-        world.after(0.0, node.host.connect, node)
 
     def die(self, *, restart: bool = True) -> None:
         """SIGKILL, or an end because its channel broke; the sentinel starts another."""
@@ -95,19 +95,27 @@ class SimService:
             self.pump()
 
     def take_host(self, told: State | Inventory) -> None:
-        """The host reports a state, or lists what it has."""
+        """The host reports a state, or lists what it has. As `node.host_fleet`."""
         loop = self.loop
         if loop is None:
             return
-        if isinstance(told, dict):
-            loop.inventory(NAME, frozenset(loop.view.resources), told)
-            self.pump()
+        if not isinstance(told, dict):
+            self._state_seen(*told)
+            return
+        for resource, (state, detail) in told.items():
+            self._state_seen(resource, state, detail)
+        if self.loop is loop:
             loop.hosts_ready = True
             loop.view.touched_all = True
-        else:
-            resource, state, detail = told
-            loop.host_state(NAME, resource, state, detail)
-        self.pump()
+            loop.host_lost(frozenset(loop.view.resources) - told.keys())
+            self.pump()
+
+    def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
+        loop = self.loop
+        known = loop.view.resources.get(resource) if loop is not None else None
+        if loop is not None and known is not None:
+            loop.host_state(known.record.group, resource, state, detail)
+            self.pump()
 
     def host_contact_lost(self) -> None:
         """The connection to the host broke."""
@@ -132,7 +140,7 @@ class SimService:
                     node.host.send(group, command)
                 case Note(rule=rule, branch=branch):
                     world.fired[(rule, branch)] += 1
-                case Prepare() | Settled():
+                case Prepare() | NeedHost() | Settled():
                     pass
                 case Decided(assignment=assignment):
                     world.trace(node.number, f"assigns {assignment.group} to {assignment.owner} ({assignment.cause})")
@@ -191,6 +199,7 @@ class SimService:
             self.watched_revision = result.position.revision
             self.pump()
             self.poke_watch()
+            node.host.connect()  # only now can be told which group a resource belongs to
 
         node.world.store.read(
             node.number, None, lambda result, *, sure: node.when_running("service", lambda: made(result, sure=sure))
