@@ -9,7 +9,7 @@ import pytest
 from quorate.sim.drawing import draw
 from quorate.sim.run import replay_command, run
 
-SEEDS = 120
+SEEDS = 72
 BATCHES = 12
 
 
