@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quorate.adapters.scsi.commands import CHECK_CONDITION, Answer
+from quorate.adapters.quorum_storage.scsi.commands import CHECK_CONDITION, Answer
 
 TARGET = "iqn.2026-11.test.quorate:disk"
 DISK_BYTES = 16 << 20

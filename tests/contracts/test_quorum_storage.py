@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from iscsi_target import Target, running_target
 
 from quorate.adapters.quorum_storage import claim_block
+from quorate.adapters.quorum_storage.block_device import BlockDevice
+from quorate.adapters.quorum_storage.claim_key import ClaimKey
 from quorate.adapters.quorum_storage.directory import Directory
 from quorate.adapters.quorum_storage.mounts import Mount, mount_of
+from quorate.adapters.quorum_storage.scsi.reservations import Reservations
 from quorate.ports.quorum_storage import Claim, ClaimRefused, Control, Progress, QuorumStorage, StorageLost
 from quorate.ports.quorum_storage_memory import MemoryStorage
 
 CLUSTER = "c-1"
 NOTHING = Progress()
+HELD = {"quorum_storage_held", "quorum_storage_claim_moves"}
+"""Where a lock tells that its holder lives, and where only its beat does."""
 
 
 class World(Protocol):
@@ -81,16 +87,86 @@ class DirectoryWorld:
         (self.folder / "claim").write_bytes(snapshot)
 
 
+class FolderMedium:
+    """A file system that is a folder: the device's own, as far as mounting it goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.attached = False
+
+    def attach(self) -> str:
+        self.attached = True
+        return str(self.folder)
+
+    def detach(self) -> None:
+        self.attached = False
+
+    def read_progress(self) -> bytes:
+        path = self.folder / "progress"
+        return path.read_bytes() if path.exists() else b""
+
+    def write_progress(self, block: bytes) -> None:
+        (self.folder / "progress").write_bytes(block)
+
+
+class DeviceWorld:
+    """A real SCSI target; each node has a session of its own. Needs root."""
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self._target = target
+        self._folder = folder
+        self._folder.mkdir()
+        self._devices: dict[int, BlockDevice] = {}
+
+    def way(self, node: int) -> BlockDevice:
+        if node not in self._devices:
+            reservations = Reservations(self._target.path(f"node{node}"))
+            self._devices[node] = BlockDevice(reservations, FolderMedium(self._folder), limit_s=20.0)
+        return self._devices[node]
+
+    def kill_holder(self, control: Control) -> None:
+        """Its reservation stays: the device knows nothing of processes."""
+
+    def snapshot(self) -> object:
+        return (self._folder / "progress").read_bytes()
+
+    def roll_back(self, snapshot: object) -> None:
+        assert isinstance(snapshot, bytes)
+        (self._folder / "progress").write_bytes(snapshot)
+
+
+@pytest.fixture
+def device_world(tmp_path: Path) -> Iterator[DeviceWorld]:
+    with running_target(tmp_path) as target:
+        yield DeviceWorld(target, tmp_path / "file-system")
+
+
 @pytest.fixture(params=["twin", "directory"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """A lock falls with its holder."""
     return TwinWorld() if request.param == "twin" else DirectoryWorld(tmp_path)
 
 
-@pytest.fixture(params=["twin", "directory"])
+@pytest.fixture(params=["twin", "directory", pytest.param("device", marks=pytest.mark.root)])
 def slow_world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """A lock falls some time after its holder, and perhaps before."""
+    if request.param == "device":
+        made: World = request.getfixturevalue("device_world")
+        return made
     return TwinWorld(falls=False) if request.param == "twin" else DirectoryWorld(tmp_path, falls=False)
+
+
+@pytest.fixture(params=["twin", "directory", "slow twin", "nfs", pytest.param("device", marks=pytest.mark.root)])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    """Whatever becomes of a lock."""
+    match request.param:
+        case "twin" | "slow twin":
+            return TwinWorld(falls=request.param == "twin")
+        case "directory" | "nfs":
+            return DirectoryWorld(tmp_path, falls=request.param == "directory")
+        case _:
+            made: World = request.getfixturevalue("device_world")
+            return made
 
 
 async def claimed(world: World, node: int, newest: Progress = NOTHING, stood_still: Claim | None = None) -> Control:
@@ -106,30 +182,34 @@ async def refused(world: World, node: int, newest: Progress = NOTHING, stood_sti
     return caught.value.problem.code
 
 
-async def test_nobody_has_claimed_a_new_storage(world: World) -> None:
-    assert await world.way(1).check() == ()
-    seen = await world.way(1).evidence()
+async def test_nobody_has_claimed_a_new_storage(any_world: World) -> None:
+    assert await any_world.way(1).check() == ()
+    seen = await any_world.way(1).evidence()
     assert (seen.claim, seen.yielded, seen.locked) == (None, False, False)
 
 
-async def test_only_one_controls_it(world: World) -> None:
-    control = await claimed(world, 1)
-    assert await refused(world, 2) == "quorum_storage_held"
-    assert await refused(world, 1) == "quorum_storage_held", "nor the same node a second time"
-    seen = await world.way(2).evidence()
+async def test_only_one_controls_it(any_world: World) -> None:
+    control = await claimed(any_world, 1)
+    assert await refused(any_world, 2) in HELD
+    assert await refused(any_world, 1) in HELD, "nor the same node a second time"
+    seen = await any_world.way(2).evidence()
     assert seen.claim is not None
-    assert (seen.claim.node, seen.claim.cluster, seen.locked) == (1, CLUSTER, True)
+    assert (seen.claim.node, seen.claim.start, seen.yielded) == (1, control.claim.start, False)
     await control.give_up()
 
 
-async def test_a_renewal_raises_the_beat_and_keeps_the_furthest_progress(world: World) -> None:
-    control = await claimed(world, 1)
+async def test_a_renewal_raises_the_beat_and_keeps_the_furthest_progress(any_world: World) -> None:
+    control = await claimed(any_world, 1)
     await control.renew(Progress(2, 70))
     await control.renew(Progress(2, 60))
-    seen = (await world.way(2).evidence()).claim
-    assert seen == control.claim
-    assert seen is not None
-    assert (seen.beat, seen.progress) == (2, Progress(2, 70))
+    before, beat_before = (await any_world.way(2).evidence()).claim, control.claim.beat
+    await control.renew(Progress(2, 65))
+    after = (await any_world.way(2).evidence()).claim
+    assert before is not None
+    assert after is not None
+    assert (before.beat, after.beat) == (beat_before, control.claim.beat)
+    assert after != before
+    assert control.claim.progress == Progress(2, 70)
     await control.give_up()
 
 
@@ -138,7 +218,8 @@ async def test_who_yields_says_so_and_another_may_claim_at_once(slow_world: Worl
     await control.renew(Progress(1, 5))
     await control.give_up()
     seen = await slow_world.way(2).evidence()
-    assert (seen.yielded, seen.locked) == (True, False)
+    assert seen.yielded or seen.claim is None
+    assert not seen.locked
     with pytest.raises(StorageLost):
         await control.renew(Progress(1, 6))
     await control.give_up()
@@ -164,29 +245,30 @@ async def test_where_the_lock_falls_with_its_holder_that_is_enough(world: World)
 async def test_elsewhere_the_claim_must_have_stood_still_besides(slow_world: World) -> None:
     control = await claimed(slow_world, 1)
     await control.renew(Progress(1, 1))
-    watched = control.claim
+    watched = (await slow_world.way(2).evidence()).claim
     await control.renew(Progress(1, 2))
     slow_world.kill_holder(control)
     assert await refused(slow_world, 2) == "quorum_storage_claim_moves"
     assert await refused(slow_world, 2, stood_still=watched) == "quorum_storage_claim_moves"
-    successor = await claimed(slow_world, 2, stood_still=control.claim)
+    last = (await slow_world.way(2).evidence()).claim
+    successor = await claimed(slow_world, 2, stood_still=last, newest=Progress(1, 2))
     await successor.give_up()
 
 
-async def test_an_older_copy_is_refused(world: World) -> None:
-    control = await claimed(world, 1)
+async def test_an_older_copy_is_refused(any_world: World) -> None:
+    control = await claimed(any_world, 1)
     await control.renew(Progress(3, 10))
-    old = world.snapshot()
+    old = any_world.snapshot()
     await control.renew(Progress(3, 20))
     await control.give_up()
-    world.roll_back(old)
-    assert await refused(world, 2, newest=Progress(3, 20)) == "quorum_storage_older"
+    any_world.roll_back(old)
+    assert await refused(any_world, 2, newest=Progress(3, 20)) == "quorum_storage_older"
 
 
-async def test_the_storage_of_another_cluster_is_refused(world: World) -> None:
-    other = await world.way(1).claim("c-2", 1, stood_still=None, newest=NOTHING)
+async def test_the_storage_of_another_cluster_is_refused(any_world: World) -> None:
+    other = await any_world.way(1).claim("c-2", 1, stood_still=None, newest=NOTHING)
     await other.give_up()
-    assert await refused(world, 2) == "quorum_storage_foreign"
+    assert await refused(any_world, 2) == "quorum_storage_foreign"
 
 
 async def test_a_new_process_goes_on_with_the_claim_of_a_member_that_still_runs(world: World) -> None:
@@ -297,3 +379,54 @@ def test_the_mount_of_a_path_is_the_longest_and_latest(tmp_path: Path) -> None:
     )
     assert mount_of(Path("/srv/q x/deep"), info) == Mount(Path("/srv/q x"), "xfs", "/dev/sdb")
     assert mount_of(Path("/srv/qq"), info).type == "ext4"
+
+
+# ---------------------------------------------------------------- the device alone
+
+
+@pytest.mark.root
+async def test_a_holder_that_slept_is_kept_out_by_the_device_itself(device_world: DeviceWorld) -> None:
+    sleeper = await claimed(device_world, 1)
+    await sleeper.renew(Progress(1, 1))
+    seen = (await device_world.way(2).evidence()).claim
+    taker = await claimed(device_world, 2, stood_still=seen)
+    with pytest.raises(StorageLost):
+        await sleeper.renew(Progress(1, 2))
+    await sleeper.give_up()
+    still = (await device_world.way(3).evidence()).claim
+    assert still is not None
+    assert still.node == 2, "who has lost it gives nothing back"
+    await taker.give_up()
+
+
+@pytest.mark.root
+async def test_a_node_that_restarts_takes_its_own_reservation_back(device_world: DeviceWorld) -> None:
+    await claimed(device_world, 1)
+    seen = (await device_world.way(1).evidence()).claim
+    assert await refused(device_world, 1) in HELD, "its former member may still run"
+    again = await claimed(device_world, 1, stood_still=seen)
+    await again.renew(Progress(1, 1))
+    await again.give_up()
+    assert (await device_world.way(2).evidence()).claim is None
+
+
+@pytest.mark.root
+async def test_the_file_system_is_attached_under_the_reservation_alone(device_world: DeviceWorld) -> None:
+    medium = device_world.way(1).medium
+    assert isinstance(medium, FolderMedium)
+    control = await claimed(device_world, 1)
+    assert medium.attached
+    await control.give_up()
+    assert not medium.attached
+    assert await refused(device_world, 1, newest=Progress(9, 9)) == "quorum_storage_older"
+    assert not medium.attached
+    assert (await device_world.way(2).evidence()).claim is None
+
+
+def test_a_key_is_its_parts() -> None:
+    key = ClaimKey(cluster=0xABCD, node=64, start=0xFFF, beat=(1 << 28) - 1)
+    assert ClaimKey.of(key.number) == key
+    assert key.number < 1 << 64
+    assert key.beaten() == ClaimKey(0xABCD, 64, 0xFFF, 0)
+    assert key.is_same_claim(key.beaten())
+    assert not key.is_same_claim(ClaimKey(0xABCD, 63, 0xFFF, 0))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from iscsi_target import Target, running_target
 
-from quorate.adapters.scsi import commands
-from quorate.adapters.scsi.commands import TYPE, Conflict
-from quorate.adapters.scsi.reservations import Reservations
+from quorate.adapters.quorum_storage.scsi import commands
+from quorate.adapters.quorum_storage.scsi.commands import TYPE, Conflict
+from quorate.adapters.quorum_storage.scsi.reservations import Reservations
 
 pytestmark = pytest.mark.root
 

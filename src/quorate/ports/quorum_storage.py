@@ -43,7 +43,10 @@ class Evidence:
     """What a challenger can see without touching anything."""
 
     claim: Claim | None
-    """The latest claim; None where nobody has ever claimed it."""
+    """The latest claim, None where there is none; where the storage cannot show them, cluster and progress are empty.
+
+    A challenger compares claims that it saw itself, never the claimant's own with one that it saw.
+    """
     yielded: bool
     """The claimant has let go by itself."""
     locked: bool

@@ -43,12 +43,12 @@ def decode(block: bytes) -> tuple[Claim, bool] | None:
         return None
     body, digest = block[: BLOCK_BYTES - _DIGEST_BYTES], block[BLOCK_BYTES - _DIGEST_BYTES :]
     if len(block) != BLOCK_BYTES or digest != _digest(body):
-        raise BadBlock("its checksum is wrong")
+        raise BadBlock("the claim record is damaged: its checksum is wrong")
     try:
         version, cluster, node, start, beat, term, index, yielded = json.loads(body)
         claim = Claim(str(cluster), int(node), str(start), int(beat), Progress(int(term), int(index)))
     except (ValueError, TypeError) as problem:
-        raise BadBlock(str(problem)) from problem
+        raise BadBlock(f"the claim record is damaged: {problem}") from problem
     if version != _VERSION:
         raise BadBlock(f"version {version} is unknown here")
     return claim, bool(yielded)

@@ -6,13 +6,11 @@ How it works: control is a write lock of an open file description on `lock`. The
 descriptor, so that the lock lasts as long as anything can still write there, and falls with it. On a file system of
 this machine the kernel lets it fall at once; on a network the server does so only after the lease of a dead client
 (90 s on a usual NFSv4 server), and may do so while a cut-off client still runs. There a claim must have stood still
-besides, and a claimant that cannot write ends its member long before. Every operation runs in a thread, because a file
-system that hangs must hang nobody else; while one hangs, every further call fails at once.
+besides, and a claimant that cannot write ends its member long before.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -20,13 +18,13 @@ import secrets
 import struct
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from quorate.adapters.quorum_storage import claim_block
 from quorate.adapters.quorum_storage.mounts import Mount, mount_of
+from quorate.adapters.quorum_storage.worker import Worker
 from quorate.model.problems import Problem, error
 from quorate.ports.quorum_storage import Claim, ClaimRefused, Evidence, Progress, StorageLost
 
@@ -37,7 +35,6 @@ NO_LOCKS: Final = frozenset({"nfs", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse
 READ_AGAIN: Final = 5
 
 _FLOCK: Final = struct.Struct("hhqqi4x")
-T = TypeVar("T")
 
 
 class Directory:
@@ -46,10 +43,8 @@ class Directory:
     def __init__(self, path: Path, *, limit_s: float, mounted: Callable[[Path], Mount] = mount_of) -> None:
         """`limit_s`: no answer of the file system within that time counts as loss."""
         self.path = path
-        self._limit_s = limit_s
         self._mounted = mounted
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="quorum-storage")
-        self._hangs: Callable[[], bool] = lambda: False
+        self.worker = Worker(str(path), limit_s, (claim_block.BadBlock,))
 
     @property
     def falls_with_holder(self) -> bool:
@@ -58,11 +53,11 @@ class Directory:
 
     async def check(self) -> tuple[Problem, ...]:
         """Whether it is there, can be written, and has locks that keep a second opener out."""
-        return await self.run(self._check)
+        return await self.worker.run(self._check)
 
     async def evidence(self) -> Evidence:
         """Claim and lock as they are now. Raises StorageLost."""
-        return await self.run(self._evidence)
+        return await self.worker.run(self._evidence)
 
     async def adopt(self, claim: Claim) -> Held:
         """Go on with a claim whose member still runs. Raises StorageLost."""
@@ -89,27 +84,11 @@ class Directory:
             return claim
 
         try:
-            return Held(self, await self.run(work), taken.pop())
+            return Held(self, await self.worker.run(work), taken.pop())
         except BaseException:
             abandoned.set()
             let_go()
             raise
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """One operation in the thread. Raises StorageLost where it fails, takes too long, or a former one hangs."""
-        if self._hangs():
-            raise StorageLost(f"{self.path} does not answer")
-        task = asyncio.get_running_loop().run_in_executor(self._worker, work)
-        try:
-            return await asyncio.wait_for(asyncio.shield(task), self._limit_s)
-        except TimeoutError as problem:
-            self._hangs = lambda: not task.done()
-            task.add_done_callback(_forget)
-            raise StorageLost(f"{self.path} has not answered for {self._limit_s:g} s") from problem
-        except OSError as problem:
-            raise StorageLost(f"{self.path}: {problem}") from problem
-        except claim_block.BadBlock as problem:
-            raise StorageLost(f"{self.path / 'claim'} is damaged: {problem}") from problem
 
     # ---------------------------------------------------------------- in the thread
 
@@ -271,16 +250,10 @@ class Held:
             self._storage.write_claim(claim, yielded=yielded)
 
         try:
-            await self._storage.run(write)
+            await self._storage.worker.run(write)
         except StorageLost:
             self._lost = True
             raise
-
-
-def _forget(late: asyncio.Future[T]) -> None:
-    """Whoever asked has gone; what became of it is seen at the next look."""
-    if not late.cancelled():
-        late.exception()
 
 
 def _lock(descriptor: int) -> bool:

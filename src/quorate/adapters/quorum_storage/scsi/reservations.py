@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from quorate.adapters.scsi import commands
-from quorate.adapters.scsi.commands import Action, Answer, Keys, Reservation, ScsiProblem, Transport
+from quorate.adapters.quorum_storage.scsi import commands
+from quorate.adapters.quorum_storage.scsi.commands import Action, Answer, Keys, Reservation, ScsiProblem, Transport
 
 TRIES: Final = 8
 """A device answers *unit attention* once for each thing that happened to it, and *busy* for a moment."""

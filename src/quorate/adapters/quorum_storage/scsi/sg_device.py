@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from quorate.adapters.scsi.commands import CHECK_CONDITION, Answer, decode_sense
+from quorate.adapters.quorum_storage.scsi.commands import CHECK_CONDITION, Answer, decode_sense
 
 SG_IO: Final = 0x2285
 _TO_DEVICE, _FROM_DEVICE, _NO_DATA = -2, -3, -1
