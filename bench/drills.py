@@ -100,7 +100,7 @@ class Soak:
         self.drill = Drill(Lab.make(LAB, 3, profile, namespaces=True), lambda _: None)
         self.lab = self.drill.lab
         self.drill.bring_up()
-        self.drill.make_group()
+        self.drill.make_group(failback=False)  # a move home would be an outage by wish
         bound_s = self.drill.ask("cluster", "status")["takeover_bound_s"]
         assert isinstance(bound_s, float)
         self.bound_ms = bound_s * 1000

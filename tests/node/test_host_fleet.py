@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from quorate.core.authority.frame import CommitRequest
+from quorate.core.authority.membership import HOST_WAIT_S
 from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import FAST
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
@@ -42,6 +43,9 @@ class Node:
                 order=Order(serial=1, incarnation="2.a", up=True, epoch=1, coordinator=1),
             )
         )  # fmt: skip
+        self.now = 1.0
+        self.down = False
+        self.joins: list[str] = []
         self.commands: list[Command] = []
         self.facts: list[GroupFact] = []
         self.group: asyncio.TaskGroup
@@ -52,7 +56,7 @@ class Node:
         self.fleet = HostFleet(folder, self.loop, self.step, lambda _: None, lambda *_: None)
 
     def step(self) -> None:
-        self.loop.step(1.0)
+        self.loop.step(self.now)
         if self.loop.hosts_ready:
             self.adopted.set()
         for output in self.loop.take():
@@ -62,16 +66,19 @@ class Node:
                     self.fleet.command(command)
                 case StoreRequest(request=CommitRequest(purpose="facts", writes=writes)):
                     self.facts += [decode(w.value, GroupFact, w.key) for w in writes if isinstance(w, Put)]
+                case StoreRequest(request=CommitRequest(purpose="join", writes=writes)):
+                    self.joins += [w.key for w in writes if isinstance(w, Put)]
                 case _:
                     pass
 
     def read_store(self) -> None:
+        former = "2.former" if self.down else "2.a"
         written = {
             f"{keys.SPEC_NODE}1": NodeSpec(node=1, name="n1"),
             f"{keys.SPEC_NODE}2": NodeSpec(node=2, name="n2"),
             keys.COORDINATOR: CoordinatorRecord(node=1, epoch=1),
             keys.member(1): MemberRecord(node=1, state="up", incarnation="1.a"),
-            keys.member(2): MemberRecord(node=2, state="up", incarnation="2.a"),
+            keys.member(2): MemberRecord(node=2, state="down" if self.down else "up", incarnation=former),
             f"{keys.SPEC_GROUP}g": GroupSpec(id="g", name="g"),
             f"{keys.INTENT_GROUP}g": GroupIntent(persistent_state=True),
             f"{keys.SPEC_RESOURCE}address": ResourceSpec(id="address", name="address", type="t", group="g"),
@@ -143,6 +150,25 @@ async def test_what_runs_is_not_told_to_have_stopped_and_is_taken_offline(tmp_pa
         await node.until_adopted()
         assert node.commands == [TakeOffline("server", 5, "moved")]
         assert not any(told.stopped for told in node.facts)
+
+
+async def test_a_node_asks_to_be_admitted_when_it_has_a_host(tmp_path: Path) -> None:
+    """Seen in a lab: a group failed back to a node that had no host yet, and was away for 0.9 s instead of 0.1 s."""
+    async with restarted(tmp_path, {}) as node:
+        node.down = True
+        node.read_store()
+        assert node.joins == []
+        await node.until_adopted()
+        assert node.joins == ["join/2"]
+
+
+async def test_a_node_without_a_host_asks_in_the_end(tmp_path: Path) -> None:
+    async with restarted(tmp_path, {}) as node:
+        node.down = True
+        node.read_store()
+        node.now = 1.0 + HOST_WAIT_S
+        node.step()
+        assert node.joins == ["join/2"]
 
 
 async def test_what_does_not_run_is_started(tmp_path: Path) -> None:

@@ -94,12 +94,13 @@ class Drill:
             return False
         return isinstance(store, dict) and len(store.get("voters_up", [])) == count
 
-    def make_group(self, preferred: str = "node2") -> None:
-        """A group of an address and a web server that depends on it, with failback."""
+    def make_group(self, preferred: str = "node2", *, failback: bool = True) -> None:
+        """A group of an address and a web server that depends on it."""
         python = Path("/usr/bin/python3")
         server = Path(__file__).with_name("web_server.py")
         command = f"{python if python.exists() else sys.executable} -I -S {server} {ADDRESS} {PORT}"
-        self.cli(1, "group", "create", GROUP, "--preferred", preferred, "--failback", "immediate")
+        back = ("--failback", "immediate") if failback else ()
+        self.cli(1, "group", "create", GROUP, "--preferred", preferred, *back)
         self.cli(
             *(1, "resource", "create", "address", "--group", GROUP, "--type", "IP Address"),
             *("--set", f"address={ADDRESS}", "--set", "prefix_length=24", "--restart-delay-ms", "0"),

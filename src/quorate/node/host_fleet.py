@@ -46,6 +46,7 @@ class HostFleet:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._children: frozenset[str] = frozenset()
         self._group: asyncio.TaskGroup | None = None
+        loop.shared_host(there=False)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """The store has been read: connect to what runs. Harmless to repeat."""
@@ -136,6 +137,8 @@ class HostFleet:
         return frozenset(specified | self._links[host].present | self._links[host].former)
 
     def _contact_lost(self, host: str) -> None:
+        if host == SHARED:
+            self._loop.shared_host(there=False)
         self._loop.own_host(host, known=False)
         self._loop.contact_lost(self._resources_of(host))
 
@@ -143,6 +146,7 @@ class HostFleet:
         """The sentinel starts a host anew only when everything of the former one is ended."""
         if host == SHARED:
             self._loop.hosts_ready = True
+            self._loop.shared_host(there=True)
         else:
             self._loop.own_host(host, known=True)
         elsewhere = {resource for name, link in self._links.items() if name != host for resource in link.present}

@@ -108,6 +108,10 @@ class ServiceLoop:
         """The host of these resources ended."""
         self._owning.host_lost(resources)
 
+    def shared_host(self, *, there: bool) -> None:
+        """The shared host has told what it has, or the connection to it broke; its absence delays joining alone."""
+        self.membership.can_host = there
+
     def own_host(self, host: str, *, known: bool) -> None:
         """A host beside the shared one has told what it has, or the connection to it broke."""
         (self._owning.own_hosts.add if known else self._owning.own_hosts.discard)(host)

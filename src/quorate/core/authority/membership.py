@@ -34,6 +34,9 @@ from quorate.model.base import encode
 from quorate.model.membership import JoinRequest, MemberRecord
 from quorate.model.records import Put, Unchanged
 
+HOST_WAIT_S = 5.0
+"""The longest that a node waits for its resource host before it asks to be admitted: without one it is a node too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -65,6 +68,9 @@ class Membership:
         self.leaving = False
         """Set to leave cleanly: end everything, swear so, and record it (*released*)."""
         self.left = False
+        self.can_host = True
+        """A resource host is there: groups would come at once, also such as run well elsewhere (failback)."""
+        self._life_began_at = now
         self._new_incarnation = new_incarnation
         self._mutations = mutations
         self._suspicions = Suspicions()
@@ -183,6 +189,7 @@ class Membership:
         unsettled = self._forming.unsettled
         self._forming = Forming(frame.now)
         self._forming.unsettled = unsettled
+        self._life_began_at = frame.now
         self._succession.resigned_epoch = 0
 
     def _write_own_end(self, frame: Frame, me: Known[MemberRecord]) -> None:
@@ -200,7 +207,10 @@ class Membership:
         """Ask to be admitted, and form where that is allowed (rules 11 and 13)."""
         view = frame.view
         mine = view.joins.get(self.node)
-        if mine is None or mine.record.incarnation != self.incarnation:
+        patient = not self.can_host and frame.now - self._life_began_at < HOST_WAIT_S
+        if patient:
+            frame.due(self._life_began_at + HOST_WAIT_S)
+        elif mine is None or mine.record.incarnation != self.incarnation:
             request = JoinRequest(node=self.node, incarnation=self.incarnation, boot_id=self.boot_id)
             frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
         self._forming.step(frame, self.boot_id)
