@@ -22,7 +22,9 @@ from quorate.api.server import ApiServer
 from quorate.control.access import Role, local_caller
 from quorate.control.change import altered
 from quorate.model import keys
+from quorate.model.membership import MemberRecord
 from quorate.node.places import Places
+from quorate.ports.store_memory import Fault
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 NAMELESS = b'{"nam": 1, "preferred_owners": "x"}'
@@ -272,3 +274,27 @@ async def test_stop_goes_to_the_node_that_it_concerns(rest: Rest) -> None:
         await second.stop()
         answer = await http.post("/v1/nodes/node2/stop")
     assert (answer.status_code, codes(answer)) == (503, {"node_unreachable"})
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, None])
+async def test_a_node_can_be_stopped_without_a_majority_and_when_it_is_no_member(
+    rest: Rest, fault: Fault | None
+) -> None:
+    """The last nodes of a cluster: `node stop` was refused there, and they ran on."""
+    if fault is None:
+        await rest.world.put((keys.member(1), MemberRecord(node=1, state="down", incarnation="1.a")))
+    else:
+        rest.world.store.inject(fault)
+    async with rest.local() as http:
+        answer = await http.post("/v1/nodes/node1/stop")
+    told = answer.json()
+    assert (answer.status_code, told["outcome"]) == (202, "accepted")
+    assert [problem["code"] for problem in told["warnings"]] == ["stop_not_recorded"]
+    assert rest.world.stopped
+
+
+async def test_a_stop_of_nobody_stops_nobody(rest: Rest) -> None:
+    async with rest.local() as http:
+        answer = await http.post("/v1/nodes/nobody/stop")
+    assert (answer.status_code, codes(answer)) == (404, {"node_unknown"})
+    assert not rest.world.stopped

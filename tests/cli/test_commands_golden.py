@@ -189,3 +189,29 @@ def test_help_loads_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     )
     assert not loaded & {"asyncio", "cryptography", "httpx2", "msgspec", "rich", "starlette", "uvicorn"}
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (("group", "create", "--json"), "group create"),
+        (("group", "creat", "x", "--json"), "group"),
+        (("resource", "create", "r", "--set", "address", "--json"), "resource create"),
+        (("token", "create", "--nope", "--json"), "token create"),
+    ],
+)
+def test_wrong_usage_is_json_where_a_program_reads_it(words: tuple[str, ...], where: str) -> None:
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == 2
+    (problem,) = json.loads(told.stdout)["problems"]
+    assert problem["code"] == "usage"
+    assert problem["where"].endswith(where)
+    assert problem["what"]
+    assert problem["remedy"].endswith("--help")
+
+
+def test_json_among_the_words_for_another_program_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUORATE_LAB", str(tmp_path / "none"))
+    told = CliRunner().invoke(main, ("lab", "exec", "1", "--", "quorate", "--json"))
+    assert told.exit_code == 1
+    assert "problems" not in told.stdout

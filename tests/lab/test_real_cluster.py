@@ -109,6 +109,33 @@ def test_a_service_that_starts_while_the_store_stands_still_ends_nothing(cluster
         assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == servers
 
 
+@pytest.mark.parametrize(
+    "hurt", [("kill", "sentinel", "etcd"), ("pause", "sentinel", "service")], ids=lambda hurt: " ".join(hurt)
+)
+def test_trouble_on_the_coordinator_is_not_noticed_by_clients_of_another_node(
+    cluster: Cluster, hurt: tuple[str, ...]
+) -> None:
+    """The most dangerous of `bench/drills.py`: nobody acknowledges the owner, and a voter may be missing too."""
+    how, *roles = hurt
+    with under_watch(cluster):
+        coordinator = str(cluster.tell(HOME, "cluster", "status")["coordinator"])
+        if coordinator == HOME:
+            cluster.drill.cli(HOME, "group", "move", GROUP, "--to", "node3", "--wait")
+        owner = cluster.drill.owner().name
+        cluster.until_answering(owner)
+        began_s = boot_time_s()
+        if how == "kill":
+            cluster.lab.kill(coordinator, roles)
+        for role in roles if how == "pause" else ():
+            cluster.lab.pause(coordinator, role)
+        cluster.outlast_a_takeover()
+        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
+        assert record.outages(probes) == []
+        assert cluster.onlines(began_s) == []
+        if how == "pause":
+            cluster.lab.resume(coordinator)
+
+
 @pytest.mark.conformance("MB-05", "FO-01", "MB-13")
 def test_killing_sentinel_service_and_host_at_once_leaves_nothing_behind(cluster: Cluster) -> None:
     with under_watch(cluster):

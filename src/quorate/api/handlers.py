@@ -9,11 +9,12 @@ from quorate.api.call import Call, Plan, at_once
 from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, tokens, views, wait
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Occasion
-from quorate.control.executor import execute, execute_reading, new_occasion
+from quorate.control.executor import CannotNow, Unsettled, execute, execute_reading, new_occasion
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
+from quorate.model.problems import Refused
 from quorate.model.records import Snapshot
 from quorate.wire.join_token import SECRET_BYTES
 
@@ -184,9 +185,14 @@ async def drain_node(call: Call[nodes.DrainWish]) -> Changed:
 async def stop_node(call: Call[Nothing]) -> Changed:
     """Stop this node cleanly: groups leave, then it leaves. `api.forwarding` has brought the request here.
 
-    It answers before the node is gone; whoever asked another node can wait there.
+    It answers before the node is gone; whoever asked another node can wait there. A node can always be stopped: also
+    the last one, without a majority, and one that is no member at present.
     """
-    changed = await Plan(call).run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), None)
+    plan = Plan(call)
+    try:
+        changed = await plan.run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), None)
+    except (CannotNow, Unsettled, Refused) as problem:
+        changed = nodes.stopped_unrecorded(call.context.view, call.context.node, problem.problems)
     await call.context.stop_node()
     return changed
 

@@ -7,9 +7,14 @@ How it works: a noun's module is loaded when the noun is used, so `quorate --hel
 from __future__ import annotations
 
 import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
+from quorate.cli.exits import Exit
 from quorate.sdk.overriding import override
 
 NOUNS = {
@@ -28,6 +33,27 @@ NOUNS = {
 
 class LazyNouns(click.Group):
     """Loads a noun when it is used."""
+
+    @override
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Run; wrong usage is told as JSON where that was asked for, because a program reads it."""
+        words = list(sys.argv[1:] if args is None else args)
+        own = words[: words.index("--")] if "--" in words else words
+        if "--json" not in own:
+            return super().main(words, *more, **extra)
+        try:
+            status = super().main(words, *more, **{**extra, "standalone_mode": False})
+        except click.UsageError as wrong:
+            path = wrong.ctx.command_path if wrong.ctx is not None else "quorate"
+            problem = {
+                "code": "usage", "severity": "error", "what": wrong.format_message(), "where": path,
+                "remedy": f"see {path} --help", "override": "",
+            }  # fmt: skip
+            click.echo(json.dumps({"problems": [problem]}, indent=2))
+            sys.exit(Exit.REFUSED)
+        except click.Abort:
+            sys.exit(130)
+        sys.exit(status if isinstance(status, int) else Exit.OK)
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:

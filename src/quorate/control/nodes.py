@@ -6,7 +6,9 @@ moves them because the intent says so.
 
 from __future__ import annotations
 
-from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from typing import Final
+
+from quorate.control.change import Change, Changed, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.lookup import find_node
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
@@ -88,6 +90,10 @@ def _target_problems(view: ClusterView, node: NodeSpec, target: NodeSpec) -> lis
     ]
 
 
+UNRECORDED: Final = {"store_unavailable", "outcome_unknown", "node_down"}
+"""What keeps a stop from being written down and is no reason for a node to go on."""
+
+
 def stop_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
     """The node shall leave cleanly: its groups go first."""
     node = _node(view, name)
@@ -101,6 +107,20 @@ def stop_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
         return unchanged(Done(id=str(node.node), name=node.name, changed=False))
     warnings = _losses(view, node)
     return _intend(view, node, altered(intent, stopping=True), occasion, "stop", warnings=warnings)
+
+
+def stopped_unrecorded(view: ClusterView, node: int, problems: tuple[Problem, ...]) -> Changed:
+    """A stop that cannot be written down and is carried out all the same. Raises Refused where it must not be."""
+    known = view.nodes.get(node)
+    if known is None or {problem.code for problem in problems} - UNRECORDED:
+        raise Refused(problems)
+    why = warning(
+        "stop_not_recorded",
+        f"{known.record.name} is stopped, and neither the database nor the audit says so: {problems[0].what}",
+        where="node",
+        remedy="no group can leave it now; what it runs is taken offline",
+    )
+    return Changed(id=str(node), name=known.record.name, changed=True, outcome="accepted", warnings=(why,))
 
 
 def _losses(view: ClusterView, node: NodeSpec) -> tuple[Problem, ...]:
