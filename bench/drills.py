@@ -48,8 +48,8 @@ Hurt = tuple[str, str]
 """Role, and what is done to it: `kill` or `stop`."""
 
 UNWATCHED: Final[set[Hurt]] = {("sentinel", "stop"), ("host", "stop")}
-"""Nobody is left to end the owner's processes; its address alone is silenced, by the kernel. The watchdog that the design
-has for this is not built: docs/explanation/weaknesses.md."""
+"""Nobody is left to end the owner's processes; its address alone is silenced, by the kernel. The watchdog that the
+design has for this is not built: docs/explanation/weaknesses.md."""
 
 
 @dataclass(frozen=True, slots=True)

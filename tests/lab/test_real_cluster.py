@@ -109,9 +109,7 @@ def test_a_service_that_starts_while_the_store_stands_still_ends_nothing(cluster
         assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == servers
 
 
-@pytest.mark.parametrize(
-    "hurt", [("kill", "sentinel", "etcd"), ("pause", "sentinel", "service")], ids=lambda hurt: " ".join(hurt)
-)
+@pytest.mark.parametrize("hurt", [("kill", "sentinel", "etcd"), ("pause", "sentinel", "service")], ids=" ".join)
 def test_trouble_on_the_coordinator_is_not_noticed_by_clients_of_another_node(
     cluster: Cluster, hurt: tuple[str, ...]
 ) -> None:
