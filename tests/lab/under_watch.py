@@ -79,7 +79,7 @@ class Cluster:
 
     def outlast_a_takeover(self) -> None:
         """Let as much time pass as a takeover would need: that nothing happens shows only afterwards."""
-        bound_s = self.tell("node1", "cluster", "status")["takeover_bound_s"]
+        bound_s = self.drill.ask("cluster", "status")["takeover_bound_s"]
         assert isinstance(bound_s, float)
         threading.Event().wait(2 * bound_s)
 
