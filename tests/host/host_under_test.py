@@ -179,6 +179,14 @@ def bring_online(service: ServiceEnd, spec: Open, token: int = 1) -> State:
     return service.state(ReportedState.ONLINE, spec.resource_id)
 
 
+def wait_for(word: str) -> None:
+    """Until a process carries that word in its environment."""
+    deadline_s = time.monotonic() + WAIT_S
+    while not processes_with(word):
+        assert time.monotonic() < deadline_s, f"no process carries {word}"
+        time.sleep(0.01)
+
+
 def wait_gone(pid: int, wait_s: float = WAIT_S) -> None:
     """Until that process is gone; no polling, a pidfd says so."""
     try:

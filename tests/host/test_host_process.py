@@ -19,6 +19,7 @@ from host_under_test import (
     open_program,
     processes_with,
     require_root,
+    wait_for,
     wait_gone,
 )
 
@@ -248,6 +249,35 @@ def test_terminate_interrupts_coming_online_and_a_later_online_wins(host: HostUn
     service.send(Terminate("s", 1), Online("s", 2))
     service.state(ReportedState.OFFLINE_PENDING, "s")
     assert service.state(ReportedState.ONLINE, "s").token == 2
+
+
+@pytest.mark.root
+def test_offline_is_said_when_terminate_is_done_and_not_when_online_was_given_up(host: HostUnderTest) -> None:
+    service = host.connect()
+    service.send(open_misbehaving("ForgivesCancel"), Online("r", 1))
+    service.state(ReportedState.ONLINE_PENDING)
+    wait_for("QUORATE_RESOURCE_NAME=ForgivesCancel")
+    service.send(Terminate("r", 1))
+    service.state(ReportedState.OFFLINE)
+    assert processes_with("QUORATE_RESOURCE_NAME=ForgivesCancel") == []
+
+
+@pytest.mark.root
+def test_a_second_open_while_the_first_is_under_way_makes_no_second_instance(host: HostUnderTest) -> None:
+    """A service that has died in between left an Online behind: the next one must learn of it."""
+    first = host.connect()
+    first.send(open_misbehaving("SlowOpen"), Online("r", 1))
+    second = host.connect()
+    first.close()
+    pending = second.inventory.states or (second.state(ReportedState.ONLINE_PENDING),)
+    assert pending[0].state is ReportedState.ONLINE_PENDING
+    second.send(open_misbehaving("SlowOpen"), Online("r", 2))
+    while second.state(ReportedState.ONLINE).token != 2:
+        pass
+    assert len(processes_with("QUORATE_RESOURCE_NAME=SlowOpen")) == 1
+    second.send(Offline("r", 3))
+    second.state(ReportedState.OFFLINE)
+    assert processes_with("QUORATE_RESOURCE_NAME=SlowOpen") == []
 
 
 @pytest.mark.root

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import enum
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.host.machine import (
+    Call,
     CallOffline,
     CallOnline,
     CallPoll,
@@ -25,6 +28,7 @@ from quorate.host.machine import (
     Standing,
     Tick,
     Verdict,
+    awaited,
     deadline,
     step,
 )
@@ -33,14 +37,27 @@ from quorate.wire.host_channel import FailureKind, OfflineReason, ReportedState
 NEW = Life(Intervals(looks_alive_s=5, is_alive_s=60, pending_s=180))
 ONLINE = OnlineWanted()
 OFFLINE = OfflineWanted(OfflineReason.REQUEST)
-FAILED = CallReturned(Standing(ReportedState.FAILED, "why", FailureKind.GENERAL))
-DONE = CallReturned()
+WHY = Standing(ReportedState.FAILED, "why", FailureKind.GENERAL)
 GENERAL = FailureReported(FailureKind.GENERAL, "broke")
 
 
-def play(*events: Event, life: Life = NEW, now_s: float = 0.0) -> tuple[Life, list[Effect]]:
+class Return(enum.Enum):
+    """The call that the present phase waits for returns."""
+
+    WELL = "well"
+    FAILING = "failing"
+
+
+DONE, FAILED = Return.WELL, Return.FAILING
+
+
+def play(*events: Event | Return, life: Life = NEW, now_s: float = 0.0) -> tuple[Life, list[Effect]]:
     effects: list[Effect] = []
     for event in events:
+        if isinstance(event, Return):
+            call = awaited(life.phase)
+            assert call is not None, "nothing is being called"
+            event = CallReturned(call, WHY if event is FAILED else None)
         life, more = step(life, event, now_s)
         effects += [effect for effect in more if type(effect).__name__ != "Show"]
     return life, effects
@@ -50,6 +67,17 @@ def test_up_and_down() -> None:
     life, effects = play(ONLINE, DONE, OFFLINE, DONE)
     assert life.phase is Phase.OFFLINE
     assert effects == [CallOnline(), CallOffline(OfflineReason.REQUEST)]
+
+
+def test_an_online_that_returns_late_is_not_the_end_of_terminate() -> None:
+    """It would be told as offline while the program runs, and another node would start it too."""
+    life, effects = play(ONLINE, EndWanted("stopped"), CallReturned(Call.ONLINE))
+    assert (life.phase, life.shown.state) == (Phase.ENDING, ReportedState.OFFLINE_PENDING)
+    assert effects == [CallOnline(), CallTerminate()]
+    life, _ = play(CallReturned(Call.OFFLINE, WHY), life=life)
+    assert life.phase is Phase.ENDING
+    life, _ = play(CallReturned(Call.TERMINATE), life=life)
+    assert life.phase is Phase.OFFLINE
 
 
 def test_a_failed_start_is_terminated_and_not_tried_again() -> None:
@@ -113,8 +141,8 @@ EVENTS = st.sampled_from(
         ONLINE,
         OFFLINE,
         EndWanted("end"),
-        DONE,
-        FAILED,
+        *(CallReturned(call) for call in Call),
+        *(CallReturned(call, WHY) for call in Call),
         Progress("p"),
         GENERAL,
         FailureReported(FailureKind.EMBEDDED, "inside"),
@@ -130,14 +158,14 @@ EVENTS = st.sampled_from(
 def test_any_history_keeps_the_promises(history: list[tuple[Event, int]]) -> None:
     life, now_s, running = NEW, 0.0, False
     for event, passed_s in history:
-        if isinstance(event, CallReturned) and life.phase in (Phase.OFFLINE, Phase.ONLINE):
-            continue  # nothing is being called
         now_s += passed_s
-        before = life.phase
+        life_before, before = life, life.phase
         life, effects = step(life, event, now_s)
         started = [effect for effect in effects if isinstance(effect, CallOnline | CallOffline | CallTerminate)]
         assert len(started) <= 1
-        if isinstance(event, CallReturned) and (
+        if isinstance(event, CallReturned) and event.call is not awaited(before):
+            assert (life, effects) == (life_before, ()), "only the call of its phase moves a life on"
+        elif isinstance(event, CallReturned) and (
             before is Phase.ENDING or (before is Phase.GOING and not event.problem)
         ):
             running = False

@@ -206,6 +206,36 @@ async def test_what_was_asked_without_a_connection_is_opened_when_there_is_one(t
         assert host.heard == [open_message(WEB), channel.Online(WEB.id, 1)]
 
 
+async def test_what_was_said_before_an_online_was_read_is_not_its_answer(tmp_path: Path) -> None:
+    """The answer to the Open before it: taken for the end of the Online, a group would be told as stopped."""
+    async with connected(tmp_path) as host:
+        host.say(inventory())
+        await host.until(lambda: bool(host.inventories))
+        host.link.send(BringOnline(WEB, 5))
+        host.say(state(WEB.id, "offline"), state(OTHER.id, "offline"))
+        await host.until(lambda: len(host.seen) == 1)
+        assert host.seen == [(OTHER.id, "offline", "")]
+        assert WEB.id in host.link.present
+        host.say(state(WEB.id, "online_pending"), state(WEB.id, "offline"))
+        await host.until(lambda: len(host.seen) == 3)
+        assert [word for _, word, _ in host.seen[1:]] == ["online_pending", "offline"]
+        assert WEB.id not in host.link.present
+
+
+async def test_a_refused_open_is_the_answer_to_the_online_behind_it_and_is_tried_again(tmp_path: Path) -> None:
+    async with connected(tmp_path) as host:
+        host.say(inventory())
+        await host.until(lambda: bool(host.inventories))
+        host.link.send(BringOnline(WEB, 1))
+        host.say(channel.CommandRefused(WEB.id, "open", channel.RefusalCode.OPEN_FAILED, "no disk"))
+        host.say(channel.CommandRefused(WEB.id, "online", channel.RefusalCode.NOT_OPEN, "not open", 1))
+        await host.until(lambda: bool(host.seen))
+        assert host.seen == [(WEB.id, "cannot_here", "open_failed: no disk")]
+        host.link.send(BringOnline(WEB, 2))
+        await host.until(lambda: len(host.heard) == 4)
+        assert host.heard[2:] == [open_message(WEB), channel.Online(WEB.id, 2)]
+
+
 async def test_an_inventory_without_a_resource_tells_that_it_is_lost(tmp_path: Path) -> None:
     async with connected(tmp_path) as host:
         host.say(inventory(state(WEB.id, "online")), inventory(state(OTHER.id, "online")))

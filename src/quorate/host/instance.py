@@ -141,9 +141,9 @@ class Instance:
             case machine.CallOnline():
                 if self._waiting_properties is not None:
                     self.properties, self._waiting_properties = self._waiting_properties, None
-                self._spawn("online", self._pending("online", self._type.online, ReportedState.FAILED))
+                self._spawn("online", self._pending(machine.Call.ONLINE, self._type.online, ReportedState.FAILED))
             case machine.CallOffline():
-                self._spawn("offline", self._pending("offline", self._type.offline, ReportedState.OFFLINE))
+                self._spawn("offline", self._pending(machine.Call.OFFLINE, self._type.offline, ReportedState.OFFLINE))
             case machine.CallTerminate():
                 self._ending = asyncio.create_task(self._terminate(), name=f"terminate {self.resource_id}")
             case machine.CallPoll(poll):
@@ -151,7 +151,10 @@ class Instance:
             case _ as unreachable:
                 assert_never(unreachable)
 
-    async def _pending(self, name: str, call: Callable[[], Coroutine[Any, Any, None]], failed: ReportedState) -> None:
+    async def _pending(
+        self, which: machine.Call, call: Callable[[], Coroutine[Any, Any, None]], failed: ReportedState
+    ) -> None:
+        name = which.value
         problem: machine.Standing | None = None
         async with self._one_call:
             with self._call(name, pending=True):
@@ -166,7 +169,7 @@ class Instance:
                 except Exception as cause:  # noqa: BLE001 - a type may raise anything
                     self._log_traceback(name)
                     problem = machine.Standing(failed, f"{name} raised {cause!r}", FailureKind.GENERAL)
-        self.tell(machine.CallReturned(problem))
+        self.tell(machine.CallReturned(which, problem))
 
     async def _terminate(self) -> None:
         cancelled = [task for task in self._running if not task.done()]
@@ -186,7 +189,7 @@ class Instance:
                 except Exception:  # noqa: BLE001 - a type may raise anything, and something of it may be left
                     self._log_traceback("terminate")
                     await asyncio.sleep(TERMINATE_AGAIN_S)
-        self.tell(machine.CallReturned())
+        self.tell(machine.CallReturned(machine.Call.TERMINATE))
 
     async def _poll(self, poll: machine.Poll) -> None:
         check = self._type.looks_alive if poll is machine.Poll.LOOKS_ALIVE else self._type.is_alive

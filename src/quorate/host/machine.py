@@ -103,10 +103,22 @@ class EndWanted:
     detail: str
 
 
+class Call(enum.Enum):
+    """The calls that move a life on."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    TERMINATE = "terminate"
+
+
 @dataclass(frozen=True, slots=True)
 class CallReturned:
-    """The call of the present phase is done; `problem` says how it failed, if it did."""
+    """A call is done; `problem` says how it failed, if it did. Only the call of the present phase means anything.
 
+    An `online` that was given up may still return while `terminate` has not begun: that is not the end of anything.
+    """
+
+    call: Call
     problem: Standing | None = None
 
 
@@ -191,6 +203,21 @@ def deadline(life: Life) -> float | None:
             assert_never(unreachable)
 
 
+def awaited(phase: Phase) -> Call | None:
+    """The call whose return moves a life of that phase on."""
+    match phase:
+        case Phase.COMING:
+            return Call.ONLINE
+        case Phase.GOING:
+            return Call.OFFLINE
+        case Phase.ENDING:
+            return Call.TERMINATE
+        case Phase.OFFLINE | Phase.ONLINE:
+            return None
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
 def step(life: Life, event: Event, now_s: float) -> Step:
     """What follows."""
     match event:
@@ -202,8 +229,8 @@ def step(life: Life, event: Event, now_s: float) -> Step:
             outcome = Standing(ReportedState.OFFLINE, detail)
             life = replace(life, wanted_online=False)
             return (life, (Show(),)) if life.phase is Phase.OFFLINE else _end(life, outcome, now_s)
-        case CallReturned(problem):
-            return _call_returned(life, problem, now_s)
+        case CallReturned(call, problem):
+            return _call_returned(life, problem, now_s) if call is awaited(life.phase) else (life, ())
         case Progress(detail):
             if life.phase not in (Phase.COMING, Phase.GOING):
                 return life, ()

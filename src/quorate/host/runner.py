@@ -61,6 +61,8 @@ class Runner:
         self.calls = CallTable()
         self._instances: dict[str, Instance] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, channel.Online] = {}
+        """Onlines that wait for an `open`: they will be carried out, so an inventory must not pass them over."""
         self._highest_tokens: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -103,7 +105,10 @@ class Runner:
         return channel.InventoryReport(
             host=self._settings.name,
             pid=os.getpid(),
-            states=tuple(instance.state() for instance in self._instances.values()),
+            states=(
+                *(instance.state() for instance in self._instances.values()),
+                *(_waits(command) for command in self._waiting.values() if command.resource_id not in self._instances),
+            ),
             highest_tokens=dict(self._highest_tokens),
             containment="pid_namespace" if os.geteuid() == 0 else "process_group",
         )
@@ -173,8 +178,11 @@ class Runner:
         resource_id = command.resource_id
         opening = self._opening.get(resource_id)
         if opening is not None:
+            if isinstance(command, channel.Online):
+                self._waiting[resource_id] = command
             opening.add_done_callback(lambda _: self._move(command))
             return
+        self._waiting.pop(resource_id, None)
         highest = self._highest_tokens.get(resource_id, 0)
         if command.token < highest:
             self._refuse(command, channel.RefusalCode.STALE_TOKEN, f"token {command.token} is older than {highest}")
@@ -204,6 +212,10 @@ class Runner:
                 assert_never(unreachable)
 
     def _open(self, command: channel.Open) -> None:
+        opening = self._opening.get(command.resource_id)
+        if opening is not None:  # of a former service perhaps: a second instance would run beside the first
+            opening.add_done_callback(lambda _: self._open(command))
+            return
         try:
             kind = find_type(command.type_name)
             properties = complete_properties(kind.manifest, command.properties)
@@ -254,3 +266,13 @@ class Runner:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _waits(command: channel.Online) -> channel.State:
+    return channel.State(
+        resource_id=command.resource_id,
+        token=command.token,
+        state=channel.ReportedState.ONLINE_PENDING,
+        detail="waits until it is open",
+        since_boot_s=boot_time_s(),
+    )

@@ -56,6 +56,8 @@ class HostLink:
         self._logged = logged
         self._writer: asyncio.StreamWriter | None = None
         self._opened: dict[str, ResourceSpec] = {}
+        self._coming: dict[str, tuple[ResourceState, str] | None] = {}
+        """Onlines that the host has not answered yet, with what became of the Open before, where that was refused."""
 
     async def run(self) -> None:
         """Connect, read, and connect again until cancelled."""
@@ -74,6 +76,7 @@ class HostLink:
             self._writer.close()
             self._writer = None
             self._opened.clear()
+            self._coming.clear()
             self._lost(self.name)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -84,10 +87,14 @@ class HostLink:
 
     def _take(self, report: channel.Report) -> None:
         match report:
+            case channel.State(resource_id=resource, state=state) if resource in self._coming and state.value in QUIET:
+                pass  # said before the host has read our Online: taken for its answer it would be told as *stopped*
             case channel.State(resource_id=resource, state=state, detail=detail):
+                self._coming.pop(resource, None)
                 self.present = self.present - {resource} if state.value in QUIET else self.present | {resource}
                 self._seen(resource, state.value, detail)
             case channel.InventoryReport(states=present):
+                self._coming.clear()
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
                 self.former, self.present = self.present, _running(present)
                 for one in present:
@@ -97,19 +104,34 @@ class HostLink:
                 self.former = frozenset()
             case channel.CommandRefused(resource_id=resource, command=command, code=code, detail=detail):
                 self._logged(resource, "warning", f"{command} refused ({code.value}): {detail}")
-                if command in {"online", "open"}:
-                    here = code in {channel.RefusalCode.TYPE_UNKNOWN, channel.RefusalCode.OPEN_FAILED}
-                    self._seen(resource, "cannot_here" if here else "failed", f"{code.value}: {detail}")
+                self._refused(resource, command, code, detail)
             case channel.LogRecord(resource_id=resource, level=level, text=text):
                 self._logged(resource, level, text)
             case channel.ControlAnswer():
                 pass
+
+    def _refused(self, resource: str, command: str, code: channel.RefusalCode, detail: str) -> None:
+        here = code in {channel.RefusalCode.TYPE_UNKNOWN, channel.RefusalCode.OPEN_FAILED}
+        outcome: tuple[ResourceState, str] = ("cannot_here" if here else "failed", f"{code.value}: {detail}")
+        if command == "open":
+            self._opened.pop(resource, None)
+            if resource not in self._coming:
+                self._seen(resource, *outcome)
+            else:
+                self._coming[resource] = outcome  # an older instance may still come online by the Online behind it
+        elif command == "online":
+            outcome = self._coming.pop(resource, None) or outcome
+            self.present -= {resource}
+            self._seen(resource, *outcome)
 
     def send(self, command: Command) -> None:
         """Send a command; without a connection it is lost, and the next inventory shows it."""
         match command:
             case BringOnline(spec=spec, token=token):
                 self._open(spec)
+                if self._writer is not None:
+                    self._coming[spec.id] = None
+                    self.present |= {spec.id}
                 self._write(channel.Online(spec.id, token))
             case TakeOffline(resource=resource, token=token, reason=reason):
                 self._write(channel.Offline(resource, token, _REASONS.get(reason, channel.OfflineReason.REQUEST)))

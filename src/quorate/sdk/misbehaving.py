@@ -94,6 +94,31 @@ class SlowOnline(WellBehaved):
             self.context.report_progress(f"step {number}")
 
 
+class SlowOpen(WellBehaved):
+    """Takes a while to open."""
+
+    @override
+    async def open(self) -> None:
+        await asyncio.sleep(0.5)
+
+
+class ForgivesCancel(WellBehaved):
+    """Takes the cancellation of `online` for a reason to be done with it."""
+
+    @override
+    async def online(self) -> None:
+        await super().online()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return
+
+    @override
+    async def terminate(self) -> None:
+        await asyncio.sleep(0.2)
+        await super().terminate()
+
+
 class IgnoresCancel(WellBehaved):
     """Swallows the cancellation of `online` and goes on."""
 
