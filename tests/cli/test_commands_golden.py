@@ -215,3 +215,11 @@ def test_json_among_the_words_for_another_program_is_not_ours(tmp_path: Path, mo
     told = CliRunner().invoke(main, ("lab", "exec", "1", "--", "quorate", "--json"))
     assert told.exit_code == 1
     assert "problems" not in told.stdout
+
+
+def test_an_interrupt_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("quorate.cli.main.importlib.import_module", interrupted)
+    assert CliRunner().invoke(main, ("group", "list")).exit_code == 130

@@ -13,10 +13,10 @@ from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import FAST
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model import keys
-from quorate.model.base import decode, encode
+from quorate.model.base import Value, decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.records import KeyValue, Position, Put
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceFact, ResourceSpec
 from quorate.node.host_fleet import HostFleet
 from quorate.node.host_link import SHARED
 from quorate.node.outputs import HostCommand, StoreRequest
@@ -45,6 +45,8 @@ class Node:
         )  # fmt: skip
         self.now = 1.0
         self.down = False
+        self.spent: int | None = None
+        """Restarts of the server that a former service wrote down."""
         self.joins: list[str] = []
         self.commands: list[Command] = []
         self.facts: list[GroupFact] = []
@@ -73,7 +75,7 @@ class Node:
 
     def read_store(self) -> None:
         former = "2.former" if self.down else "2.a"
-        written = {
+        written: dict[str, Value] = {
             f"{keys.SPEC_NODE}1": NodeSpec(node=1, name="n1"),
             f"{keys.SPEC_NODE}2": NodeSpec(node=2, name="n2"),
             keys.COORDINATOR: CoordinatorRecord(node=1, epoch=1),
@@ -87,6 +89,10 @@ class Node:
             ),
             f"{keys.ASSIGNMENT}g": self.assignment,
         }
+        if self.spent is not None:
+            resources = {"server": ResourceFact(state="online", restarts=self.spent)}
+            said = GroupFact(group="g", incarnation="2.a", number=4, resources=resources, intent=99)
+            written[keys.fact_group(2, "g")] = said
         items = [KeyValue(key, encode(value), 10 + n, 10 + n) for n, (key, value) in enumerate(written.items())]
         self.loop.read_all(Position(1, 30), items)
         self.fleet.start(self.group)
@@ -176,6 +182,16 @@ async def test_what_does_not_run_is_started(tmp_path: Path) -> None:
         node.read_store()
         await node.until_adopted()
         assert [(type(c), c.spec.id) for c in node.commands if isinstance(c, BringOnline)] == [(BringOnline, "server")]
+
+
+async def test_restarts_made_before_the_service_ended_still_count(tmp_path: Path) -> None:
+    """A service that is killed must not give a failing resource all its restarts anew."""
+    async with restarted(tmp_path, {"address": "online", "server": "failed"}) as node:
+        node.spent = 3
+        node.read_store()
+        await node.until_adopted()
+        assert node.commands == []
+        assert [(told.resources["server"].restarts, told.gives_up is not None) for told in node.facts] == [(3, True)]
 
 
 async def test_what_runs_although_the_group_is_another_nodes_is_ended(tmp_path: Path) -> None:

@@ -36,14 +36,15 @@ class LazyNouns(click.Group):
 
     @override
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Run; wrong usage is told as JSON where that was asked for, because a program reads it."""
+        """Run; wrong usage is told as JSON where that was asked for, and an interrupt has a status of its own."""
         words = list(sys.argv[1:] if args is None else args)
         own = words[: words.index("--")] if "--" in words else words
-        if "--json" not in own:
-            return super().main(words, *more, **extra)
         try:
             status = super().main(words, *more, **{**extra, "standalone_mode": False})
-        except click.UsageError as wrong:
+        except click.ClickException as wrong:
+            if "--json" not in own or not isinstance(wrong, click.UsageError):
+                wrong.show()
+                sys.exit(wrong.exit_code)
             path = wrong.ctx.command_path if wrong.ctx is not None else "quorate"
             problem = {
                 "code": "usage", "severity": "error", "what": wrong.format_message(), "where": path,
@@ -51,7 +52,7 @@ class LazyNouns(click.Group):
             }  # fmt: skip
             click.echo(json.dumps({"problems": [problem]}, indent=2))
             sys.exit(Exit.REFUSED)
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
         sys.exit(status if isinstance(status, int) else Exit.OK)
 

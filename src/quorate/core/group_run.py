@@ -78,6 +78,17 @@ class GroupRun:
         self._number = 0
         self._cleared = 0
 
+    @property
+    def begun(self) -> bool:
+        """It has been stepped, or goes on from what a former service had done."""
+        return self._number != 0
+
+    def resume(self, fact: GroupFact, cleared: int, now: float) -> None:
+        """Go on where a former service of this life was: its restarts count, as if they had all been made now."""
+        self._number, self._cleared = fact.number, cleared
+        for resource, known in fact.resources.items():
+            self.resources.setdefault(resource, ResourceRun()).restarts = [now] * known.restarts
+
     def reported(self, resource: str, state: ResourceState, detail: str) -> None:
         """A host reported a state."""
         run = self.resources.setdefault(resource, ResourceRun())

@@ -78,6 +78,8 @@ class Owning:
             return self._not_ours(group, end=up and assignment.owner != self.node)
         self.lease_missed = self.lease_missed or not held
         run = self.runs.setdefault(group, GroupRun(group))
+        if not run.begun:
+            self._resume(run, assignment, now)
         if self.winding_down:
             assignment = replace(assignment, phase="stop", cause="shutdown")
         members = self._view.members_of.get(group, {})
@@ -107,6 +109,17 @@ class Owning:
             self._passing_until.pop(group, None)
         needed = [NeedHost(host) for host in sorted(set(missing.values()))]
         return [*needed, *(HostCommand(group, command) for command in commands), *self._settled(group, run)]
+
+    def _resume(self, run: GroupRun, assignment: Assignment, now: float) -> None:
+        """A former service of this life may have run the group: what it wrote last is where this one goes on."""
+        written, intent = self._view.facts.get((self.node, run.group)), self._view.intents.get(run.group)
+        if written is None or (written.record.incarnation, written.record.number) != (
+            assignment.incarnation,
+            assignment.number,
+        ):
+            return
+        if intent is None or written.record.intent >= intent.revision:
+            run.resume(written.record, intent.record.clear_failures if intent is not None else 0, now)
 
     def _report(self, group: str, fact: GroupFact, now: float, *, passing: bool) -> None:
         """Write the fact at the next occasion, or look again later where it is about to change anyway."""

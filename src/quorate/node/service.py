@@ -45,6 +45,8 @@ from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import boot_time_s
 
 READ_PAUSE_S = 0.1
+FOREIGN_PAUSE_S = 5.0
+"""Between looks at a database that is not this cluster's; only a person can change that."""
 SCHEMA = b'{"version":1}'
 
 
@@ -264,7 +266,16 @@ class Service:
             try:
                 snapshot = await self.store.read(prefixes=[""], timeout_s=1.0)
                 if snapshot.get(keys.SCHEMA) is None:
-                    await self._first_content()
+                    if self.places.founded.exists():
+                        log.warning(
+                            "the database holds nothing of this cluster, which has had one; nothing is written",
+                            code="store_foreign_or_emptied",
+                            where=str(self.places.store),
+                            remedy="put back the store folder of this node",
+                        )
+                        await asyncio.sleep(FOREIGN_PAUSE_S)
+                    else:
+                        await self._first_content()
                     continue
                 self.keeper.founded()
                 self.loop.read_all(snapshot.position, snapshot.items)
