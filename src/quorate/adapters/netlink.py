@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from quorate.wire import netlink
@@ -76,6 +77,14 @@ class RouteSocket:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def keep_secondaries(self, interface_index: int) -> None:
+        """Let other addresses of a subnet stay when the first of it is deleted: the kernel's default takes them along.
+
+        Raises OSError where that setting cannot be made.
+        """
+        name = socket.if_indextoname(interface_index)
+        Path(f"/proc/sys/net/ipv4/conf/{name}/promote_secondaries").write_text("1")
 
     def add_address(self, address: InterfaceAddress, valid_s: int) -> None:
         """Give the interface this address for so many seconds, or prolong it."""

@@ -202,7 +202,14 @@ class GroupRun:
         """Restart policy (spec/03 §7.3). Returns why the group should leave, where it should."""
         if run.restart_at is not None:
             return None
-        if run.state == "cannot_here":
+        if run.state in {"cannot_here", "cannot_anywhere"}:
+            if run.retry_at is not None and now >= run.retry_at:
+                run.retry_at, run.restart_at = None, now  # perhaps it can by now; nobody else took it meanwhile
+                return None
+            if run.retry_at is None and spec.restart_action != 0:
+                run.retry_at = now + spec.retry_period_on_failure_ms / 1000
+            if run.state == "cannot_anywhere":
+                return None
             return Reason(code="cannot_come_online_here", subject=spec.name, detail=run.detail)
         if run.settled_failure:
             if run.retry_at is not None and now >= run.retry_at:
@@ -253,7 +260,7 @@ class GroupRun:
             case "offline" if wanted[spec.id] and ready and may_start:
                 run.asked = "online"
                 return BringOnline(spec, stop.number)
-            case "failed" if run.restart_at is not None and now >= run.restart_at:
+            case "failed" | "cannot_here" | "cannot_anywhere" if run.restart_at is not None and now >= run.restart_at:
                 if not (wanted[spec.id] and ready and may_start):
                     return None
                 run.asked, run.restart_at = "online", None

@@ -75,6 +75,8 @@ class AddressBook:
             self._news = NewsSocket(self._hear)
             asyncio.get_running_loop().add_reader(self._news.fileno(), self._news.read)
         with self._lock:
+            with contextlib.suppress(OSError):  # else they are found lost, and come online anew
+                self._routes().keep_secondaries(address.interface_index)
             self._routes().add_address(address, ADDRESS_LIFETIME_S)
             self._held[address] = on_loss
 

@@ -107,8 +107,7 @@ class Keeper:
             self._over_since_s = now_s
             self._tell(self._on_lease_over)
         elif now_s > self._over_since_s + self._end_limit_s:
-            print(f"quorate host: lease over, still held: {', '.join(list(self.held))}", file=sys.stderr, flush=True)  # noqa: T201
-            os._exit(EXIT_LEASE_OVER)
+            _end(EXIT_LEASE_OVER, lambda: _say(f"lease over, still held: {', '.join(list(self.held))}"))
         return 0.005
 
     def _check_calls(self, now_s: float) -> None:
@@ -141,7 +140,22 @@ class Keeper:
         """Say who it was, then end the process."""
         lasted_s = round(now_s - offender.since_s, 3)
         named = {"resource_id": offender.resource_id, "call": offender.call, "lasted_s": lasted_s}
-        self._offender_path.write_text(json.dumps(named))
-        print(f"quorate host: deadlock: {named}", file=sys.stderr, flush=True)  # noqa: T201
-        faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
-        os._exit(EXIT_DEADLOCK)
+
+        def tell() -> None:
+            self._offender_path.write_text(json.dumps(named))
+            _say(f"deadlock: {named}")
+            faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+
+        _end(EXIT_DEADLOCK, tell)
+
+
+def _say(text: str) -> None:
+    print(f"quorate host: {text}", file=sys.stderr, flush=True)  # noqa: T201 - it has no other voice any more
+
+
+def _end(code: int, tell: Callable[[], None]) -> None:
+    """End this process, whatever becomes of its last words: a full disk must not keep it alive."""
+    try:
+        tell()
+    finally:
+        os._exit(code)

@@ -23,6 +23,10 @@ TOKEN = "token/"  # noqa: S105 - a place, not a secret
 AUDIT = "audit/"
 
 
+REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME)
+"""Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
+
+
 def member(node: int) -> str:
     """The membership record of a node."""
     return f"{MEMBER}{node}"

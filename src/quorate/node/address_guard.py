@@ -55,20 +55,20 @@ class AddressGuard:
                     if isinstance(held, AddressHolding):
                         self._guard.protect(held.address)
                 self._guard.renew(left_ms)
-        except GuardError as problem:
+        except (GuardError, OSError) as problem:
             log(f"address guard: {problem}")
 
     def revoke(self) -> None:
         """Silence every protected address now."""
         if self._guard is not None:
-            with contextlib.suppress(GuardError):
+            with contextlib.suppress(GuardError, OSError):
                 self._guard.revoke()
 
     def close(self) -> None:
         """Take the guard away where nothing is protected any more."""
         if self._guard is None:
             return
-        with contextlib.suppress(GuardError):
+        with contextlib.suppress(GuardError, OSError):
             if not self._guard.protected():
                 self._guard.remove()
         self._guard.close()

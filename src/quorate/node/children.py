@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from quorate.node.process import log
+
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -25,6 +27,8 @@ STEADY_S: Final = 10.0
 """A child that ran that long has recovered: its next restart is quick again."""
 
 LOG_LIMIT_BYTES: Final = 16 << 20
+HOLD_BACK_S: Final = 0.02
+START_AGAIN_S: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -48,13 +52,16 @@ class Children:
 
     def __init__(
         self,
-        log: Path,
+        folder: Path,
         on_started: Callable[[Child], None],
         on_ended: Callable[[Child, int], None],
+        may_start: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._log = log
+        """`may_start` tells of a child by name whether it may start now; one that may not is asked about again."""
+        self._log = folder
         self._on_started = on_started
         self._on_ended = on_ended
+        self._may_start = may_start
         self.table: dict[str, Child] = {}
 
     def keep(self, name: str, argv: tuple[str, ...], now: float, *, oom_score: int = 0) -> None:
@@ -96,8 +103,9 @@ class Children:
         """Start what is due."""
         for child in self.table.values():
             if child.start_at is not None and now >= child.start_at and not child.pid:
-                child.start_at = None
-                self._start(child, now)
+                child.start_at = None if self._may_start(child.name) else now + HOLD_BACK_S
+                if child.start_at is None:
+                    self._start(child, now)
 
     def reap(self, name: str, now: float) -> None:
         """The handle of that child became readable: it has ended."""
@@ -113,19 +121,35 @@ class Children:
         self._on_ended(child, status)
 
     def _start(self, child: Child, now: float) -> None:
-        self._log.mkdir(parents=True, exist_ok=True)
         path = self._log / f"{child.name}.log"
-        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-            path.replace(path.with_suffix(".log.1"))
+        try:
+            self._log.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+                path.replace(path.with_suffix(".log.1"))
+        except OSError as problem:
+            log(f"{path}: {problem}")
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as problem:  # no process is left to be had: that must not end those that there are
+            log(f"{child.name} cannot be started: {problem}; tried again")
+            child.start_at = now + START_AGAIN_S
+            return
         if pid == 0:
             self._become(child, path, parent)
-        child.pid, child.handle, child.started_at = pid, os.pidfd_open(pid), now
+        try:
+            handle = os.pidfd_open(pid)
+        except OSError as problem:
+            log(f"{child.name} cannot be watched: {problem}; it is ended and tried again")
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            child.start_at = now + START_AGAIN_S
+            return
+        child.pid, child.handle, child.started_at = pid, handle, now
         self._on_started(child)
 
     @staticmethod
-    def _become(child: Child, log: Path, parent: int) -> None:
+    def _become(child: Child, output_path: Path, parent: int) -> None:
         """Runs in the child: never returns."""
         try:
             os.setsid()
@@ -135,7 +159,10 @@ class Children:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
-            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            try:
+                output = os.open(output_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            except OSError:  # a process without a log is better than none
+                output = os.open(os.devnull, os.O_WRONLY)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
             os.dup2(output, 1)

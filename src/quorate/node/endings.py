@@ -7,11 +7,13 @@ hit; addresses are deleted; an ending is over when every pid handle has told tha
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
 import signal
 from pathlib import Path
+from typing import Final
 
 from quorate.adapters.netlink import delete_address
 from quorate.node.process import log
@@ -86,6 +88,10 @@ class Holdings:
         temporary.replace(self._path)  # no fsync: it must outlive processes, not the machine
 
 
+NO_SUCH_PROCESS: Final = frozenset({errno.ESRCH, errno.ENOENT, errno.EINVAL})
+"""What pidfd_open says of a number that is nobody's, or a thread's by now: kernels differ in the second."""
+
+
 def start_time_ticks(pid: int) -> int:
     """Field 22 of /proc/<pid>/stat. Raises OSError where there is no such process."""
     stat = Path(f"/proc/{pid}/stat").read_text()
@@ -108,8 +114,10 @@ def end_holding(holding: Holding) -> int:
 def _end_process(holding: ProcessHolding) -> int:
     try:
         handle = os.pidfd_open(holding.pid)
-    except ProcessLookupError:
-        return -1
+    except OSError as problem:
+        if problem.errno in NO_SUCH_PROCESS:
+            return -1
+        raise
     try:
         poll = select.poll()
         poll.register(handle, select.POLLIN)

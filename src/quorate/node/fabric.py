@@ -23,6 +23,21 @@ class Fabric:
             except OSError as problem:
                 self.problem = f"fabric address {own_address}: {problem}"
 
+    def repeat(self, fabrics: dict[int, str], addresses: dict[int, dict[str, str]]) -> None:
+        """Put own address and routes where they should be: the kernel drops both with an interface, and says nothing.
+
+        `fabrics` are the fabric addresses by node, `addresses` those of its networks.
+        """
+        if self._routes is None:
+            return
+        try:
+            self._routes.own(self._own)
+            for node, network in self._ways.items():
+                if fabrics.get(node) and network in addresses.get(node, {}):
+                    self._routes.route(fabrics[node], addresses[node][network], self._own)
+        except OSError as problem:
+            self.problem = f"routes of the fabric: {problem}"
+
     def update(self, node: int, fabric: str, addresses: dict[str, str], alive: tuple[str, ...]) -> str | None:
         """Route to that peer over a living network; returns the network where the route was moved."""
         if self._routes is None or not fabric:

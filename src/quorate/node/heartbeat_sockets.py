@@ -56,7 +56,11 @@ class HeartbeatSockets:
         return {node: tuple(where) for node, where in self.addresses.items() if node != self._node}
 
     def _bind(self, network: str, address: str) -> None:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError as problem:
+            log(f"heartbeats on network {network}: {problem}")
+            return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((address, self._port))

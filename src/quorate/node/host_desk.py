@@ -44,6 +44,8 @@ class HostDesk:
         self._held = held
         self._ended = ended
         self._endings: dict[str, set[int]] = {}
+        self._forgetting: set[Holding] = set()
+        """What a dead host held and is ending."""
 
     def listen(self, path: Path) -> None:
         """Serve resource hosts."""
@@ -152,17 +154,24 @@ class HostDesk:
         log(f"everything of {incarnation} is ended")
         self._ended(incarnation)
 
+    def is_clear_of(self, host: str) -> bool:
+        """Nothing of what that dead host held is left; what could not be ended before is tried again."""
+        self.host_died(host)
+        return host not in self.holdings.held.values()
+
     def host_died(self, host: str) -> None:
         """End what a dead host held; it stays on the list until it is gone, so that no oath overlooks it."""
         if self._endings:
             return
-        for held in [held for held, owner in self.holdings.held.items() if owner == host]:
+        left = [held for held, owner in self.holdings.held.items() if owner == host and held not in self._forgetting]
+        for held in left:
             try:
                 handle = end_holding(held)
             except OSError as problem:
                 log(f"what host {host} held cannot be ended: {problem}")
                 continue  # it stays on the list, for the end of this life
             if handle >= 0:
+                self._forgetting.add(held)
                 self._selector.register(handle, selectors.EVENT_READ, self._forget_handler(held, handle))
             else:
                 self.holdings.remove(held)
@@ -171,6 +180,7 @@ class HostDesk:
         def gone() -> None:
             self._selector.unregister(handle)
             os.close(handle)
+            self._forgetting.discard(held)
             self.holdings.remove(held)
 
         return gone

@@ -68,6 +68,7 @@ class HostFleet:
             link = HostLink(name, self._folder, self._state_seen, self._contact_lost, self._inventoried, self._logged)
             self._links[name] = link
             if name != SHARED:
+                self._loop.own_host(name, known=False)
                 self._tell_sentinel(channel.RunHost(name))
             self._tasks[name] = self._group.create_task(link.run(), name=f"host {name}")
         return link
@@ -102,10 +103,12 @@ class HostFleet:
         if len(self._links) == 1:
             return
         wanted = {host_of(known.record) for known in self._loop.view.resources.values()} | {SHARED}
-        for name in [name for name, link in self._links.items() if name not in wanted and not link.present]:
+        for name in [
+            name for name, link in self._links.items() if name not in wanted and link.told and not link.present
+        ]:
             self._tasks.pop(name).cancel()
             del self._links[name]
-            self._loop.own_host(name, known=False)
+            self._loop.own_host_gone(name)
             self._tell_sentinel(channel.EndProcess(f"{CHILD_PREFIX}{name}"))
 
     # ---------------------------------------------------------------- what hosts say
@@ -134,12 +137,14 @@ class HostFleet:
         """Resources that belong to a host: by their specification, or because it has them."""
         view = self._loop.view.resources
         specified = {resource for resource, known in view.items() if host_of(known.record) == host}
-        return frozenset(specified | self._links[host].present | self._links[host].former)
+        link = self._links.get(host)  # none where it has just been dismissed
+        return frozenset(specified | link.present | link.former if link is not None else specified)
 
     def _contact_lost(self, host: str) -> None:
         if host == SHARED:
             self._loop.shared_host(there=False)
-        self._loop.own_host(host, known=False)
+        elif host in self._links:
+            self._loop.own_host(host, known=False)
         self._loop.contact_lost(self._resources_of(host))
 
     def _inventoried(self, host: str, present: frozenset[str]) -> None:

@@ -35,7 +35,12 @@ Logged = Callable[[str, str, str], None]
 
 def host_of(spec: ResourceSpec) -> str:
     """The host in which a resource runs."""
-    return f"{OWN_PREFIX}{spec.id[:8]}" if spec.separate_monitor else SHARED
+    return own_host_of(spec) if spec.separate_monitor else SHARED
+
+
+def own_host_of(spec: ResourceSpec) -> str:
+    """The host of its own that a resource has, or had before its property was changed."""
+    return f"{OWN_PREFIX}{spec.id[:8]}"
 
 
 class HostLink:
@@ -47,6 +52,8 @@ class HostLink:
         self.name = name
         self.present: frozenset[str] = frozenset()
         """Resources of which something runs there, as far as this host has said."""
+        self.told = False
+        """This host has said what it has, on the present connection."""
         self.former: frozenset[str] = frozenset()
         """The same as of before an inventory, while that is being taken."""
         self._path = folder / f"{name}.sock"
@@ -75,6 +82,7 @@ class HostLink:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            self.told = False
             self._opened.clear()
             self._coming.clear()
             self._lost(self.name)
@@ -99,6 +107,7 @@ class HostLink:
                 self.former, self.present = self.present, _running(present)
                 for one in present:
                     self._seen(one.resource_id, one.state.value, one.detail)
+                self.told = True
                 # Told last: before every state is known a part of a group would look as if it did not run.
                 self._inventoried(self.name, frozenset(one.resource_id for one in present))
                 self.former = frozenset()

@@ -39,7 +39,9 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        os.write(descriptor, data)
+        rest = data
+        while rest:  # a disk that is nearly full takes a part of it and says so by the count alone
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

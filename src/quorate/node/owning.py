@@ -14,8 +14,8 @@ from quorate.core.placement import place
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, ResourceState, desired
-from quorate.node.host_link import SHARED, host_of
+from quorate.model.workload import Assignment, GroupFact, ResourceSpec, ResourceState, desired
+from quorate.node.host_link import SHARED, host_of, own_host_of
 from quorate.node.outputs import HostCommand, NeedHost, Output, Prepare, Settled
 
 PURPOSE = "facts"
@@ -37,8 +37,8 @@ class Owning:
         """Everything is taken offline here and nothing starts again: the node is being stopped."""
         self.lease_missed = False
         """A group was looked at while no lease was held; it must be looked at again when there is one."""
-        self.own_hosts: set[str] = set()
-        """Hosts beside the shared one that have told what they have."""
+        self.own_hosts: dict[str, bool] = {}
+        """Hosts beside the shared one, and whether they have told what they have."""
         self._view = view
         self._facts: dict[str, GroupFact] = {}
         self._passing_until: dict[str, float] = {}
@@ -83,8 +83,7 @@ class Owning:
         if self.winding_down:
             assignment = replace(assignment, phase="stop", cause="shutdown")
         members = self._view.members_of.get(group, {})
-        missing = {spec.id: host_of(spec) for spec in members.values()}
-        missing = {r: host for r, host in missing.items() if host != SHARED and host not in self.own_hosts}
+        missing = {spec.id: host for spec in members.values() if (host := self._untold(spec))}
         commands, fact, due = run.step(
             now,
             assignment,
@@ -120,6 +119,12 @@ class Owning:
             return
         if intent is None or written.record.intent >= intent.revision:
             run.resume(written.record, intent.record.clear_failures if intent is not None else 0, now)
+
+    def _untold(self, spec: ResourceSpec) -> str:
+        """A host of its own in which the resource runs, or may still run, and that has not told yet; else nothing."""
+        own = own_host_of(spec)
+        needed = host_of(spec) != SHARED or own in self.own_hosts
+        return own if needed and not self.own_hosts.get(own, False) else ""
 
     def _report(self, group: str, fact: GroupFact, now: float, *, passing: bool) -> None:
         """Write the fact at the next occasion, or look again later where it is about to change anyway."""

@@ -71,8 +71,11 @@ class Places:
 
     @property
     def holdings(self) -> Path:
-        """What resource hosts have taken hold of in this life, for whoever must end it."""
-        return self.state / "holdings"
+        """What resource hosts have taken hold of in this life, for whoever must end it.
+
+        Void after a reboot, so it needs no disk; on one that stalls, writing it would keep the sentinel from renewing.
+        """
+        return self.run / "holdings"
 
     @property
     def lease_page(self) -> Path:

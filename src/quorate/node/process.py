@@ -30,8 +30,11 @@ ASK_AGAIN_S: Final = 0.05
 def log(text: str) -> None:
     """Write one line for people: UTC time and text."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    sys.stderr.write(f"{stamp}Z sentinel: {text}\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(f"{stamp}Z sentinel: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # a full disk, or a terminal that has gone, must not end the node
 
 
 def hold_alone(path: Path, limit_s: float) -> bool:

@@ -45,7 +45,7 @@ STALL_S: Final = 0.3
 """A loop that turns so late was kept from running, and everything else on this machine perhaps as well."""
 LEFTOVERS_PAUSE_S: Final = 1.0
 BIND_AGAIN_S: Final = 2.0
-"""Between looks for an own address that was not there: an interface that comes up late, or a lease of DHCP."""
+"""Between looks for what is not there: an own address that comes up late, a route that went with its interface."""
 
 
 class Sentinel:
@@ -81,7 +81,7 @@ class Sentinel:
             self._network.addresses.get(self.node, {}),
             managed=bool(options.get("manage_fabric", True)) and os.geteuid() == 0,
         )
-        self._children = Children(places.log, self._started, self._child_ended)
+        self._children = Children(places.log, self._started, self._child_ended, self._may_start)
         self._watch = ServiceWatch(self.timings.hang_limit_s)
         self._bind_at = 0.0
         self._stopping = False
@@ -149,6 +149,7 @@ class Sentinel:
         if now >= self._bind_at:
             self._bind_at = now + BIND_AGAIN_S
             self._network.bind_missing()
+            self._fabric.repeat(self._fabric_addresses, self._network.addresses)
         self._move_routes(now)
         if self._stop_limit_at and now >= self._stop_limit_at:
             log("the service did not leave in time; ending everything")
@@ -245,6 +246,10 @@ class Sentinel:
             self._watch.started(child.started_at)
         self._selector.register(child.handle, selectors.EVENT_READ, lambda: self._reap(name))
         self._service.tell(channel.Processes(self._children.running()))
+
+    def _may_start(self, name: str) -> bool:
+        """A host starts only when nothing is left of the former one: the service takes its silence for the end."""
+        return not name.startswith(HOST_PREFIX) or self._desk.is_clear_of(name.removeprefix(HOST_PREFIX))
 
     def _reap(self, name: str) -> None:
         self._selector.unregister(self._children.table[name].handle)

@@ -45,6 +45,8 @@ from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import boot_time_s
 
 READ_PAUSE_S = 0.1
+READ_LIMIT_S = 1.0
+READ_LONGEST_S = 16.0
 FOREIGN_PAUSE_S = 5.0
 """Between looks at a database that is not this cluster's; only a person can change that."""
 SCHEMA = b'{"version":1}'
@@ -262,9 +264,11 @@ class Service:
 
     async def _follow_store(self) -> None:
         """Read everything, then follow the watch; begin again where history is gone."""
+        limit_s = READ_LIMIT_S
         while True:
             try:
-                snapshot = await self.store.read(prefixes=[""], timeout_s=1.0)
+                snapshot = await self.store.read(prefixes=keys.REPLICA, timeout_s=limit_s)
+                limit_s = READ_LIMIT_S
                 if snapshot.get(keys.SCHEMA) is None:
                     if self.places.founded.exists():
                         log.warning(
@@ -291,6 +295,7 @@ class Service:
                 continue
             except StoreError as problem:
                 log.info("the store cannot be read", detail=str(problem))
+                limit_s = min(2 * limit_s, READ_LONGEST_S)  # perhaps there is much to read
                 await asyncio.sleep(READ_PAUSE_S)
 
     def _store_seen(self, *, everything: bool) -> None:

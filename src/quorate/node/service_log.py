@@ -46,8 +46,11 @@ class ServiceLog:
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         # Boot time beside the wall time: it never jumps, and in a lab all nodes share it.
         line = {**fields, "event": event, "level": level, "timestamp": stamp, "at_s": round(boot_time_s(), 6)}
-        sys.stderr.write(json.dumps(line, default=str) + "\n")
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(json.dumps(line, default=str) + "\n")
+            sys.stderr.flush()
+        except OSError:
+            pass  # a full disk loses what would be told, and must not end who tells it
 
 
 log: Final = ServiceLog()

@@ -69,6 +69,8 @@ class ServiceLoop:
         if self._owning.lease_missed and report.lease_until > report.now:
             self._owning.lease_missed = False
             self.view.touched_all = True
+        if report.order is not None and report.order.incarnation:
+            self._takes_groups = True  # this life began before this service: whoever said *stopping* meant it
         self._report = report
 
     def read_all(self, position: Position, items: Iterable[KeyValue]) -> None:
@@ -114,7 +116,11 @@ class ServiceLoop:
 
     def own_host(self, host: str, *, known: bool) -> None:
         """A host beside the shared one has told what it has, or the connection to it broke."""
-        (self._owning.own_hosts.add if known else self._owning.own_hosts.discard)(host)
+        self._owning.own_hosts[host] = known
+
+    def own_host_gone(self, host: str) -> None:
+        """A host beside the shared one is no more: nothing ran in it."""
+        self._owning.own_hosts.pop(host, None)
 
     def wind_down(self) -> None:
         """Take everything offline here; nothing starts again (the node is being stopped)."""

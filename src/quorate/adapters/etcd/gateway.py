@@ -121,9 +121,13 @@ class Gateway:
 
     # Keys
 
-    async def txn(self, request: TxnRequest, *, timeout_s: float, repeatable: bool) -> TxnResponse:
-        """One transaction. `repeatable` says that executing it twice does no harm."""
-        return await self._ask("/v3/kv/txn", request, TxnResponse, timeout_s=timeout_s, repeatable=repeatable)
+    async def txn(
+        self, request: TxnRequest, *, timeout_s: float, repeatable: bool, attempt_s: float = ATTEMPT_S
+    ) -> TxnResponse:
+        """One transaction. `repeatable` says that executing it twice does no harm: each endpoint gets `attempt_s`."""
+        return await self._ask(
+            "/v3/kv/txn", request, TxnResponse, timeout_s=timeout_s, repeatable=repeatable, attempt_s=attempt_s
+        )
 
     async def range(self, request: RangeRequest, *, timeout_s: float) -> RangeResponse:
         """A linearizable read of one range."""
@@ -212,7 +216,14 @@ class Gateway:
         return (await self._ask(path, request, AlarmResponse, timeout_s=timeout_s, repeatable=True)).alarms
 
     async def _ask(
-        self, path: str, request: Message, kind: type[Answer], *, timeout_s: float, repeatable: bool
+        self,
+        path: str,
+        request: Message,
+        kind: type[Answer],
+        *,
+        timeout_s: float,
+        repeatable: bool,
+        attempt_s: float = ATTEMPT_S,
     ) -> Answer:
         now = asyncio.get_running_loop().time
         deadline = now() + timeout_s
@@ -223,9 +234,9 @@ class Gateway:
                 left_s = deadline - now()
                 if left_s <= 0:
                     raise last
-                attempt_s = min(left_s, ATTEMPT_S) if repeatable and len(order) > 1 else left_s
+                slice_s = min(left_s, attempt_s) if repeatable and len(order) > 1 else left_s
                 try:
-                    return await self._post(endpoint, path, request, kind, attempt_s)
+                    return await self._post(endpoint, path, request, kind, slice_s)
                 except GatewayError as error:
                     if error.is_final or not (repeatable or error.proves_not_executed):
                         raise

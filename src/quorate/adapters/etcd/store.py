@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from quorate.adapters.etcd.errors import GatewayError, Refused
-from quorate.adapters.etcd.gateway import RETRY_PAUSE_S, Gateway
+from quorate.adapters.etcd.gateway import ATTEMPT_S, RETRY_PAUSE_S, Gateway
 from quorate.adapters.etcd.messages import (
     Compare,
     DeleteRangeRequest,
@@ -67,6 +67,10 @@ _NEVER_WRITTEN = RequestOp(request_delete_range=DeleteRangeRequest(b"\xff"))
 """Makes a Txn of reads one that etcd proposes; stands in a branch that is not taken, on a key that is no UTF-8."""
 
 
+ATTEMPT_PART = 0.4
+"""Of the time that a read has, what one endpoint is given: two can be asked before it is over."""
+
+
 class EtcdStore:
     """`Store` on one etcd cluster.
 
@@ -105,7 +109,9 @@ class EtcdStore:
             failure=self._unless_read,
         )
         try:
-            answer = await self._gateway.txn(request, timeout_s=timeout_s, repeatable=True)
+            # What may be much is not asked in slices that are too short for it: who has time gives each endpoint some.
+            attempt_s = max(ATTEMPT_S, ATTEMPT_PART * timeout_s)
+            answer = await self._gateway.txn(request, timeout_s=timeout_s, repeatable=True, attempt_s=attempt_s)
         except GatewayError as error:
             raise _store_error(error, otherwise=StoreUnavailable) from error
         return Snapshot(self._position_of(answer), _items(answer))
