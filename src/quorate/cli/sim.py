@@ -24,6 +24,7 @@ ENOUGH_SEEDS = 1000
 """From so many seeds on, a branch that is not exercised fails the run."""
 
 BRANCHES = (
+    (1, "lease moved"),
     (2, "acknowledge"),
     (3, "clear own mark"),
     (3, "renew by reading"),
@@ -37,14 +38,18 @@ BRANCHES = (
     (8, "repeat verdict"),
     (8, "consume verdict"),
     (8, "settled by the view"),
+    (8, "admission settled by the view"),
+    (8, "forming settled by the view"),
     (8, "settled by a later epoch"),
     (8, "consume join request"),
     (8, "consume forming"),
+    (9, "older answer not adopted"),
     (10, "ended"),
     (10, "released"),
     (11, "admit"),
     (11, "repeat admission"),
     (12, "own role was released"),
+    (12, "the coordinator has left"),
     (12, "the coordinator swore its role released"),
     (12, "resign to a better connected node"),
     (13, "first forming"),
@@ -54,6 +59,7 @@ BRANCHES = (
     (13, "too few votes to block"),
     (13, "proof"),
     (13, "must wait to be admitted"),
+    (14, "refused by a guard"),
 )
 """Rules, and the branches of rules 4, 8, 11, 12 and 13, that seeds must exercise."""
 

@@ -28,7 +28,7 @@ WEIGHTS: dict[FaultKind, float] = {
     "lose_command": 1.0,
     "freeze_node": 2.5,
     "kill_sentinel": 1.5,
-    "leave": 1.5,
+    "leave": 3.0,
     "leave_for_good": 0.0,
     "cut": 3.5,
     "cut_one_way": 3.5,
@@ -54,6 +54,9 @@ CALM_WEIGHTS: dict[FaultKind, float] = {
     "partition": 3.0,
 }
 CALM_TROUBLES = 4
+
+MANNERS = {"all leave": 2.0, "last dies": 1.0, "rest dies": 3.0, "anyhow": 1.0}
+"""How a cluster is emptied."""
 
 STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.05, 0.2, 0.5, 0.74, 0.62
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
@@ -170,7 +173,7 @@ def _one_at_a_time(chance: random.Random, count: int, timings: Timings) -> tuple
 def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
     """Nodes leave cleanly or die one after the other, in some order; then some or all start again, perhaps split."""
     everyone = chance.sample(range(1, count + 1), count)
-    manner = chance.choice(("all leave", "last dies", "rest dies", "rest dies", "anyhow"))
+    manner = chance.choices(tuple(MANNERS), tuple(MANNERS.values()))[0]
     clean = {"all leave": count, "last dies": count - 1, "rest dies": count // 2 + 1}.get(manner)
     clean = chance.randint(0, count) if clean is None else clean
     at = chance.uniform(4.0, 6.0)

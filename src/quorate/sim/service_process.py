@@ -175,6 +175,7 @@ class SimService:
             outcome: Outcome
             if result is not None:
                 outcome = Answered(sent, result)
+                self._count_older(result)
             else:
                 outcome = NotExecuted() if sure or isinstance(request, ReadRequest) else Unknown()
             node.when_running("service", lambda: take(outcome))
@@ -183,6 +184,15 @@ class SimService:
             node.world.store.commit(node.number, request.guards, request.writes, made)
         else:
             node.world.store.read(node.number, request.keys, made)
+
+    def _count_older(self, result: Snapshot | Committed) -> None:
+        """Rule 9 fires where an answer is older than what the service knows by now."""
+        if self.loop is None:
+            return
+        authority = self.loop.view.authority
+        items = result.items if isinstance(result, Snapshot) else result.current
+        if any(item.mod_revision < authority.revision_of(item.key) for item in items):
+            self._node.world.fired[(9, "older answer not adopted")] += 1
 
     def _read_all(self) -> None:
         node, life = self._node, self.life

@@ -149,6 +149,8 @@ class SimStore:
             for item in (world.engine.read(keys=touched).items if touched else ())
         }
         result = world.engine.commit(guards, writes)
+        if not result.succeeded:
+            world.fired[(14, "refused by a guard")] += 1
         if result.succeeded and writes:
             for write in writes:
                 if isinstance(write, Put) and write.key.startswith(keys.MEMBER):
