@@ -55,10 +55,10 @@ CALM_WEIGHTS: dict[FaultKind, float] = {
 }
 CALM_TROUBLES = 4
 
-MANNERS = {"all leave": 2.0, "last dies": 1.0, "rest dies": 3.0, "anyhow": 1.0}
+MANNERS = {"all leave": 2.5, "last dies": 1.5, "rest dies": 7.0, "anyhow": 1.0}
 """How a cluster is emptied."""
 
-STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.05, 0.2, 0.5, 0.74, 0.62
+STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.5, 0.78, 0.58
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
 
 
@@ -75,6 +75,8 @@ def draw(
     timings = chance.choice((DEFAULT, FAST))
     kind = chance.random()
     calm = kind < CALM
+    if nodes is None and CALM <= kind < EMPTIED:
+        count = chance.choice((2, 3, 4, 5, 5, 6, 6, 7))  # with few nodes most of the rules of forming cannot matter
     quiet = chance.uniform(12.0, 24.0)
     faults: list[Fault] = []
     chaos = 0.0 if calm else chance.choice((0.0, 0.0, 0.1, 0.3))
@@ -199,13 +201,16 @@ def _emptied(chance: random.Random, count: int, quiet: float) -> list[Fault]:
 
 
 def _hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float, timings: Timings) -> list[Fault]:
-    """Every service hangs, two nodes stop hearing each other but others hear both, or one is away for a moment."""
-    everyone = tuple(range(1, count + 1))
+    """Services hang, or are deaf as another node leaves; two nodes stop hearing each other; one is away for a moment."""
+    everyone: tuple[int, ...] = tuple(range(1, count + 1))
     faults: list[Fault] = []
     at = chance.uniform(4.0, 6.0)
     while at < quiet - 4.0:
-        dice = chance.random()
-        if dice < 0.55:
+        dice, everyone = chance.random(), tuple(chance.sample(everyone, count))
+        if dice < 0.12:
+            faults.append(Fault(at, "leave", (everyone[0],), 2.0))
+            faults.append(Fault(at, "stall_channel", everyone[1:], chance.uniform(0.5, 0.9)))
+        elif dice < 0.55:
             faults.append(Fault(at, "hang_service", everyone, chance.uniform(1.2, 2.5)))
         elif dice < 0.8:
             faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from quorate.core.authority.admission import Admissions
 from quorate.core.authority.answers import adopt, proof
+from quorate.core.authority.composing import Duties, compose
 from quorate.core.authority.forming import Forming
 from quorate.core.authority.frame import (
     Answered,
@@ -24,7 +25,8 @@ from quorate.core.authority.frame import (
     put_member,
 )
 from quorate.core.authority.mutations import NONE, Mutation
-from quorate.core.authority.orders import Order, Peer, Renewal, Report, Unsettled
+from quorate.core.authority.orders import Order, Renewal, Report
+from quorate.core.authority.renewing import renew
 from quorate.core.authority.succession import Succession
 from quorate.core.authority.suspicion import Suspicions
 from quorate.core.authority.timings import Timings
@@ -73,15 +75,12 @@ class Membership:
         self._life_began_at = now
         self._new_incarnation = new_incarnation
         self._mutations = mutations
-        self._suspicions = Suspicions()
-        self._admissions = Admissions()
-        self._forming = Forming(now)
+        self._duties = Duties(Suspicions(), Admissions(), Forming(now), Succession())
         self._order = Order(serial=0)
         self._purposes: dict[int, Request] = {}
         self._sent_at: dict[int, float] = {}
         self._adopted = False
         self._epoch = 0
-        self._succession = Succession()
 
     # ---------------------------------------------------------------- questions
 
@@ -98,7 +97,7 @@ class Membership:
             known is not None
             and known.record.node == self.node
             and known.record.epoch > released
-            and self._succession.resigned_epoch != known.record.epoch
+            and self._duties.succession.resigned_epoch != known.record.epoch
             and view.position.revision >= known.revision
             and self.is_up(view)
         )
@@ -120,19 +119,21 @@ class Membership:
         frame.incarnation = self.incarnation
         if view.epoch != self._epoch:
             self._epoch = view.epoch
-            self._suspicions.begin_epoch(view.epoch, frame)
+            self._duties.suspicions.begin_epoch(view.epoch, frame)
         up = self.is_up(view)
         leads = up and self.leads(view, report)
         if up and not self.leaving:
-            self._renew(frame, leads=leads)
+            renew(frame, leads=leads)
             if leads:
                 self._lead(frame)
             else:
                 self._follow(frame)
-        order = self._compose(frame, up=up, leads=leads)
-        self._suspicions.held_by_order(order.serial, frame)
-        self._admissions.counted_by_order(order.serial, frame)
-        self._forming.held_by_order(order.serial, frame)
+        serial = self._order.serial
+        wanted = compose(frame, self._duties, serial=serial, up=up, leads=leads, leaving=self.leaving)
+        order = self._order = self._order if wanted == self._order else replace(wanted, serial=serial + 1)
+        self._duties.suspicions.held_by_order(order.serial, frame)
+        self._duties.admissions.counted_by_order(order.serial, frame)
+        self._duties.forming.held_by_order(order.serial, frame)
         future = [when for when in frame.deadlines if when > now]
         immediate = any(when <= now for when in frame.deadlines) and report.serial >= order.serial
         deadline = now if immediate else min(future, default=None)
@@ -148,11 +149,11 @@ class Membership:
         self._order = former
         for unsettled in (*report.unsettled, *former.unsettled):
             if unsettled.kind == "admission":
-                self._admissions.adopt(unsettled)
+                self._duties.admissions.adopt(unsettled)
             elif unsettled.kind == "forming":
-                self._forming.unsettled = unsettled
+                self._duties.forming.unsettled = unsettled
             else:
-                self._suspicions.adopt(unsettled)
+                self._duties.suspicions.adopt(unsettled)
 
     # ---------------------------------------------------------------- this node's own life
 
@@ -185,12 +186,13 @@ class Membership:
     def _begin_life(self, frame: Frame) -> None:
         self.incarnation = self._new_incarnation()
         frame.incarnation = self.incarnation
-        self._suspicions, self._admissions = Suspicions(), Admissions()
-        unsettled = self._forming.unsettled
-        self._forming = Forming(frame.now)
-        self._forming.unsettled = unsettled
+        duties = self._duties
+        duties.suspicions, duties.admissions = Suspicions(), Admissions()
+        unsettled = duties.forming.unsettled
+        duties.forming = Forming(frame.now)
+        duties.forming.unsettled = unsettled
         self._life_began_at = frame.now
-        self._succession.resigned_epoch = 0
+        duties.succession.resigned_epoch = 0
 
     def _write_own_end(self, frame: Frame, me: Known[MemberRecord]) -> None:
         down = MemberRecord(
@@ -213,33 +215,7 @@ class Membership:
         elif mine is None or mine.record.incarnation != self.incarnation:
             request = JoinRequest(node=self.node, incarnation=self.incarnation, boot_id=self.boot_id)
             frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
-        self._forming.step(frame, self.boot_id)
-
-    def _renew(self, frame: Frame, *, leads: bool) -> None:
-        """Renew through the store where acknowledgements are missing, clearing a suspicion (rule 3)."""
-        me = frame.view.members[self.node]
-        mark = me.record.mark
-        if mark is not None and mark.kind == "order":
-            return
-        if mark is not None and Mutation.KEEP_MARK_ON_RENEWAL not in self._mutations:
-            if frame.commit("clear", self._clear_guards(frame, me), (put_member(self._unmarked(me.record)),)):
-                frame.note(3, "clear own mark", self.node, f"set by node {mark.author}")
-            return
-        left = frame.report.lease_until - frame.now
-        missing = left < self.timings.renew_margin_s or (leads and not frame.report.acting)
-        if missing and frame.read("renew", (keys.member(self.node), keys.COORDINATOR)):
-            frame.note(4 if leads else 3, "renew by reading", self.node)
-        frame.due(max(frame.now + self.timings.heartbeat_s / 2, frame.report.lease_until - self.timings.renew_margin_s))
-
-    @staticmethod
-    def _clear_guards(frame: Frame, me: Known[MemberRecord]) -> tuple[Unchanged, ...]:
-        return (Unchanged(keys.member(frame.node), me.revision),)
-
-    @staticmethod
-    def _unmarked(record: MemberRecord) -> MemberRecord:
-        return MemberRecord(
-            node=record.node, state=record.state, incarnation=record.incarnation, boot_id=record.boot_id
-        )
+        self._duties.forming.step(frame, self.boot_id)
 
     # ---------------------------------------------------------------- duties
 
@@ -247,18 +223,18 @@ class Membership:
         """The coordinator watches everybody, admits, and resolves cuts."""
         view = frame.view
         silent = frozenset(frame.report.silent)
-        self._suspicions.forget_heard(frame, silent)
-        quiet = self._suspicions.unheard_but_alive(frame.now, frame)
+        self._duties.suspicions.forget_heard(frame, silent)
+        quiet = self._duties.suspicions.unheard_but_alive(frame.now, frame)
         for node, known in view.up().items():
             if node == self.node:
                 continue
             peer = peer_of(known.record)
             if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
-                self._suspicions.start(peer, "suspicion", frame)
-        for node in self._succession.resolve_cuts(frame, quiet):
-            self._suspicions.start(peer_of(view.members[node].record), "order", frame)
-        self._suspicions.pursue(frame, silent, takeover=False)
-        self._admissions.step(frame)
+                self._duties.suspicions.start(peer, "suspicion", frame)
+        for node in self._duties.succession.resolve_cuts(frame, quiet):
+            self._duties.suspicions.start(peer_of(view.members[node].record), "order", frame)
+        self._duties.suspicions.pursue(frame, silent, takeover=False)
+        self._duties.admissions.step(frame)
 
     def _follow(self, frame: Frame) -> None:
         """Everybody else watches the coordinator."""
@@ -267,78 +243,22 @@ class Membership:
             return
         leader = frame.view.members.get(known.record.node)
         if leader is None or leader.record.state == "down":
-            self._succession.succeed(frame, known, "the coordinator has left")
+            self._duties.succession.succeed(frame, known, "the coordinator has left")
             return
         if known.record.node == self.node:
             if frame.report.released_epoch >= known.record.epoch:
-                self._succession.succeed(frame, known, "own role was released")
+                self._duties.succession.succeed(frame, known, "own role was released")
             return
         peer = peer_of(leader.record)
         heard = frame.heard(peer)
         if heard is not None and heard.released_epoch >= known.record.epoch:
-            self._succession.succeed(frame, known, "the coordinator swore its role released")
+            self._duties.succession.succeed(frame, known, "the coordinator swore its role released")
         silent = frozenset(frame.report.silent)
-        self._suspicions.forget_heard(frame, silent)
-        quiet = self._suspicions.unheard_but_alive(frame.now, frame)
+        self._duties.suspicions.forget_heard(frame, silent)
+        quiet = self._duties.suspicions.unheard_but_alive(frame.now, frame)
         if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
-            self._suspicions.start(peer, "suspicion", frame)
-        self._suspicions.pursue(frame, silent, takeover=True)
-
-    # ---------------------------------------------------------------- the order
-
-    def _compose(self, frame: Frame, *, up: bool, leads: bool) -> Order:
-        view = frame.view
-        known = view.coordinator
-        epoch = known.record.epoch if known else 0
-        leader = known.record.node if known else 0
-        held = self._suspicions.held()
-        others = tuple(peer_of(member.record) for node, member in sorted(view.up().items()) if node != self.node)
-        acknowledge: tuple[Peer, ...] = ()
-        watched: tuple[Peer, ...] = ()
-        if leads:
-            acknowledge = tuple(peer for peer in others if peer not in held)
-            watched = others
-        elif up or not (self._forming.holding or self._forming.unsettled is not None):
-            acknowledge = tuple(peer for peer in others if peer.node == leader and peer not in held)
-            watched = tuple(peer for peer in others if peer.node == leader)
-        complete = known is not None and view.position.revision >= known.revision
-        ending = self.leaving or self._must_end(frame)
-        unsettled: tuple[Unsettled, ...] = (*self._suspicions.unsettled(), *self._admissions.unsettled())
-        if self._forming.unsettled is not None:
-            unsettled = (*unsettled, self._forming.unsettled)
-        counted = tuple(peer for peer in self._admissions.counted(frame) if peer not in others)
-        required = (*others, *counted) if leads else ()
-        block = complete and view.votes_block({self.node, *(p.node for p in others)})
-        if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations:
-            block = True
-        order = Order(
-            serial=self._order.serial,
-            incarnation=self.incarnation,
-            up=up,
-            epoch=epoch,
-            coordinator=leader,
-            acknowledge=acknowledge,
-            admitting=self._admissions.asked() if leads else (),
-            required=required,
-            votes_block=leads and block,
-            watched=watched,
-            unsettled=unsettled,
-            release_role=leader == self.node and (self.leaving or self._succession.resigned_epoch == epoch),
-            end_all=ending,
-        )
-        if order != self._order:
-            self._order = replace(order, serial=self._order.serial + 1)
-        return self._order
-
-    def _must_end(self, frame: Frame) -> bool:
-        """Ordered out, found down, or replaced by another life: everything ends (rule 3)."""
-        me = frame.view.members.get(self.node)
-        if me is None or self.incarnation == "" or frame.report.incarnation != self.incarnation:
-            return False
-        record = me.record
-        if record.incarnation == self.incarnation:
-            return record.state == "down" or (record.mark is not None and record.mark.kind == "order")
-        return frame.report.lease_until > 0.0 and frame.report.ended != self.incarnation
+            self._duties.suspicions.start(peer, "suspicion", frame)
+        self._duties.suspicions.pursue(frame, silent, takeover=True)
 
     # ---------------------------------------------------------------- answers
 
@@ -348,12 +268,12 @@ class Membership:
         if isinstance(outcome, Answered):
             adopt(request, outcome.result, view, self._mutations)
         if purpose in {"mark", "verdict"} or (purpose == "settle" and subject.isdigit()):
-            self._suspicions.answered(purpose, int(subject), outcome, now, self._mutations)
+            self._duties.suspicions.answered(purpose, int(subject), outcome, now, self._mutations)
         elif purpose in {"admit", "withdraw"}:
-            self._admissions.answered(purpose, int(subject), outcome, self._mutations)
+            self._duties.admissions.answered(purpose, int(subject), outcome, self._mutations)
         elif purpose == "form" or request.purpose == "settle form":
             what, _, whom = subject.partition(" ")
-            self._forming.answered("form" if purpose == "settle" else what, whom, outcome, now)
+            self._duties.forming.answered("form" if purpose == "settle" else what, whom, outcome, now)
         elif purpose in {"renew", "clear"} and isinstance(outcome, Answered):
             return proof(self.node, self.incarnation, request, outcome, now, self._mutations)
         return None
