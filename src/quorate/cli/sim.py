@@ -104,7 +104,7 @@ def sim(
     _print(seeds, fired, failures, virtual_s, real_s, as_json=as_json)
     seldom = [branch for branch in BRANCHES if fired[branch] * 1000 < LEAST_FIRINGS * seeds]
     if seeds >= ENOUGH_SEEDS and seldom:
-        click.echo(f"not exercised: {seldom}; weigh the faults of sim/faults.py anew", err=True)
+        click.echo(f"not exercised: {seldom}; weigh the faults of sim/profiles.py anew", err=True)
     sys.exit(1 if failures or (seeds >= ENOUGH_SEEDS and seldom) else 0)
 
 
