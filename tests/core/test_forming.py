@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from quorate.core.authority.forming import Forming
-from quorate.core.authority.frame import Answered, CommitRequest, Frame
+from quorate.core.authority.frame import Answered, CommitRequest, Frame, Unknown
 from quorate.core.authority.orders import Heard, Peer, Report
 from quorate.core.authority.timings import FAST
 from quorate.core.authority.view import AuthorityView
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, Mark, MemberRecord
-from quorate.model.records import Committed, Position
+from quorate.model.records import Committed, Position, Put, Unchanged
 
 BOOT = "boot"
 
@@ -122,3 +122,28 @@ def test_the_conditions_of_rule_13(up: tuple[int, ...], may: bool) -> None:
 def test_after_a_clean_shutdown_there_is_nothing_to_wait_for() -> None:
     world = World(up=())
     assert [request.purpose for request in world.step(FAST.suspicion_s)] == ["form"]
+
+
+def test_consuming_an_attempt_of_unknown_outcome_leaves_the_mark() -> None:
+    """Without its mark the coordinator would seem to have cleared it, and be left alone although it is dead."""
+    world = World()
+    world.step(FAST.suspicion_s)
+    world.mark_answered(2)
+    world.step(FAST.verdict_wait_s * 1.01)
+    world.forming.answered("form", "", Unknown(), world.now)
+    settle = next(request for request in world.step() if request.purpose == "settle form")
+    (write,) = settle.writes
+    assert isinstance(write, Put)
+    assert decode(write.value, MemberRecord).mark is not None
+    assert settle.guards == (Unchanged(keys.member(2), world.revision),)
+
+
+def test_a_coordinator_that_cleared_its_mark_is_marked_again_after_one_wait() -> None:
+    """Its clearing may have executed after its death (simulation seed 376): then nobody else will form."""
+    world = World()
+    world.step(FAST.suspicion_s)
+    world.mark_answered(2)
+    world.member(2, up=True)
+    assert world.step() == []
+    assert world.step(FAST.verdict_wait_s * 0.9) == []
+    assert [request.purpose for request in world.step(FAST.verdict_wait_s * 0.2)] == ["form mark 2.a"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from quorate.core.authority.frame import Answered, Frame, Outcome, peer_of, put_coordinator, put_member
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.orders import Peer, Unsettled
+from quorate.core.authority.suspicion import QUIET_AFTER_CLEARING_WAITS
 from quorate.core.authority.view import Known
 from quorate.model import keys
 from quorate.model.membership import Mark, MemberRecord, Proof
@@ -88,7 +89,11 @@ class Forming:
         self._mark_and_wait(frame, old, boot_id)
 
     def _settle(self, frame: Frame) -> None:
-        """Consume what a forming commit of unknown outcome was guarded on (rule 8)."""
+        """Consume what a forming commit of unknown outcome was guarded on (rule 8).
+
+        The record is written as it is: its new revision is enough. Without its mark it would look as if its node had
+        cleared that and lived, and every starting node would leave it alone for a while.
+        """
         unsettled = self.unsettled
         if unsettled is None or "form" in frame.busy:
             return
@@ -98,12 +103,9 @@ class Forming:
             return
         known = frame.view.members.get(unsettled.peer.node)
         if known is not None and unsettled.guarded_key == keys.member(unsettled.peer.node):
-            record = known.record
-            cleared = MemberRecord(
-                node=record.node, state=record.state, incarnation=record.incarnation, boot_id=record.boot_id
-            )
-            if frame.commit("settle form", (Unchanged(unsettled.guarded_key, known.revision),), (put_member(cleared),)):
-                frame.note(8, "consume forming", record.node)
+            guards = (Unchanged(unsettled.guarded_key, known.revision),)
+            if frame.commit("settle form", guards, (put_member(known.record),)):
+                frame.note(8, "consume forming", known.record.node)
 
     @staticmethod
     def _allowed(frame: Frame, old: Known[MemberRecord] | None) -> str:
@@ -123,7 +125,7 @@ class Forming:
         if self._mark_revision and old.revision > self._mark_revision:
             if old.record.mark is None:
                 # the recorded coordinator lives and reaches the store; leave it alone for a while
-                self._left_alone_until = frame.now + 2 * frame.timings.verdict_wait_s
+                self._left_alone_until = frame.now + QUIET_AFTER_CLEARING_WAITS * frame.timings.verdict_wait_s
             self._mark_revision, self._clock = 0, 0.0
             frame.due(self._left_alone_until)
             return
