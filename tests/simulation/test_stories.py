@@ -10,7 +10,7 @@ from quorate.sim.stories import STORIES, Story
 
 CORPUS = (0, 42, 46, 93, 142, 172, 184, 186, 195, 223, 294, 376)
 """Seeds that once failed. What failed in them is also told by a test of its own, because seeds change their meaning
-whenever the drawing of faults changes: tests/core/test_forming.py (294, 376), tests/node/test_service_loop.py (93, 142)."""
+whenever the drawing changes: tests/core/test_forming.py (294, 376), tests/node/test_service_loop.py (93, 142)."""
 
 
 @pytest.mark.timeout(120)
