@@ -61,6 +61,7 @@ class SimService:
             now=node.clock(),
             mutations=world.options.mutations,
         )
+        self.loop.shared_host(there=False)
         self.watched_revision = 0
         self._watch_pending = False
         node.channel.connect()
@@ -106,6 +107,7 @@ class SimService:
             self._state_seen(resource, state, detail)
         if self.loop is loop:
             loop.hosts_ready = True
+            loop.shared_host(there=True)
             loop.view.touched_all = True
             loop.host_lost(frozenset(loop.view.resources) - told.keys())
             self.pump()
@@ -120,6 +122,7 @@ class SimService:
     def host_contact_lost(self) -> None:
         """The connection to the host broke."""
         if self.loop is not None:
+            self.loop.shared_host(there=False)
             self.loop.contact_lost(frozenset(self.loop.view.resources))
 
     # ---------------------------------------------------------------- the pump
