@@ -196,6 +196,27 @@ def test_a_restart_waits_its_delay() -> None:
 
 
 @pytest.mark.conformance("ND-03")
+@pytest.mark.parametrize("state", ["cannot_here", "cannot_anywhere"])
+def test_what_cannot_come_online_now_is_tried_again_after_the_retry_period(state: str) -> None:
+    """A link that was away for half a minute must not keep an address offline for ever."""
+    host = Host(spec("a", retry_period_on_failure_ms=60_000))
+    host.settle()
+    host.told.clear()
+    host.run.reported("a", state, "no link")  # type: ignore[arg-type]
+    host.settle()
+    assert host.told == []
+    assert host.fact is not None
+    assert (host.fact.gives_up is not None) == (state == "cannot_here")
+    assert host.due == host.now + 60
+    host.now += 59
+    host.settle()
+    assert host.told == []
+    host.now += 1
+    host.settle()
+    assert host.told == ["+a"]
+    assert host.states() == {"a": "online"}
+
+
 def test_on_a_paused_node_nothing_comes_online_and_offline_works() -> None:
     host = Host(spec("a"))
     host.paused = True

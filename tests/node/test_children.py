@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from real_processes import SLEEPS, gone, turn_until, wait_until
 
-from quorate.node.children import PAUSE_FIRST_S, PAUSE_LIMIT_S, STEADY_S, Child, Children
+from quorate.node.children import HOLD_BACK_S, PAUSE_FIRST_S, PAUSE_LIMIT_S, STEADY_S, Child, Children
 
 ENDS = (sys.executable, "-c", "pass")
 
@@ -197,3 +197,21 @@ signal.pause()
         parent.kill()
         parent.wait()
     wait_until(lambda: all(gone(pid) for pid in pids))
+
+
+def test_a_child_that_may_not_start_yet_is_asked_about_again(tmp_path: Path) -> None:
+    """A host whose predecessor's processes still end."""
+    allowed: list[str] = []
+    started: list[str] = []
+    children = Children(tmp_path, lambda child: started.append(child.name), lambda *_: None, lambda n: n in allowed)
+    children.keep("host-shared", SLEEPS, 100.0)
+    children.keep("service", SLEEPS, 100.0)
+    assert children.deadline() == 100.0 + HOLD_BACK_S
+    children.start_due(100.0 + HOLD_BACK_S)
+    assert started == []
+    allowed.append("host-shared")
+    children.start_due(100.0 + 3 * HOLD_BACK_S)
+    assert started == ["host-shared"]
+    (child,) = [one for one in children.table.values() if one.pid]
+    os.kill(child.pid, signal.SIGKILL)
+    children.reap(child.name, 200.0)

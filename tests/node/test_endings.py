@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,23 @@ def test_where_there_is_no_namespace_orphans_of_other_sessions_go_too(tmp_path: 
 
 def test_an_address_of_an_interface_that_is_gone_needs_no_ending() -> None:
     assert end_holding(AddressHolding(999_999, "192.0.2.7", 24)) == -1
+
+
+def test_a_number_that_is_a_thread_by_now_is_nobodys_process() -> None:
+    """The sentinel would die of it, and the next one wait for as long as that thread lives."""
+    started, over = threading.Event(), threading.Event()
+    numbers: list[int] = []
+
+    def live() -> None:
+        numbers.append(threading.get_native_id())
+        started.set()
+        over.wait(20)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    started.wait(20)
+    try:
+        assert end_holding(ProcessHolding(numbers[0], 1)) == -1
+    finally:
+        over.set()
+        thread.join()

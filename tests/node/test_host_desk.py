@@ -206,6 +206,22 @@ def test_what_a_dead_host_held_stays_on_the_list_until_it_is_gone(desk: Desk) ->
     assert not gone(other.pid)
 
 
+def test_a_host_is_clear_when_what_its_predecessor_held_has_gone(desk: Desk) -> None:
+    """The next host says that it has nothing, and the service takes that for the end of everything."""
+    program = "import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN); signal.pause()"
+    with forked(sys.executable, "-c", program) as pid:
+        wait_until(lambda: ignores(pid, signal.SIGUSR1))
+        desk.desk.holdings.add(ProcessHolding(pid, start_time_ticks(pid), contained=False), "shared")
+        assert desk.desk.is_clear_of("own-1")
+        assert not desk.desk.is_clear_of("shared")
+        before = open_files()
+        assert not desk.desk.is_clear_of("shared")
+        assert open_files() == before, "it is waited for once"
+        os.kill(pid, signal.SIGKILL)
+        turn_until(desk.selector, lambda: desk.desk.is_clear_of("shared"))
+    assert desk.desk.holdings.held == {}
+
+
 def test_a_dead_host_leaves_no_descriptor_behind(desk: Desk) -> None:
     before = open_files()
     desk.desk.holdings.add(desk.process(), "shared")

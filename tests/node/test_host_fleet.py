@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from quorate.node.host_link import SHARED
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.service_loop import ServiceLoop
 from quorate.wire import host_channel as channel
+from quorate.wire.sentinel_channel import EndProcess
 
 RUNS = Assignment(group="g", owner=2, incarnation="2.a", number=4)
 STOPS = Assignment(group="g", owner=2, incarnation="2.a", number=5, phase="stop", to=1, cause="moved")
@@ -55,7 +56,14 @@ class Node:
         self.adopted = asyncio.Event()
         self.news = asyncio.Condition()
         self.handlers: set[asyncio.Task[None]] = set()
-        self.fleet = HostFleet(folder, self.loop, self.step, lambda _: None, lambda *_: None)
+        self.own: Mapping[str, str] = {}
+        self.own_writer: asyncio.StreamWriter | None = None
+        self.told_to_end: list[str] = []
+        self.fleet = HostFleet(folder, self.loop, self.step, self._tell_sentinel, lambda *_: None)
+
+    def _tell_sentinel(self, message: object) -> None:
+        if isinstance(message, EndProcess):
+            self.told_to_end.append(message.name)
 
     def step(self) -> None:
         self.loop.step(self.now)
@@ -114,6 +122,14 @@ class Node:
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+    async def accept_own(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        states = tuple(channel.State(r, 4, channel.ReportedState(word), "", 1.0) for r, word in self.own.items())
+        writer.write(channel.encode(channel.InventoryReport("own-server", 1, states, {}, "pid_namespace")))
+        self.own_writer = writer
+        with suppress(ConnectionError):
+            await reader.read(-1)
+        writer.close()
 
     async def until_adopted(self) -> None:
         async with asyncio.timeout(20):
@@ -208,3 +224,38 @@ async def test_what_was_deleted_while_no_service_ran_is_ended(tmp_path: Path) ->
         async with asyncio.timeout(20), node.news:
             await node.news.wait_for(lambda: bool(node.heard))
         assert node.heard == [channel.Close("deleted")]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_a_host_of_its_own_that_is_no_more_needed_ends_without_the_service(tmp_path: Path) -> None:
+    """Its link is taken away while it is connected: the loss of that contact concerns nobody."""
+    async with restarted(tmp_path, {"address": "online"}) as node:
+        node.read_store()
+        await node.until_adopted()
+        async with await asyncio.start_unix_server(node.accept_own, tmp_path / "own-server.sock"):
+            node.own = {"server": "online"}
+            node.fleet.running({"host-own-server": 7})
+            await until(lambda: node.loop.runs["g"].resources["server"].state == "online")
+            assert not node.told_to_end, "something runs in it"
+            assert all(told.resources["server"].state != "failed" for told in node.facts)
+            assert node.own_writer is not None
+            node.own_writer.write(channel.encode(channel.State("server", 4, channel.ReportedState("offline"), "", 1.0)))
+            await until(lambda: bool(node.told_to_end))
+            assert node.told_to_end == ["host-own-server"]
+            node.step()
+
+
+async def test_a_host_of_its_own_that_has_not_told_yet_keeps_its_resource_unknown(tmp_path: Path) -> None:
+    """It was made for the resource before that was to run in the shared host again; it may still run it."""
+    async with restarted(tmp_path, {"address": "online"}, STOPS) as node:
+        node.fleet.running({"host-own-server": 7})
+        node.read_store()
+        await node.until_adopted()
+        assert not any(told.stopped for told in node.facts)
+        assert node.commands == [], "the address waits for its dependent"
+        assert not node.told_to_end

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 
+from quorate.node.process import log as sentinel_log
 from quorate.node.service_log import LEVELS, ServiceLog
 
 
@@ -30,3 +32,15 @@ def test_the_level_leaves_out_what_is_below_it(capsys: pytest.CaptureFixture[str
     log.warning("c")
     shown = {"debug": "abc", "info": "bc", "warning": "c", "error": ""}[level]
     assert "".join(str(line["event"]) for line in lines(capsys)) == shown
+
+
+def test_a_full_disk_loses_the_line_and_not_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        monkeypatch.setattr("sys.stderr", full)
+        ServiceLog().warning("nobody will read this")
+        sentinel_log("nor this")
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space"):
+            full.flush()
+        with contextlib.suppress(OSError):
+            full.close()

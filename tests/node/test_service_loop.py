@@ -10,7 +10,7 @@ from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.records import Absent, Change, Position, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeIntent, NodeSpec, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
 from quorate.node.service_loop import ServiceLoop
@@ -157,3 +157,26 @@ def test_a_service_that_has_read_nothing_yet_leaves_the_order_of_its_predecessor
     assert sentinel.acknowledged(Acknowledgement(other, Peer(2, "2.a"), 3, 0.9), 1.0) == (
         LeaseMoved("2.a", 0.9 + FAST.lease_s),
     )
+
+
+def own_stop_taken_back(order: Order) -> bool:
+    """Whether a service that is greeted with that order takes back that its node is being stopped."""
+    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.a", wall_s=lambda: 0.0, now=0.0)
+    loop.report(
+        Report(
+            serial=1, now=1.0, incarnation=order.incarnation, lease_until=9.0, ended="", released_epoch=0, acting=False,
+            order=order,
+        )
+    )  # fmt: skip
+    loop.watched(Position(1, 30), [Change(f"{keys.INTENT_NODE}2", encode(NodeIntent(stopping=True)), 12)])
+    loop.clear_stopping()
+    assert loop.being_stopped == bool(order.incarnation)
+    return any(isinstance(o, StoreRequest) and o.request.purpose == "intent" for o in loop.take())
+
+
+def test_a_node_that_starts_takes_back_that_it_was_being_stopped() -> None:
+    assert own_stop_taken_back(Order(serial=0))
+
+
+def test_a_service_that_starts_in_the_middle_of_a_stop_lets_it_stand() -> None:
+    assert not own_stop_taken_back(Order(serial=7, incarnation="2.a", up=True))

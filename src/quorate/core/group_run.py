@@ -284,7 +284,7 @@ class GroupRun:
         """Everything that needs the resource is down (spec/03 D-2); alternatives in an OR part do not need it."""
         for other in members.values():
             run = self.resources.get(other.id)
-            if run is None or run.state in QUIET:
+            if run is None or (run.known and run.state in QUIET):
                 continue
             for part in other.depends_on:
                 left = [

@@ -38,6 +38,11 @@ class Fabric:
         except OSError as problem:
             self.problem = f"routes of the fabric: {problem}"
 
+    def close(self) -> None:
+        """Change nothing any more; addresses and routes stay."""
+        if self._routes is not None:
+            self._routes.close()
+
     def update(self, node: int, fabric: str, addresses: dict[str, str], alive: tuple[str, ...]) -> str | None:
         """Route to that peer over a living network; returns the network where the route was moved."""
         if self._routes is None or not fabric:

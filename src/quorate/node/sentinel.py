@@ -292,6 +292,7 @@ class Sentinel:
     def close(self) -> None:
         """Take the guard away where nothing is protected any more, and remove the sockets."""
         self._guard.close()
+        self._fabric.close()
         for path in (self.places.sentinel_socket, self.places.holdings_socket):
             path.unlink(missing_ok=True)
 

@@ -301,6 +301,8 @@ class Service:
     def _store_seen(self, *, everything: bool) -> None:
         self.watched_at = boot_time_s()
         self.loop.clear_stopping()
+        if self.loop.being_stopped and not self.leaving.under_way:
+            self.spawn(self.leaving.run())  # a former service of this life had begun it
         if everything:
             self._announce_peers()
             self.hosts.dismiss()

@@ -216,6 +216,11 @@ class ServiceLoop:
         """The latest report of the sentinel."""
         return self._report
 
+    @property
+    def being_stopped(self) -> bool:
+        """This node's intent says *stopping*, and means this life of it."""
+        return self._takes_groups and self.view.node_intent(self.node).stopping
+
     def clear_stopping(self) -> None:
         """A node that starts takes back that it was being stopped: asked until that is seen, then never again."""
         known = self.view.node_intents.get(self.node)
