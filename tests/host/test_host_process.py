@@ -26,6 +26,7 @@ from host_under_test import (
 from quorate.wire.holdings import ProcessHolding
 from quorate.wire.host_channel import (
     EXIT_DEADLOCK,
+    EXIT_HELPER,
     EXIT_LEASE_OVER,
     EXIT_USAGE,
     Close,
@@ -361,3 +362,12 @@ def test_a_second_host_on_the_same_socket_is_refused(host: HostUnderTest, tmp_pa
     with HostUnderTest(tmp_path) as second:
         assert second.wait() == EXIT_USAGE
     assert host.connect().inventory.host == "shared"
+
+
+@pytest.mark.root
+def test_a_host_whose_helper_dies_ends_and_lets_another_take_its_place(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_program("sleep 86400"))
+    (helper,) = Path(f"/proc/{host.process.pid}/task/{host.process.pid}/children").read_text().split()
+    os.kill(int(helper), signal.SIGKILL)
+    assert host.process.wait(20) == EXIT_HELPER

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from real_processes import SLEEPS, gone, turn_until, wait_until
 
-from quorate.node.children import HOLD_BACK_S, PAUSE_FIRST_S, PAUSE_LIMIT_S, STEADY_S, Child, Children
+from quorate.node.children import HOLD_BACK_S, PAUSE_FIRST_S, PAUSE_LIMIT_S, STEADY_S, STOPPED_LIMIT_S, Child, Children
 
 ENDS = (sys.executable, "-c", "pass")
 
@@ -215,3 +215,20 @@ def test_a_child_that_may_not_start_yet_is_asked_about_again(tmp_path: Path) -> 
     (child,) = [one for one in children.table.values() if one.pid]
     os.kill(child.pid, signal.SIGKILL)
     children.reap(child.name, 200.0)
+
+
+def test_a_child_that_somebody_stopped_is_told_after_a_while(family: Family) -> None:
+    family.keep("host-shared", SLEEPS)
+    family.keep("service", SLEEPS)
+    pid = family.children.running()["host-shared"]
+    assert family.children.stopped(100.0) == []
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    assert family.children.stopped(101.0) == []
+    assert family.children.stopped(101.0 + STOPPED_LIMIT_S) == ["host-shared"]
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T")
+    assert family.children.stopped(200.0) == []
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    assert family.children.stopped(300.0) == [], "counted anew"

@@ -14,8 +14,10 @@ with it whatever was left), keeper, server.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ from quorate.resources import UnknownType, find_type
 from quorate.sdk.facilities import Addresses, Processes
 from quorate.sdk.resource_type import LogLevel
 from quorate.wire import host_channel as channel
+from quorate.wire.host_channel import EXIT_HELPER
 from quorate.wire.lease_page import LeaseReader, boot_time_s
 
 
@@ -86,6 +89,7 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         self._keeper.start()
+        self._launcher.watch(_helper_died)
         try:
             await self._server.start(self._settings.socket)
             await self._stopping.wait()
@@ -266,6 +270,13 @@ class Runner:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _helper_died() -> None:
+    """A host that goes on would refuse every start, and its groups would leave this node one after the other."""
+    with contextlib.suppress(OSError):
+        print("quorate host: the process helper has died; this host ends", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(EXIT_HELPER)
 
 
 def _waits(command: channel.Online) -> channel.State:

@@ -29,6 +29,8 @@ STEADY_S: Final = 10.0
 LOG_LIMIT_BYTES: Final = 16 << 20
 HOLD_BACK_S: Final = 0.02
 START_AGAIN_S: Final = 0.5
+STOPPED_LIMIT_S: Final = 10.0
+"""A stopped process neither works nor ends; nobody else would ever notice."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Children:
         self._on_ended = on_ended
         self._may_start = may_start
         self.table: dict[str, Child] = {}
+        self._stopped_since: dict[tuple[str, int], float] = {}
 
     def keep(self, name: str, argv: tuple[str, ...], now: float, *, oom_score: int = 0) -> None:
         """Keep a process of that name running; the same arguments again are harmless."""
@@ -119,6 +122,14 @@ class Children:
             child.start_at = now + child.pause_s
             child.pause_s = child.pause_s or PAUSE_FIRST_S
         self._on_ended(child, status)
+
+    def stopped(self, now: float) -> list[str]:
+        """Children that somebody stopped (SIGSTOP) and that have stood still for `STOPPED_LIMIT_S`, as seen here."""
+        still = {child.name: child.pid for child in self.table.values() if child.pid and _is_stopped(child.pid)}
+        self._stopped_since = {
+            key: self._stopped_since.get(key, now) for key in ((name, pid) for name, pid in still.items())
+        }
+        return [name for (name, _), since in self._stopped_since.items() if now - since >= STOPPED_LIMIT_S]
 
     def _start(self, child: Child, now: float) -> None:
         path = self._log / f"{child.name}.log"
@@ -178,3 +189,11 @@ class Children:
             os.write(2, f"{child.argv[0]}: {problem}\n".encode())
         finally:
             os._exit(127)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "T"

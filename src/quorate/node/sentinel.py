@@ -23,7 +23,7 @@ from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
 from quorate.node.address_guard import AddressGuard
-from quorate.node.children import Child, Children
+from quorate.node.children import STOPPED_LIMIT_S, Child, Children
 from quorate.node.endings import Holdings
 from quorate.node.fabric import Fabric
 from quorate.node.heartbeat_sockets import HeartbeatSockets
@@ -149,6 +149,9 @@ class Sentinel:
         if now >= self._bind_at:
             self._bind_at = now + BIND_AGAIN_S
             self._network.bind_missing()
+            for name in self._children.stopped(now):
+                log(f"{name} was stopped {STOPPED_LIMIT_S:.0f} s ago; it is killed and started again")
+                self._children.kill(name)
             self._fabric.repeat(self._fabric_addresses, self._network.addresses)
         self._move_routes(now)
         if self._stop_limit_at and now >= self._stop_limit_at:

@@ -45,6 +45,9 @@ EXIT_LEASE_OVER: Final = 76
 The kernel took the rest down with it.
 """
 
+EXIT_HELPER: Final = 77
+"""The helper beside the host has died, and every program with it: a host without one can start nothing any more."""
+
 EXIT_USAGE: Final = 64
 """The command line or the place of the socket was wrong; starting again will not help."""
 

@@ -155,14 +155,31 @@ class Launcher:
                 str(os.getpid()),
             ]
             self.helper_pid = os.posix_spawn(sys.executable, arguments, os.environ, setsigmask=())
+        self._helper = os.pidfd_open(self.helper_pid)
         self._control.setblocking(False)
+        self._watching: asyncio.AbstractEventLoop | None = None
         self._one_at_a_time = asyncio.Lock()
 
     def close(self) -> None:
         """Let the helper end, and with it everything it started."""
+        if self._watching is not None:
+            self._watching.remove_reader(self._helper)
         self._control.close()
+        os.close(self._helper)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.helper_pid, 0)
+
+    def watch(self, died: Callable[[], None]) -> None:
+        """Call this from the running loop when the helper has ended, and everything it started with it."""
+        self._watching = asyncio.get_running_loop()
+
+        def ended() -> None:
+            assert self._watching is not None
+            self._watching.remove_reader(self._helper)
+            self._watching = None
+            died()
+
+        self._watching.add_reader(self._helper, ended)
 
     async def launch(
         self, launch: Launch, register: Registration, on_line: Callable[[str], None] = lambda _: None
