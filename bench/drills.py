@@ -47,10 +47,6 @@ BACK_LIMIT_S: Final = 30.0
 Hurt = tuple[str, str]
 """Role, and what is done to it: `kill` or `stop`."""
 
-UNWATCHED: Final[set[Hurt]] = {("sentinel", "stop"), ("host", "stop")}
-"""Nobody is left to end the owner's processes; its address alone is silenced, by the kernel. The watchdog that the
-design has for this is not built: docs/explanation/weaknesses.md."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -164,7 +160,7 @@ class Soak:
         allowed = allowed_ms(kind, hurt, self.bound_ms, self.hang_ms)
         if both := record.both_active(probes):
             broken.append(f"answered on two nodes: {both[:2]}")
-        if watch.twice and not (kind == "owner" and set(hurt) == UNWATCHED):
+        if watch.twice:
             broken.append(f"processes on two nodes: {watch.twice[:2]}")
         if outage_ms > allowed:
             broken.append(f"clients missed it for {outage_ms:.0f} ms")

@@ -14,6 +14,7 @@ import pytest
 
 from quorate.adapters.process.launcher import ContainedProcess, Exit, Launch, Launcher, LaunchFailed
 from quorate.adapters.process.output import Output
+from quorate.wire.lease_page import LeaseWriter, boot_time_s
 
 
 def launch(*arguments: str, **rest: object) -> Launch:
@@ -178,6 +179,45 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 """
+
+
+@pytest.mark.root
+async def test_the_helper_ends_what_outstays_the_lease_without_its_host(tmp_path: Path) -> None:
+    """A host and a sentinel that are both stopped end nothing; another node has started the group long since."""
+    page = LeaseWriter(tmp_path / "lease")
+    page.write(1, boot_time_s() + 60.0)
+    launcher = Launcher(tmp_path / "lease", 0.1)
+    died = asyncio.Event()
+    launcher.watch(died.set)
+    try:
+        process = await launcher.launch(launch("sleep", "86400"), grant)
+        until_s = boot_time_s() + 0.4
+        page.write(1, until_s)
+        await finish(process)
+        assert boot_time_s() >= until_s, "not before the lease is over"
+        async with asyncio.timeout(5):
+            await died.wait()
+    finally:
+        launcher.close()
+        page.close()
+
+
+@pytest.mark.root
+async def test_a_helper_without_programs_outlasts_a_time_without_a_lease(tmp_path: Path) -> None:
+    page = LeaseWriter(tmp_path / "lease")
+    launcher = Launcher(tmp_path / "lease", 0.01)
+    try:
+        await asyncio.sleep(0.1)
+        page.write(2, boot_time_s() + 60.0)
+        process = await launcher.launch(launch("true"), grant)
+        assert await finish(process) == Exit(code=0)
+        page.write(2, 0.0)
+        await asyncio.sleep(0.3)
+        page.write(3, boot_time_s() + 60.0)
+        assert await finish(await launcher.launch(launch("true"), grant)) == Exit(code=0)
+    finally:
+        launcher.close()
+        page.close()
 
 
 def test_without_the_right_to_namespaces_a_subreaper_still_finds_the_tree(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from quorate.adapters.process.launcher import Launcher
 from quorate.host import machine
@@ -41,6 +41,9 @@ from quorate.sdk.resource_type import LogLevel
 from quorate.wire import host_channel as channel
 from quorate.wire.host_channel import EXIT_HELPER
 from quorate.wire.lease_page import LeaseReader, boot_time_s
+
+HELPER_SLACK_S: Final = 0.01
+"""What the host has to end programs in an orderly way is over before its helper kills them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class Runner:
         self._highest_tokens: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-        self._launcher = Launcher()
+        self._launcher = Launcher(settings.lease, settings.end_limit_s + HELPER_SLACK_S)
         self._holdings = HoldingsClient(settings.name, settings.holdings)
         self._keeper = Keeper(
             asyncio.get_running_loop(),

@@ -18,6 +18,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -25,15 +26,26 @@ from pathlib import Path
 from typing import Final
 
 from quorate.adapters.process import init, kernel
+from quorate.wire.lease_page import LeaseReader, boot_time_s
 
 REQUEST_LIMIT_BYTES: Final = 150_000
 """One request is one packet; the default send buffer of a Unix socket is about 200 KB."""
+
+LOOK_S: Final = 1.0
+"""Between looks at a lease that lasts longer: one that was ended early is noticed too."""
+IDLE_S: Final = 0.2
+"""Between looks at the lease page while there is no lease, and so nothing to end."""
+EXIT_LEASE_OVER: Final = 76
 
 _DESCRIPTORS_PER_REQUEST: Final = 3
 
 
 def main() -> None:
-    """Serve until the host closes the socket or dies. Arguments: descriptor of the socket, pid of the host."""
+    """Serve until the host closes the socket or dies, or its programs outstay the lease.
+
+    Arguments: descriptor of the socket, pid of the host, path of the lease page or `-`, and how many milliseconds
+    programs may outstay the lease.
+    """
     control = socket.socket(fileno=int(sys.argv[2]))
     control.set_inheritable(False)
     kernel.die_with_parent(signal.SIGKILL)
@@ -49,8 +61,12 @@ def main() -> None:
         foreign=(control.fileno(), life_write, own_namespace),
         private_proc=own_namespace >= 0 and _mounts_are_shared(),
     )
+    lease = LeaseReader(Path(sys.argv[4])) if sys.argv[4] != "-" else None
+    end_limit_s = int(sys.argv[5]) / 1000
     gc.freeze()  # what exists now stays shared with the children
     while True:
+        if lease is not None and not _wait(control, lease, end_limit_s):
+            os._exit(EXIT_LEASE_OVER)  # every program dies with this process
         data, descriptors, _, _ = socket.recv_fds(control, REQUEST_LIMIT_BYTES, _DESCRIPTORS_PER_REQUEST)
         if not data:
             return
@@ -66,6 +82,28 @@ def main() -> None:
             os.close(descriptor)
         with contextlib.suppress(BrokenPipeError):
             control.send(json.dumps(answer).encode())
+
+
+def _wait(control: socket.socket, lease: LeaseReader, end_limit_s: float) -> bool:
+    """Until there is a request; False where programs are left although the lease is over and the host had its time.
+
+    The host itself ends them well before. This is for a host and a sentinel that are both stopped: this process is a
+    third one, and it suffices that any of the three runs (design §2).
+    """
+    while True:
+        over_s = boot_time_s() - lease.read().lease_until_s - end_limit_s
+        if over_s >= 0 and _has_children():
+            return False
+        if select.select([control], [], [], min(-over_s, LOOK_S) if over_s < 0 else IDLE_S)[0]:
+            return True
+
+
+def _has_children() -> bool:
+    """Also where it cannot be told."""
+    try:
+        return bool(Path(f"/proc/self/task/{os.getpid()}/children").read_bytes().strip())
+    except OSError:
+        return True
 
 
 def _fork(

@@ -140,7 +140,11 @@ class ContainedProcess:
 class Launcher:
     """The helper of one host. Start it from the main thread: a parent-death signal follows the thread that forked."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: Path | None = None, end_limit_s: float = 0.0) -> None:
+        """`lease` is the node's lease page, `end_limit_s` how long after it programs may be left at most.
+
+        The helper sees to that by itself: it kills them all, and dies.
+        """
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             theirs.set_inheritable(True)
@@ -153,6 +157,8 @@ class Launcher:
                 _SOURCE_ROOT,
                 str(theirs.fileno()),
                 str(os.getpid()),
+                str(lease) if lease is not None else "-",
+                str(round(end_limit_s * 1000)),
             ]
             self.helper_pid = os.posix_spawn(sys.executable, arguments, os.environ, setsigmask=())
         self._helper = os.pidfd_open(self.helper_pid)
