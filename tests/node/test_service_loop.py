@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from quorate.core.authority.frame import CommitRequest
 from quorate.core.authority.lease import Lease, LeaseMoved
-from quorate.core.authority.orders import Acknowledgement, Order, Peer, Report, Unsettled
+from quorate.core.authority.orders import Acknowledgement, Order, Peer, Renewal, Report, Unsettled
 from quorate.core.authority.timings import FAST
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
-from quorate.model.records import Absent, Change, Position, Put, Unchanged
+from quorate.model.records import Absent, Change, KeyValue, Position, Put, Unchanged
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeIntent, NodeSpec, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
@@ -180,3 +182,24 @@ def test_a_node_that_starts_takes_back_that_it_was_being_stopped() -> None:
 
 def test_a_service_that_starts_in_the_middle_of_a_stop_lets_it_stand() -> None:
     assert not own_stop_taken_back(Order(serial=7, incarnation="2.a", up=True))
+
+
+@pytest.mark.parametrize("life", ["2.a", "2.former"])
+def test_the_first_full_read_proves_what_a_read_of_the_own_record_would(life: str) -> None:
+    """A new service of a node that is alone has no time to ask a second time."""
+    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.b", wall_s=lambda: 0.0, now=0.0)
+    order = Order(serial=4, incarnation="2.a", up=True, epoch=3, coordinator=2)
+    loop.report(
+        Report(
+            serial=4, now=1.0, incarnation="2.a", lease_until=1.1, ended="", released_epoch=0, acting=True, order=order
+        )
+    )
+    written = {
+        keys.COORDINATOR: CoordinatorRecord(node=2, epoch=3),
+        keys.member(2): MemberRecord(node=2, state="up", incarnation=life),
+    }
+    items = [KeyValue(key, encode(value), 10 + n, 10 + n) for n, (key, value) in enumerate(written.items())]
+    loop.read_all(Position(1, 30), items, sent_at=0.9)
+    loop.step(1.0)
+    renewals = [output for output in loop.take() if isinstance(output, Renewal)]
+    assert renewals == ([Renewal("2.a", 3, 0.9)] if life == "2.a" else [])

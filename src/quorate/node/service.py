@@ -267,6 +267,7 @@ class Service:
         limit_s = READ_LIMIT_S
         while True:
             try:
+                sent_at = boot_time_s()
                 snapshot = await self.store.read(prefixes=keys.REPLICA, timeout_s=limit_s)
                 limit_s = READ_LIMIT_S
                 if snapshot.get(keys.SCHEMA) is None:
@@ -282,7 +283,7 @@ class Service:
                         await self._first_content()
                     continue
                 self.keeper.founded()
-                self.loop.read_all(snapshot.position, snapshot.items)
+                self.loop.read_all(snapshot.position, snapshot.items, sent_at)
                 assert self._tasks is not None
                 self.hosts.start(self._tasks)
                 self._store_seen(everything=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from quorate.core.authority.frame import CommitRequest, Outcome, Request
+from quorate.core.authority.frame import Answered, CommitRequest, Outcome, ReadRequest, Request
 from quorate.core.authority.membership import Membership
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Report
@@ -19,7 +19,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import GroupRun
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.records import Change, KeyValue, Position, Put, Unchanged
+from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
 from quorate.model.workload import ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
@@ -61,6 +61,7 @@ class ServiceLoop:
         self._order: Order | None = None
         self._led = False
         self._takes_groups = False
+        self._full_read: Answered | None = None
 
     # ---------------------------------------------------------------- inputs
 
@@ -73,9 +74,15 @@ class ServiceLoop:
             self._takes_groups = True  # this life began before this service: whoever said *stopping* meant it
         self._report = report
 
-    def read_all(self, position: Position, items: Iterable[KeyValue]) -> None:
-        """A full read of the database arrived."""
+    def read_all(self, position: Position, items: Iterable[KeyValue], sent_at: float | None = None) -> None:
+        """A full read of the database arrived. Sent at `sent_at`, it proves what a read of the own record would.
+
+        A new service of a node that is alone has no time to ask a second time (rule 3).
+        """
+        items = tuple(items)
         self.view.reset(position, items)
+        if sent_at is not None:
+            self._full_read = Answered(sent_at, Snapshot(position, items))
 
     def watched(self, position: Position, changes: Iterable[Change]) -> None:
         """The watch delivered changes."""
@@ -141,6 +148,11 @@ class ServiceLoop:
             return
         busy = frozenset(request.purpose for request in self._requests.values())
         step = self.membership.step(now, self.view.authority, report, busy)
+        if self._full_read is not None:
+            answered, self._full_read = self._full_read, None
+            read = ReadRequest("renew", (keys.member(self.node), keys.COORDINATOR))
+            renewal = self.membership.answered(read, answered, now, self.view.authority)
+            self._outputs += [renewal] if renewal is not None else []
         self._outputs += step.notes
         if step.order is not self._order:
             self._order = step.order
