@@ -172,7 +172,7 @@ async def test_every_fault_of_a_resource_is_told_at_once(world: FacesWorld) -> N
     }
     wish = NewResource(name="a", group="web", type="ip_address", properties={"address": "10.1.1.300", "adress": 1})
     found = await refused(world, lambda v, o: resource_writing.create_resource(v, wish, o, world.types))
-    assert found.keys() == {"property_form", "property_unknown"}
+    assert found.keys() == {"property_form", "property_unknown", "property_required"}
 
 
 async def test_a_resource_takes_reference_names_and_its_types_defaults(world: FacesWorld) -> None:

@@ -111,3 +111,23 @@ def test_a_manifest_is_checked_too() -> None:
     )
     found = {problem.code for problem in check_manifest(wrong)}
     assert found == {"name_form", "name_twice", "property_kind", "words_missing"}
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [({}, ["property_required"]), ({"mask": ""}, ["property_required"]), ({"bits": 24}, []), ({"mask": "m"}, [])],
+)
+def test_one_of_several_properties_must_be_given(given: dict[str, PropertyValue], codes: list[str]) -> None:
+    manifest = Manifest(
+        name="t",
+        display_name="T",
+        description="d",
+        properties=(
+            PropertyDefinition(name="mask", kind=PropertyKind.STRING, default="", words="w"),
+            PropertyDefinition(name="bits", kind=PropertyKind.INTEGER, default=0, words="w"),
+        ),
+        one_of=(("bits", "mask"),),
+    )
+    problems = check_properties(manifest, given)
+    assert [problem.code for problem in problems] == codes
+    assert all("bits or mask" in problem.remedy for problem in problems)

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
+from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
 from quorate.model.resource_type import check_manifest
 from quorate.resources import BUILT_IN, UnknownType, find_type, generic_application, ip_address
@@ -14,7 +15,7 @@ from quorate.resources.generic_application import GenericApplication
 from quorate.resources.ip_address import IpAddress
 from quorate.sdk.memory import MemoryContext, World
 from quorate.sdk.misbehaving import RaisesOnline, WellBehaved
-from quorate.sdk.resource_type import CannotComeOnlineAnywhere, CannotComeOnlineHere, ResourceFailed, ResourceType
+from quorate.sdk.resource_type import CannotComeOnlineHere, ResourceFailed, ResourceType
 from quorate.sdk.testing import ConformanceFailure, check_conformance, play
 
 APPLICATION: dict[str, PropertyValue] = {"CommandLine": "server --port 80", "environment": ["MODE=test"]}
@@ -89,9 +90,9 @@ async def test_an_address_without_interface_cannot_come_online_here() -> None:
     assert isinstance(outcome.problem, CannotComeOnlineHere)
 
 
-async def test_an_address_without_prefix_cannot_come_online_anywhere() -> None:
-    outcome = await play(IpAddress, {"address": "192.0.2.7"}, World(), "online")
-    assert isinstance(outcome.problem, CannotComeOnlineAnywhere)
+async def test_an_address_without_prefix_is_refused_before_anything_is_tried() -> None:
+    with pytest.raises(Refused, match="prefix_length or subnet_mask"):
+        await play(IpAddress, {"address": "192.0.2.7"}, World(), "online")
 
 
 async def test_the_order_is_protect_probe_add_announce_and_an_early_probe_saves_the_second() -> None:

@@ -76,6 +76,8 @@ class Manifest(Value, frozen=True, kw_only=True):
     required_dependencies: tuple[RequiredDependency, ...] = ()
     stop_failure_endangers_data: bool = False
     takes_hold_of: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    """Sets of properties of which at least one must be given."""
     reference_name: str = ""
 
     def has(self, characteristic: Characteristic) -> bool:
@@ -138,6 +140,11 @@ def check_properties(
                     remedy=f"give {definition.name}",
                 )
             )
+    for names in manifest.one_of:
+        if all(given_value(manifest, given, name) in (None, "", 0, []) for name in names):
+            words = " or ".join(names)
+            what, place = f"{manifest.display_name} needs {words}", f"{where}.{names[0]}"
+            problems.append(error("property_required", what, where=place, remedy=f"give {words}"))
     return tuple(problems)
 
 

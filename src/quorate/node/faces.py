@@ -173,7 +173,9 @@ class Faces:
         """A group of this node is what it should be, or is so no more."""
         known = self._service.view.groups.get(group)
         name = known.record.name if known else ""
-        log.info("group online" if online else "group changing", group=group, group_name=name)
+        offline = online and not self.view.intent(group).persistent_state
+        event = "group offline" if offline else "group online" if online else "group changing"
+        log.info(event, group=group, group_name=name)
 
     def resource_log(self, resource: str, level: str, text: str) -> None:
         """A host logged something about a resource."""

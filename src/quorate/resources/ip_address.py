@@ -35,6 +35,7 @@ MANIFEST: Final = Manifest(
     description="An IPv4 address that clients use and that moves with its group.",
     resource_class=ResourceClass.NETWORK,
     takes_hold_of=("address",),
+    one_of=(("prefix_length", "subnet_mask"),),
     timeouts=Timeouts(looks_alive_poll_interval_ms=5_000, is_alive_poll_interval_ms=60_000),
     properties=(
         PropertyDefinition(
