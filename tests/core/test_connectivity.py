@@ -103,3 +103,12 @@ def test_sixty_four_nodes_cut_in_pairs_are_decided_although_the_combinations_are
     partner = {node: node + 1 if node % 2 else node - 1 for node in nodes}
     rows = {node: nodes - {node, partner[node]} for node in nodes}
     assert remedy(2, nodes, rows) == OrderOut((1, *range(4, 65, 2)))
+
+
+def test_a_leader_that_hears_nobody_does_not_order_everybody_out() -> None:
+    """Simulation seed 92: it knew no rows but its own, and took that for cuts between all the others."""
+    assert remedy(1, frozenset({1, 2, 3}), {1: frozenset()}) == Resign(2)
+
+
+def test_of_two_that_do_not_hear_each_other_the_leader_stays() -> None:
+    assert remedy(1, frozenset({1, 2}), {1: frozenset()}) == OrderOut((2,))

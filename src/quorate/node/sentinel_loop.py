@@ -15,6 +15,11 @@ from quorate.core.authority.orders import Acknowledgement, Heard, Heartbeat, Ord
 from quorate.core.authority.timings import Timings
 from quorate.core.link import Links
 
+STALLED_BEATS = 1.5
+"""A tick is due every heartbeat. One that comes so late means that this process stood still, and what it did not hear
+meanwhile proves nothing. Together with one heartbeat on its way this is below S: else a coordinator that stands still
+for less than S would suspect everybody (simulation seed 92)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -115,7 +120,7 @@ class SentinelLoop:
 
     def tick(self, now: float) -> None:
         """Look at the time."""
-        if now - self._ticked_at > 2 * self.timings.heartbeat_s + 0.05:
+        if now - self._ticked_at > STALLED_BEATS * self.timings.heartbeat_s:
             self.links.stalled(now)
         self._ticked_at = now
         released = self.lease.released_epoch

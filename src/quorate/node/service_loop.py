@@ -193,7 +193,7 @@ class ServiceLoop:
         incarnation = self.membership.incarnation
         up = self.membership.is_up(self.view.authority)
         held = now < report.lease_until and report.ended != incarnation
-        for group in touched:
+        for group in sorted(touched):  # one order on every machine and in every replay
             self._outputs += self._owning.run(group, now, incarnation, held=held, up=up)
             self._outputs += self._owning.prepare(group)
         if up and owning.PURPOSE not in busy:

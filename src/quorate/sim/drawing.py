@@ -24,7 +24,7 @@ from quorate.sim.profiles import (
 )
 from quorate.sim.sentinel_process import SLOW_OATH_S
 
-STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.5, 0.78, 0.58
+STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.5, 0.88, 0.58
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
 
 

@@ -139,12 +139,12 @@ def hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float, timings
     at = chance.uniform(4.0, 6.0)
     while at < quiet - 4.0:
         dice, everyone = chance.random(), tuple(chance.sample(everyone, count))
-        if dice < 0.12:
+        if dice < 0.16:
             faults.append(Fault(at, "leave", (everyone[0],), 2.0))
             faults.append(Fault(at, "stall_channel", everyone[1:], chance.uniform(0.5, 0.9)))
-        elif dice < 0.55:
+        elif dice < 0.57:
             faults.append(Fault(at, "hang_service", everyone, chance.uniform(1.2, 2.5)))
-        elif dice < 0.8:
+        elif dice < 0.84:
             faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))
             faults.append(Fault(at + 4.0, "heal"))
         else:

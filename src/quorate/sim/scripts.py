@@ -87,6 +87,17 @@ def hung_coordinator(world: World) -> None:
     world.at(6.0, hang)
 
 
+def short_standstills(world: World) -> None:
+    """Again and again the coordinator's whole machine stands still, for a little less than S."""
+
+    def stand_still() -> None:
+        world.nodes[coordinator(world)].freeze(world.options.timings.suspicion_s * world.chance.uniform(0.6, 0.99))
+        if world.now < 17.0:
+            world.at(world.now + world.chance.uniform(1.0, 1.5), stand_still)
+
+    world.at(6.0, stand_still)
+
+
 def death_and_election(world: World) -> None:
     """The coordinator dies, and with it the leader of the store."""
 

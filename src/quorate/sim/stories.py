@@ -62,6 +62,11 @@ STORIES: tuple[Story, ...] = (
         catches=(Mutation.ACT_AFTER_RELEASE,),
     ),
     Story(
+        "the coordinator stands still for a little less than S, again and again",
+        replace(BASE, seed=25, nothing_ends=True, timings=FAST, delay_s=0.02, channel_delay_s=0.02),
+        scripts.short_standstills,
+    ),
+    Story(
         "a node dies and with it the leader of the store",
         replace(BASE, seed=15, nothing_ends=True),
         scripts.death_and_election,

@@ -75,9 +75,11 @@ def _largest_of_tangle(nodes: set[int], pairs: Mapping[int, frozenset[int]], lea
 def remedy(leader: int, up: frozenset[int], rows: Mapping[int, frozenset[int]]) -> Remedy | None:
     """What the coordinator should do about nodes that are up and do not hear it, or that it does not hear.
 
-    `rows[n]` are the nodes that n hears and that hear n. None where the leader hears everybody.
+    `rows[n]` are the nodes that n hears and that hear n. None where the leader hears everybody. Of nodes that the
+    leader does not hear there is no row: no sign of a cut between two of them, it may be the leader that is cut off.
     """
-    pairs = mutual_pairs(rows)
+    unheard = up - rows.keys()
+    pairs = mutual_pairs({**rows, **{node: unheard - {node} for node in unheard}})
     others = {node: up - {node} for node in up}
     if others[leader] <= pairs.get(leader, frozenset()):
         return None

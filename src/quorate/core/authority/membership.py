@@ -27,7 +27,7 @@ from quorate.core.authority.frame import (
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.renewing import renew
-from quorate.core.authority.succession import Succession
+from quorate.core.authority.succession import LASTING_SUSPICIONS, Succession
 from quorate.core.authority.suspicion import Suspicions
 from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import AuthorityView, Known
@@ -231,7 +231,9 @@ class Membership:
             peer = peer_of(known.record)
             if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
                 self._duties.suspicions.start(peer, "suspicion", frame)
-        for node in self._duties.succession.resolve_cuts(frame, quiet):
+        lasting_s = LASTING_SUSPICIONS * frame.timings.suspicion_s
+        cut_off = self._duties.suspicions.unheard_but_alive(frame.now, frame, for_s=lasting_s)
+        for node in self._duties.succession.resolve_cuts(frame, cut_off):
             self._duties.suspicions.start(peer_of(view.members[node].record), "order", frame)
         self._duties.suspicions.pursue(frame, silent, takeover=False)
         self._duties.admissions.step(frame)

@@ -15,7 +15,8 @@ from quorate.model.membership import CoordinatorRecord
 from quorate.model.records import Unchanged
 
 LASTING_SUSPICIONS = 2
-"""A path that works one way only for so many suspicion times is a cut, not a hiccup."""
+"""A path that works one way only for so many suspicion times is a cut, not a hiccup; the same holds for a node that
+cleared its mark and stays unheard (simulation seed 92: after a hiccup of its own the coordinator ordered all out)."""
 
 
 class Succession:
@@ -27,10 +28,10 @@ class Succession:
         self._asymmetric_since: dict[int, float] = {}
         self._noticed: dict[int, float] = {}
 
-    def resolve_cuts(self, frame: Frame, quiet: frozenset[Peer]) -> tuple[int, ...]:
+    def resolve_cuts(self, frame: Frame, cut_off: frozenset[Peer]) -> tuple[int, ...]:
         """Cuts between two nodes only (design §4, after rule 14): resign to who hears all, or return whom to order out.
 
-        `quiet` are peers that cleared their mark through the store and are still not heard.
+        `cut_off` are peers that cleared their mark through the store and were not heard for long after that.
         """
         heard, node = frame.report.heard, frame.node
         up = frozenset(frame.view.up())
@@ -38,7 +39,7 @@ class Succession:
         self._asymmetric_since = {n: self._asymmetric_since.get(n, frame.now) for n in one_way}
         limit_s = LASTING_SUSPICIONS * frame.timings.suspicion_s
         lasting = {n for n, at in self._asymmetric_since.items() if frame.now - at >= limit_s}
-        if not lasting and not any(peer.node in up for peer in quiet):
+        if not lasting and not any(peer.node in up for peer in cut_off):
             return ()
         rows = {h.peer.node: frozenset(h.mutual) for h in heard if h.peer.node in up and not h.silent}
         rows[node] = frozenset(h.peer.node for h in heard if not h.silent and node in h.heard)

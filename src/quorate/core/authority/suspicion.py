@@ -68,10 +68,10 @@ class Suspicions:
         """Verdicts that may still execute, or are about to be sent (rule 8)."""
         return tuple(p.unsettled for p in self.pursuits.values() if p.unsettled is not None)
 
-    def unheard_but_alive(self, now: float, frame: Frame) -> frozenset[Peer]:
-        """Peers that cleared their mark through the store and are still not heard."""
+    def unheard_but_alive(self, now: float, frame: Frame, *, for_s: float = 0.0) -> frozenset[Peer]:
+        """Peers that cleared their mark through the store `for_s` ago or earlier, and are still not heard."""
         limit = QUIET_AFTER_CLEARING_WAITS * frame.timings.verdict_wait_s
-        return frozenset(peer for peer, at in self.cleared_at.items() if now - at < limit)
+        return frozenset(peer for peer, at in self.cleared_at.items() if for_s <= now - at < limit)
 
     # ---------------------------------------------------------------- steps
 
