@@ -24,7 +24,7 @@ from quorate.sim.profiles import (
 )
 from quorate.sim.sentinel_process import SLOW_OATH_S
 
-STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.5, 0.88, 0.58
+STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.58, 0.92, 0.58
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
 
 
@@ -43,7 +43,7 @@ def draw(
     calm = kind < CALM
     if nodes is None and CALM <= kind < EMPTIED:
         count = chance.choice((2, 3, 4, 5, 5, 6, 6, 7))  # with few nodes most of the rules of forming cannot matter
-    quiet = chance.uniform(12.0, 24.0)
+    quiet = chance.uniform(16.0, 28.0)
     faults: list[Fault] = []
     chaos = 0.0 if calm else chance.choice((0.0, 0.0, 0.1, 0.3))
     least = 0.0

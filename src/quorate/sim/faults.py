@@ -37,6 +37,7 @@ def inject(world: World, fault: Fault) -> None:
                 world.power_on(node)
             elif node.powered:
                 _to_node(world, node, fault)
+    world.media.settle(world.now)  # members notice a lost leader by themselves, not when somebody asks
     world.troubles.injure(touched(world, fault), fault.duration_s)
 
 

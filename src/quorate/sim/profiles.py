@@ -139,13 +139,16 @@ def hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float, timings
     at = chance.uniform(4.0, 6.0)
     while at < quiet - 4.0:
         dice, everyone = chance.random(), tuple(chance.sample(everyone, count))
-        if dice < 0.16:
+        if dice < 0.2:
             faults.append(Fault(at, "leave", (everyone[0],), 2.0))
             faults.append(Fault(at, "stall_channel", everyone[1:], chance.uniform(0.5, 0.9)))
-        elif dice < 0.57:
+        elif dice < 0.62:
             faults.append(Fault(at, "hang_service", everyone, chance.uniform(1.2, 2.5)))
-        elif dice < 0.84:
-            faults.append(Fault(at, "cut", tuple(chance.sample(everyone, 2))))
+        elif dice < 0.92:
+            faults.append(Fault(at, "cut", everyone[:2]))
+            faults.append(Fault(at + 2.6, "heal"))
+            faults.append(Fault(at + 2.7, "cut", everyone[-2:]))
+            at += 1.3
             faults.append(Fault(at + 4.0, "heal"))
         else:
             node, length = chance.choice(everyone), chance.uniform(timings.suspicion_s, timings.lease_s)
@@ -174,7 +177,7 @@ def interrupted_joins(chance: random.Random, count: int, quiet: float, timings: 
             back = cut + timings.takeover_bound_s + chance.uniform(-0.2, 0.5)
             faults.append(Fault(cut, "partition", (node,)))
             faults.append(Fault(back, "heal"))
-        at = back + chance.uniform(0.5, 3.0)
+        at = back + chance.uniform(0.5, 2.0)
     return faults
 
 
