@@ -142,9 +142,9 @@ def hangs_and_pair_cuts(chance: random.Random, count: int, quiet: float, timings
         if dice < 0.2:
             faults.append(Fault(at, "leave", (everyone[0],), 2.0))
             faults.append(Fault(at, "stall_channel", everyone[1:], chance.uniform(0.5, 0.9)))
-        elif dice < 0.62:
+        elif dice < 0.53:
             faults.append(Fault(at, "hang_service", everyone, chance.uniform(1.2, 2.5)))
-        elif dice < 0.92:
+        elif dice < 0.97:
             faults.append(Fault(at, "cut", everyone[:2]))
             faults.append(Fault(at + 2.6, "heal"))
             faults.append(Fault(at + 2.7, "cut", everyone[-2:]))
