@@ -11,7 +11,7 @@ import pytest
 from quorate.sim.drawing import draw
 from quorate.sim.run import replay_command, run
 
-SEEDS = 72
+SEEDS = 108
 BATCHES = 12
 
 
