@@ -60,7 +60,7 @@ class Bench:
 
     def whole(self) -> None:
         """Wait until three nodes vote again, then a little longer."""
-        self.drill.until("three nodes vote", lambda: self.drill._all_vote(3), 60.0)  # noqa: SLF001
+        self.drill.until("three nodes vote", lambda: self.drill.all_vote(3), 60.0)
         time.sleep(1.5)
 
     def probe(self, act: Callable[[], float], *, settle_s: float = 0.5, online: bool = True) -> float:

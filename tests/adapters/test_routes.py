@@ -32,11 +32,14 @@ def test_fabric_routes_come_back_after_the_interface_went_away(cable: tuple[Name
             subprocess.run(["ip", "-n", owner.name, *words], check=True, capture_output=True)
         assert fabrics[2] not in shown(owner, "route")
         fabric.repeat(fabrics, networks)
+        assert f"{fabrics[2]} via {client.own}" in shown(owner, "route")
+        assert fabrics[1] in shown(owner, "addr", "show", "dev", "lo")
+        fabric.close()
+        fabric = Fabric(fabrics[1], networks[1], managed=True)
         fabric.close()
 
     owner.inside(lose_and_repeat)
-    assert f"{fabrics[2]} via {client.own}" in shown(owner, "route")
-    assert fabrics[1] in shown(owner, "addr", "show", "dev", "lo")
+    assert fabrics[1] not in shown(owner, "addr", "show", "dev", "lo"), "a clean stop leaves nothing"
 
 
 def test_other_addresses_of_the_subnet_stay_when_the_first_one_goes(cable: tuple[Namespace, Namespace]) -> None:

@@ -57,6 +57,28 @@ def test_a_damaged_file_is_named(places: Places, name: str) -> None:
     assert name in refused(places)
 
 
+@pytest.mark.parametrize("name", ["node.key", "node.pem", "node-ca.pem", "heartbeat.key", "api.key", "user-ca.pem"])
+@pytest.mark.parametrize("content", [b"x", b""])
+def test_a_damaged_key_or_certificate_is_named(places: Places, name: str, content: bytes) -> None:
+    (places.pki / name).write_bytes(content)
+    assert name in refused(places)
+
+
+def test_every_missing_file_is_named_at_once(places: Places) -> None:
+    for name in ("node.key", "heartbeat.key"):
+        (places.pki / name).unlink()
+    told = refused(places)
+    assert "node.key" in told
+    assert "heartbeat.key" in told
+
+
+def test_a_number_that_the_cluster_does_not_know_is_foreign(places: Places) -> None:
+    text = places.identity.read_text()
+    places.identity.write_text(text.replace('"node":1', '"node":7'))
+    assert text != places.identity.read_text()
+    assert "node 7" in refused(places)
+
+
 def test_data_of_another_cluster_are_foreign(places: Places) -> None:
     save_replica(places, Replica(cluster_id="other", cluster=ClusterSpec(name="b", id="other"), nodes=()))
     assert "belongs to cluster other" in refused(places)

@@ -15,6 +15,7 @@ from typing import Final
 from quorate.wire import netlink
 
 _NEW_ADDRESS: Final = 20
+_DELETE_ADDRESS: Final = 21
 _NEW_ROUTE: Final = 24
 _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
@@ -22,6 +23,8 @@ _MAIN_TABLE: Final = 254
 _PROTOCOL_STATIC: Final = 4
 _UNICAST: Final = 1
 _DESTINATION, _GATEWAY, _PREFERRED_SOURCE = 1, 5, 7
+_HARMLESS: Final = frozenset({0, errno.EEXIST, errno.EADDRNOTAVAIL})
+"""What is there already, or gone already."""
 _LOCAL, _ADDRESS_ATTRIBUTE = 2, 1
 
 
@@ -46,6 +49,14 @@ class Routes:
         )
         self._change(_NEW_ADDRESS, netlink.CREATE | netlink.REPLACE, body)
 
+    def disown(self, address: str) -> None:
+        """Take the address from loopback; harmless where it is not there."""
+        body = (
+            _ADDRESS.pack(socket.AF_INET, 32, 0, 0, socket.if_nametoindex("lo"))
+            + netlink.attribute(_LOCAL, netlink.address_bytes(address))
+        )  # fmt: skip
+        self._change(_DELETE_ADDRESS, 0, body)
+
     def route(self, address: str, gateway: str, source: str) -> None:
         """Reach `address` over `gateway` from now on, whatever way it went before."""
         body = (
@@ -59,5 +70,5 @@ class Routes:
     def _change(self, kind: int, flags: int, body: bytes) -> None:
         self._socket.send(netlink.build(kind, flags | netlink.REQUEST | netlink.ACKNOWLEDGE, 1, body))
         for message in netlink.parse(self._socket.recv(1 << 14)):
-            if message.kind == netlink.ERROR and message.error_number not in (0, errno.EEXIST):
+            if message.kind == netlink.ERROR and message.error_number not in _HARMLESS:
                 raise OSError(message.error_number, os.strerror(message.error_number))

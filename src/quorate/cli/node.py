@@ -86,19 +86,23 @@ def run(root: str) -> None:
 
 def _must_be_sound(root: Path) -> None:
     """Refuse to start on settings or data that the service would refuse; a running sentinel could only try again."""
-    from quorate.model.problems import Refused
+    from quorate.model.problems import Problem, Refused
     from quorate.node.identity import load_identity, load_replica
     from quorate.node.places import Places
     from quorate.node.settings import load
+    from quorate.node.soundness import check_files
 
     places = Places(root)
+    problems: tuple[Problem, ...] = ()
     try:
         load(places.settings)
         identity = load_identity(places)
         if identity is not None:
-            load_replica(places, identity)
+            problems = check_files(places, identity, load_replica(places, identity))
     except Refused as refused:
-        Session(as_json=False, endpoint="").fail(refused.problems, Exit.REFUSED)
+        problems = refused.problems
+    if problems:
+        Session(as_json=False, endpoint="").fail(problems, Exit.REFUSED)
 
 
 @node.command("list")

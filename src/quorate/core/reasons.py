@@ -20,7 +20,7 @@ SENTENCES: Final = {
     "owner_lost": "its owner {node} is no longer in the cluster ({proof})",
     "owner_returned": "its owner {node} is back",
     "preferred_owner": "{node} is preferred owner number {detail}",
-    "fewest_groups": "{node} owns the fewest groups that should be online ({detail})",
+    "fewest_groups": "{node} is no preferred owner; groups that should be online on it: {detail}, and fewer is better",
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",
     "node_stopping": "{node} is being stopped",

@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from quorate.lab import record
+from quorate.lab import history, record
 from quorate.lab.cluster import Lab, can_use_namespaces, clear
 from quorate.lab.drill import GROUP, TARGET, Drill, own_path
 from quorate.lab.plan import LabError, default_folder
@@ -57,6 +58,12 @@ class Demo:
         result = self.drill.judge(began_s, 0.4 if changes else 1.5)
         if changes and result.phases is not None:
             print(f"            time: {result.phases.sentence()}")
+        elif changes:
+            print(
+                f"            time: {history.restart_sentence(history.read(self.drill.lab.folder, began_s), began_s)}"
+            )
+        else:
+            print("            time: nothing to detect, decide, stop or start: no resource was touched")
         for sentence in self._why():
             print(f"            {sentence}")
         print(
@@ -123,6 +130,14 @@ class Demo:
         )
         self.promise(f"nothing of the group is left on {owner.name}", held=not self._server_runs(owner.name))
 
+    def leave_whole(self) -> None:
+        """Start the node whose processes were killed last, as systemd would, and wait for its vote."""
+        lab = self.drill.lab
+        for machine in lab.plan.node_machines:
+            if not any(self.drill.lab.status()[0][machine.number - 1].processes.values()):
+                lab.recipe(lambda _: None, (sys.executable, "-m", "quorate")).run(machine)
+        self.drill.until("three nodes vote again", lambda: self.drill.all_vote(3), 60.0)
+
     def _server_runs(self, name: str) -> bool:
         try:
             self.drill.server_pid(self.drill.lab.machine(name))
@@ -148,6 +163,10 @@ class Demo:
         return began_s
 
 
+def _interrupted(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)  # which clears the lab up on its way
+
+
 def main() -> int:
     """Run the demo; its exit status."""
     parser = argparse.ArgumentParser(description="Quorate shows its main job on three real nodes.")
@@ -155,6 +174,8 @@ def main() -> int:
     parser.add_argument("--profile", choices=("fast", "default"), default="fast", help="timing of the cluster")
     options = parser.parse_args()
     own_path()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     if not can_use_namespaces():
         print("The demo needs root for network namespaces: run it with sudo.", file=sys.stderr)
         return 2
@@ -165,13 +186,17 @@ def main() -> int:
     try:
         demo = Demo(options.profile)
         demo.run()
+        if options.keep:
+            demo.leave_whole()
     except LabError as problem:
         print(f"the demo cannot go on: {problem}", file=sys.stderr)
         if demo is not None:
             demo.broken.append(str(problem))
-    finally:
-        if demo is not None and not options.keep:
-            clear(folder)
+    except BaseException:
+        clear(folder)
+        raise
+    if not options.keep:
+        clear(folder)
     if demo is None or demo.broken:
         print(f"\nNOT every promise held: {demo.broken if demo else 'no lab'}")
         return 1

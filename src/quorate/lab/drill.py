@@ -85,9 +85,10 @@ class Drill:
         """Form the cluster, let the others join, and wait until every node votes."""
         self.lab.recipe(self.say, PROGRAM).bring_up()
         count = len(self.lab.plan.node_machines)
-        self.until(f"{count} nodes up, each with a vote", lambda: self._all_vote(count), 60.0)
+        self.until(f"{count} nodes up, each with a vote", lambda: self.all_vote(count), 60.0)
 
-    def _all_vote(self, count: int) -> bool:
+    def all_vote(self, count: int) -> bool:
+        """So many nodes are up and vote."""
         try:
             store = self.ask("cluster", "status").get("store")
         except LabError:

@@ -84,3 +84,15 @@ def phases(entries: list[Entry], group: str, began_s: float) -> Phases | None:
         cause=str(run.fields.get("cause")),
         owner=int(owner) if isinstance(owner, int) else 0,
     )
+
+
+def restart_sentence(entries: list[Entry], began_s: float) -> str:
+    """Where the time of a restart on the same node went: when the owner saw it, and when all was online again."""
+    seen = next((entry.at_s for entry in entries if entry.event == "group changing"), None)
+    if seen is None:
+        return "restarted where it was, too quickly to be told apart"
+    online = next((entry.at_s for entry in entries if entry.event == "group online" and entry.at_s > seen), seen)
+    return (
+        f"detect {(seen - began_s) * 1000:.0f} ms, decide and stop 0 ms (started again where it was),"
+        f" start {(online - seen) * 1000:.0f} ms"
+    )

@@ -104,7 +104,9 @@ class Namespaces:
     def environment(self, machine: Machine) -> dict[str, str]:
         """Nothing points out of the machine."""
         inherited = {name: value for name, value in base_environment().items() if name != "QUORATE_ROOT"}
-        return {**inherited, MACHINE_ENVIRONMENT: machine.name}
+        # The administrator's profiles are the lab's own too, and go with it.
+        home = str(self._folder / "administrator")
+        return {**inherited, MACHINE_ENVIRONMENT: machine.name, "XDG_CONFIG_HOME": home}
 
     def processes(self, machine: Machine) -> list[int]:
         """All in its control group."""

@@ -6,6 +6,8 @@ networks are alive. Standard library only. A route stays where it is while its n
 
 from __future__ import annotations
 
+import contextlib
+
 from quorate.adapters.routes import Routes
 
 
@@ -39,8 +41,10 @@ class Fabric:
             self.problem = f"routes of the fabric: {problem}"
 
     def close(self) -> None:
-        """Change nothing any more; addresses and routes stay."""
+        """The node has ended cleanly: its own address goes; routes to others mean nothing without it."""
         if self._routes is not None:
+            with contextlib.suppress(OSError):
+                self._routes.disown(self._own)
             self._routes.close()
 
     def update(self, node: int, fabric: str, addresses: dict[str, str], alive: tuple[str, ...]) -> str | None:
