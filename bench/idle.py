@@ -10,6 +10,7 @@ import os
 import time
 from pathlib import Path
 
+from quorate.adapters.process.proc import processor_ticks
 from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import Drill, own_path
 from quorate.lab.ground import processes_by_role
@@ -28,8 +29,7 @@ def resident_mb(pid: int) -> float:
 
 def cpu_s(pid: int) -> float:
     """User and system time so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return processor_ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

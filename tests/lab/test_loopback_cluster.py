@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from under_watch import until
 
+from quorate.adapters.process.proc import parent_of
 from quorate.lab import ground
 from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import PROGRAM
@@ -102,7 +103,7 @@ def sleepers(lab: Lab, number: int) -> list[int]:
 def parents(pid: int) -> Iterator[int]:
     while pid > 1:
         yield pid
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        pid = parent_of(pid)
 
 
 def test_a_group_is_online_where_it_is_preferred_and_moves(lab: Lab) -> None:

@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+
+from quorate.adapters.process.proc import state_of
 
 LIMIT_S = 20.0
 """Only a test that fails waits that long."""
@@ -39,11 +40,7 @@ def wait_until(so: Callable[[], bool]) -> None:
 
 def gone(pid: int) -> bool:
     """No process of that number runs, a zombie apart."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
+    return state_of(pid) in {"", "Z", "X"}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from real_processes import SLEEPS, gone, turn_until, wait_until
 
+from quorate.adapters.process.proc import state_of
 from quorate.node.children import HOLD_BACK_S, PAUSE_FIRST_S, PAUSE_LIMIT_S, STEADY_S, STOPPED_LIMIT_S, Child, Children
 
 ENDS = (sys.executable, "-c", "pass")
@@ -223,12 +224,12 @@ def test_a_child_that_somebody_stopped_is_told_after_a_while(family: Family) -> 
     pid = family.children.running()["host-shared"]
     assert family.children.stopped(100.0) == []
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    wait_until(lambda: state_of(pid) == "T")
     assert family.children.stopped(101.0) == []
     assert family.children.stopped(101.0 + STOPPED_LIMIT_S) == ["host-shared"]
     os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T")
+    wait_until(lambda: state_of(pid) != "T")
     assert family.children.stopped(200.0) == []
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    wait_until(lambda: state_of(pid) == "T")
     assert family.children.stopped(300.0) == [], "counted anew"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from real_processes import LIMIT_S, SLEEPS, forked, gone, wait_until
 
-from quorate.node.endings import Holdings, end_holding, start_time_ticks
+from quorate.adapters.process.proc import start_time_ticks
+from quorate.node.endings import Holdings, end_holding
 from quorate.wire.holdings import AddressHolding, ProcessHolding
 
 ADDRESS = AddressHolding(3, "192.0.2.7", 24)

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from real_processes import SLEEPS, forked, gone, turn_until, wait_until
 
+from quorate.adapters.process.proc import start_time_ticks
 from quorate.node.children import Child, Children
-from quorate.node.endings import Holdings, start_time_ticks
+from quorate.node.endings import Holdings
 from quorate.node.host_desk import HOST_PREFIX, HostDesk, LeftoversRemain
 from quorate.wire.holdings import Answer, LineSplitter, ProcessHolding, Register, Release, encode
 

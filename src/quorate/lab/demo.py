@@ -18,6 +18,7 @@ from typing import NoReturn
 from quorate.lab import history, record
 from quorate.lab.cluster import Lab, can_use_namespaces, clear
 from quorate.lab.drill import GROUP, TARGET, Drill, own_path
+from quorate.lab.ground import processes_by_role
 from quorate.lab.plan import LabError, default_folder
 from quorate.lab.prober import boot_time_s
 from quorate.lab.probing import probing
@@ -134,7 +135,7 @@ class Demo:
         """Start the node whose processes were killed last, as systemd would, and wait for its vote."""
         lab = self.drill.lab
         for machine in lab.plan.node_machines:
-            if not any(self.drill.lab.status()[0][machine.number - 1].processes.values()):
+            if not processes_by_role(lab.ground.processes(machine)):
                 lab.recipe(lambda _: None, (sys.executable, "-m", "quorate")).run(machine)
         self.drill.until("three nodes vote again", lambda: self.drill.all_vote(3), 60.0)
 

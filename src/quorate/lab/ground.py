@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from quorate.adapters.process.proc import state_of
 from quorate.lab.plan import Machine
 
 MODULES: Final = {"sentinel": "quorate.node.sentinel", "service": "quorate.node.service", "host": "quorate.host"}
@@ -135,10 +136,7 @@ def processes_by_role(pids: Iterable[int]) -> dict[str, list[int]]:
 
 def is_stopped(pid: int) -> bool:
     """Whether it was stopped by a signal."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False
+    return state_of(pid) == "T"
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:

@@ -93,6 +93,6 @@ def restart_sentence(entries: list[Entry], began_s: float) -> str:
         return "restarted where it was, too quickly to be told apart"
     online = next((entry.at_s for entry in entries if entry.event == "group online" and entry.at_s > seen), seen)
     return (
-        f"detect {(seen - began_s) * 1000:.0f} ms, decide and stop 0 ms (started again where it was),"
-        f" start {(online - seen) * 1000:.0f} ms"
+        f"detect {(seen - began_s) * 1000:.0f} ms, start {(online - seen) * 1000:.0f} ms;"
+        " its owner started it again where it was: nothing to decide for the cluster, nothing to stop"
     )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from quorate.adapters.process.proc import stat_fields
 from quorate.lab import cgroup
 
 END_LIMIT_S: Final = 10.0
@@ -122,7 +123,7 @@ def _process(entry: dict[str, object]) -> Process:
 def _stat(pid: int) -> tuple[str, int] | None:
     """State letter and start time of a process."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = stat_fields(pid)
     except (FileNotFoundError, ProcessLookupError):
         return None
     return fields[0], int(fields[19])

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from quorate.adapters.process.proc import state_of
 from quorate.node.process import log
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -125,10 +126,8 @@ class Children:
 
     def stopped(self, now: float) -> list[str]:
         """Children that somebody stopped (SIGSTOP) and that have stood still for `STOPPED_LIMIT_S`, as seen here."""
-        still = {child.name: child.pid for child in self.table.values() if child.pid and _is_stopped(child.pid)}
-        self._stopped_since = {
-            key: self._stopped_since.get(key, now) for key in ((name, pid) for name, pid in still.items())
-        }
+        still = [item for item in self.running().items() if state_of(item[1]) == "T"]
+        self._stopped_since = {item: self._stopped_since.get(item, now) for item in still}
         return [name for (name, _), since in self._stopped_since.items() if now - since >= STOPPED_LIMIT_S]
 
     def _start(self, child: Child, now: float) -> None:
@@ -189,11 +188,3 @@ class Children:
             os.write(2, f"{child.argv[0]}: {problem}\n".encode())
         finally:
             os._exit(127)
-
-
-def _is_stopped(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "T"

@@ -14,9 +14,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.failover import Decision, decide
 from quorate.core.placement import load
 from quorate.model import keys
-from quorate.model.base import encode
+from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged, Write
-from quorate.model.workload import GroupIntent
 from quorate.node.outputs import Decided
 
 PURPOSE = "assign"
@@ -83,10 +82,4 @@ class Coordinating:
         if decision.finishes_move is not None and intent is not None and intent.record.move is not None:
             place = keys.INTENT_GROUP + made.group
             guards[place] = Unchanged(place, intent.revision)
-            former = intent.record
-            done = GroupIntent(
-                persistent_state=former.persistent_state,
-                own_states=former.own_states,
-                clear_failures=former.clear_failures,
-            )
-            writes.append(Put(place, encode(done)))
+            writes.append(Put(place, encode(replace(intent.record, move=None))))

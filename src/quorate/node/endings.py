@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from quorate.adapters.netlink import delete_address
+from quorate.adapters.process.proc import start_time_ticks
 from quorate.node.process import log
 from quorate.wire.holdings import (
     AddressHolding,
@@ -90,12 +91,6 @@ class Holdings:
 
 NO_SUCH_PROCESS: Final = frozenset({errno.ESRCH, errno.ENOENT, errno.EINVAL})
 """What pidfd_open says of a number that is nobody's, or a thread's by now: kernels differ in the second."""
-
-
-def start_time_ticks(pid: int) -> int:
-    """Field 22 of /proc/<pid>/stat. Raises OSError where there is no such process."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[19])
 
 
 def end_holding(holding: Holding) -> int:

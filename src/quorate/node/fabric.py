@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from quorate.adapters.routes import Routes
+from quorate.node.process import log
 
 
 class Fabric:
@@ -18,12 +19,12 @@ class Fabric:
         self._own = own_address
         self._routes = Routes() if managed and own_address and own_address not in own_networks.values() else None
         self._ways: dict[int, str] = {}
-        self.problem = ""
+        self._problem = ""
         if self._routes is not None:
             try:
                 self._routes.own(own_address)
             except OSError as problem:
-                self.problem = f"fabric address {own_address}: {problem}"
+                self._tell(f"fabric address {own_address}: {problem}")
 
     def repeat(self, fabrics: dict[int, str], addresses: dict[int, dict[str, str]]) -> None:
         """Put own address and routes where they should be: the kernel drops both with an interface, and says nothing.
@@ -38,7 +39,15 @@ class Fabric:
                 if fabrics.get(node) and network in addresses.get(node, {}):
                     self._routes.route(fabrics[node], addresses[node][network], self._own)
         except OSError as problem:
-            self.problem = f"routes of the fabric: {problem}"
+            self._tell(f"routes of the fabric: {problem}")
+        else:
+            self._problem = ""
+
+    def _tell(self, problem: str) -> None:
+        """Once, not at every attempt."""
+        if problem != self._problem:
+            log(problem)
+        self._problem = problem
 
     def close(self) -> None:
         """The node has ended cleanly: its own address goes; routes to others mean nothing without it."""
@@ -61,7 +70,7 @@ class Fabric:
             try:
                 self._routes.route(fabric, addresses[network], self._own)
             except OSError as problem:
-                self.problem = f"route to node {node} over {network}: {problem}"
+                self._tell(f"route to node {node} over {network}: {problem}")
                 continue
             self._ways[node] = network
             return network

@@ -117,9 +117,13 @@ class HistoryKeeper:
             await self._gateway.defragment(endpoint)
 
     async def _ask_alarms(self) -> None:
+        alarms = await self._gateway.alarms()
+        if not alarms:
+            self.problems = ()
+            return
         found = []
         names = {member.id: member.name for member in await self._gateway.members()}
-        for alarm in await self._gateway.alarms():
+        for alarm in alarms:
             name = names.get(alarm.memberID, f"{alarm.memberID:x}")
             if alarm.alarm == "NOSPACE":
                 if self._leads() and await self._has_space():

@@ -35,7 +35,6 @@ LOOK_S: Final = 1.0
 """Between looks at a lease that lasts longer: one that was ended early is noticed too."""
 IDLE_S: Final = 0.2
 """Between looks at the lease page while there is no lease, and so nothing to end."""
-EXIT_LEASE_OVER: Final = 76
 
 _DESCRIPTORS_PER_REQUEST: Final = 3
 
@@ -66,7 +65,7 @@ def main() -> None:
     gc.freeze()  # what exists now stays shared with the children
     while True:
         if lease is not None and not _wait(control, lease, end_limit_s):
-            os._exit(EXIT_LEASE_OVER)  # every program dies with this process
+            os._exit(1)  # every program dies with this process
         data, descriptors, _, _ = socket.recv_fds(control, REQUEST_LIMIT_BYTES, _DESCRIPTORS_PER_REQUEST)
         if not data:
             return

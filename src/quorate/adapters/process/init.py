@@ -31,6 +31,7 @@ from typing import Final, NoReturn
 
 from quorate.adapters.process import kernel
 from quorate.adapters.process.output import Output
+from quorate.adapters.process.proc import parent_of
 
 DRAIN_LIMIT_BYTES: Final = 1 << 20
 """How much pending output is still taken after the program has ended."""
@@ -270,9 +271,7 @@ def _descendants(ancestor: int) -> list[int]:
     for entry in os.listdir("/proc"):  # noqa: PTH208 - a Path per process is slow
         if entry.isdigit():
             with contextlib.suppress(OSError):
-                stat = Path(f"/proc/{entry}/stat").read_text()
-                parent = int(stat.rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry))
+                children.setdefault(parent_of(int(entry)), []).append(int(entry))
     found: list[int] = []
     waiting = [ancestor]
     while waiting:

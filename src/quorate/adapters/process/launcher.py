@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from quorate.adapters.process.helper import REQUEST_LIMIT_BYTES
+from quorate.adapters.process.proc import start_time_ticks
 
 Containment = Literal["pid_namespace", "process_group"]
 Registration = Callable[[int, int, bool], Awaitable[None]]
@@ -253,11 +254,6 @@ def _packet(launch: Launch) -> bytes:
     if len(packet) > REQUEST_LIMIT_BYTES:
         raise LaunchFailed(f"command and environment are {len(packet)} bytes, the limit is {REQUEST_LIMIT_BYTES}")
     return packet
-
-
-def start_time_ticks(pid: int) -> int:
-    """When the process was started, in clock ticks since boot: tells it from a later one of the same number."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 class _LineReader:
