@@ -23,6 +23,7 @@ from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.problems import Problem
+from quorate.model.quorum import StorageKind
 from quorate.model.records import Put
 from quorate.model.workload import (
     Assignment,
@@ -52,6 +53,7 @@ class FacesWorld:
     timings: Timings = FAST
     stopped: bool = False
     store_complaints: tuple[Problem, ...] = ()
+    storage_complaints: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     now_s: float = 1_800_000_000.0
 
     def __post_init__(self) -> None:
@@ -69,6 +71,13 @@ class FacesWorld:
 
     def store_problems(self) -> tuple[Problem, ...]:
         return self.store_complaints
+
+    async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
+        del kind
+        return self.storage_complaints.get(path, ())
+
+    def votes_waiting(self) -> str:
+        return ""
 
     def wall_time(self) -> str:
         return "2027-01-15T08:00:00.000Z"

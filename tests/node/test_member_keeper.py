@@ -47,8 +47,11 @@ class Keeper:
             MemoryStore().client(),
             self.view,
             lambda name, argv: self.started.append((name, argv)),
+            lambda name: None,
+            lambda: False,
+            lambda members: True,
             self._say,
-            etcd="/opt/etcd",
+            etcd=Path("/opt/etcd"),
         )
 
     def _say(self, text: str) -> None:

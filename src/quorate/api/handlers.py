@@ -6,7 +6,19 @@ Owns: the joining of use cases with the input of a request. Does not know: HTTP,
 from __future__ import annotations
 
 from quorate.api.call import Call, Plan, at_once
-from quorate.control import enrolment, groups, nodes, queries, resource_writing, resources, status, tokens, views, wait
+from quorate.control import (
+    enrolment,
+    groups,
+    nodes,
+    queries,
+    quorum,
+    resource_writing,
+    resources,
+    status,
+    tokens,
+    views,
+    wait,
+)
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, execute_reading, new_occasion
@@ -195,6 +207,30 @@ async def stop_node(call: Call[Nothing]) -> Changed:
         changed = nodes.stopped_unrecorded(call.context.view, call.context.node, problem.problems)
     await call.context.stop_node()
     return changed
+
+
+# ---------------------------------------------------------------- quorum
+
+
+async def show_quorum(call: Call[Nothing]) -> quorum.QuorumView:
+    """Who votes, what may still be lost, and what each further loss would do."""
+    return quorum.show_quorum(call.context, call.context.votes_waiting())
+
+
+async def would_hold(call: Call[Nothing]) -> quorum.LossAnswer:
+    """Whether the quorum would hold without the nodes named in `without`, separated by commas; changes nothing."""
+    names = tuple(filter(None, call.query.get("without", "").split(",")))
+    return quorum.would_hold(call.context, names)
+
+
+async def set_quorum(call: Call[quorum.QuorumWish]) -> Changed:
+    """Choose another model of quorum, online."""
+    kind, path = quorum.wished_storage(call.body)
+    problems = await call.context.check_storage(kind, path) if path.startswith("/") else ()
+    return await Plan(call).run(
+        lambda view, occasion: quorum.set_quorum(view, call.body, problems, occasion),
+        lambda _, done: wait.quorum_settled(),  # noqa: ARG005
+    )
 
 
 # ---------------------------------------------------------------- joining

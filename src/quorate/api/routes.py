@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.api import handlers
 from quorate.api.handlers import Nothing
-from quorate.control import groups, nodes, resource_writing, tokens, views
+from quorate.control import groups, nodes, quorum, resource_writing, tokens, views
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -90,6 +90,9 @@ ROUTES: Final = (
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
     _operate("/v1/resources/{name}/online", handlers.resource_online),
     _operate("/v1/resources/{name}/offline", handlers.resource_offline),
+    _get("/v1/quorum", handlers.show_quorum, quorum.QuorumView),
+    Route("GET", "/v1/quorum/would-hold", Role.VIEWER, handlers.would_hold, Nothing, quorum.LossAnswer, ("without",)),
+    _administer("PATCH", "/v1/quorum", handlers.set_quorum, quorum.QuorumWish),
     Route(
         "POST",
         "/v1/tokens",

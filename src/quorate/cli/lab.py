@@ -57,10 +57,11 @@ def lab() -> None:
 @click.option(
     "--profile", type=click.Choice(PROFILES), default="fast", show_default=True, help="Timing of the cluster."
 )
+@click.option("--quorum", type=click.Choice(["directory"]), default=None, help="Give the cluster a quorum storage.")
 @click.option("--bare", is_flag=True, help="Machines only: no cluster is formed.")
 @click.option("--loopback", is_flag=True, help="Without namespaces, as for a user who is not root.")
 @_name
-def up(name: str, nodes: int, profile: str, bare: bool, loopback: bool) -> None:
+def up(name: str, nodes: int, profile: str, quorum: str | None, bare: bool, loopback: bool) -> None:
     """Make the machines, form a cluster on the first and let the others join."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -69,7 +70,7 @@ def up(name: str, nodes: int, profile: str, bare: bool, loopback: bool) -> None:
         click.echo(NOTICE)
     made: Lab | None = None
     try:
-        made = Lab.make(name, nodes, profile, namespaces=namespaces)
+        made = Lab.make(name, nodes, profile, namespaces=namespaces, quorum=quorum or "")
         click.echo(f"{nodes} machines have power; everything of this lab is in {made.folder}")
         if not bare:
             _form(made)

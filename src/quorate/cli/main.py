@@ -22,6 +22,7 @@ NOUNS = {
     "node": ("quorate.cli.node:node", "Join, run, pause, drain and stop nodes."),
     "group": ("quorate.cli.group:group", "Groups: what fails over together."),
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
+    "quorum": ("quorate.cli.quorum:quorum", "Votes, and what may still be lost."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),
     "explain": ("quorate.cli.explain:explain", "Why it is so, and what would help."),

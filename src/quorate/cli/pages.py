@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quorate.control.events import Event
+from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken
 from quorate.control.views import (
     ClusterStatus,
@@ -67,6 +68,8 @@ def page_of(value: Value) -> Page:
             return _resource(value)
         case GroupExplanation():
             return _explanation(value)
+        case QuorumView():
+            return _quorum(value)
         case NewToken():
             expires = f"expires {value.expires_at}; it lets one machine in, once"
             return Page((Section(facts=(("token", value.token),), sentences=(expires,)),))
@@ -225,3 +228,26 @@ def _explanation(found: GroupExplanation) -> Page:
     )
     sections.append(Section("Nodes", table=Table(("node", "now", "rank", "why"), rows)))
     return Page(tuple(section for section in sections if section.sentences or section.facts or section.table))
+
+
+def _quorum(found: QuorumView) -> Page:
+    facts = [("model", _words(found.model))]
+    if found.kind:
+        facts += [("storage", f"{_words(found.kind)} {found.path}"), ("controlled by", found.holder or "nobody")]
+    facts.append(("votes of dead nodes", "may be taken away" if found.dynamic_votes else "stay"))
+    if found.lower_priority_node:
+        facts.append(("lower priority", found.lower_priority_node))
+    if not found.settled:
+        facts.append(("on its way", found.waiting or "a vote is being changed"))
+    rows = tuple(
+        (
+            voter.name,
+            voter.kind,
+            "up" if voter.up else "down",
+            "on its way" if voter.pending else "yes" if voter.votes else "no",
+            voter.loss,
+        )
+        for voter in found.voters
+    )
+    table = Table(("voter", "kind", "state", "votes", "its loss now"), rows)
+    return Page((Section(facts=tuple(facts)), Section("Voters", table=table), Section(sentences=found.sentences)))

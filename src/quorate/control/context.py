@@ -15,6 +15,7 @@ from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.model.problems import Problem
+from quorate.model.quorum import StorageKind
 from quorate.ports.store import Store
 
 
@@ -70,6 +71,14 @@ class Context(Protocol):
 
     def store_problems(self) -> tuple[Problem, ...]:
         """What members of the store complain of: no space, damaged data."""
+        ...
+
+    async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
+        """Everything that makes a quorum storage unfit as this node reaches it; disturbs nobody."""
+        ...
+
+    def votes_waiting(self) -> str:
+        """Why a change of votes that is due is not made, as far as this node knows; empty where nothing waits."""
         ...
 
     def wall_time(self) -> str:

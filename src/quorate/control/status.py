@@ -10,6 +10,7 @@ from quorate.control.context import Context
 from quorate.control.queries import as_of, list_groups, list_nodes
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
+from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
 from quorate.model.problems import Problem, Refused, error, warning
 
@@ -47,14 +48,13 @@ def cluster_status(context: Context) -> ClusterStatus:
 
 def view_store(view: ClusterView) -> StoreView:
     """Who votes, who of them is up, and how many more may go."""
-    voters = sorted(view.authority.voters)
-    up = [node for node in voters if node in view.authority.up()]
-    majority = len(voters) // 2 + 1
+    now = outlook(view)
     return StoreView(
-        voters=tuple(node_name(view, node) for node in voters),
-        voters_up=tuple(node_name(view, node) for node in up),
-        majority=majority,
-        further_losses=max(len(up) - majority, 0),
+        voters=tuple(voter_name(view, voter) for voter in sorted(now.voters)),
+        voters_up=tuple(voter_name(view, voter) for voter in sorted(now.up)),
+        majority=now.needed,
+        further_losses=max(now.further, 0),
+        votes="dynamic" if view.quorum_spec.dynamic_votes else "static",
     )
 
 
@@ -82,6 +82,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                 remedy="start the missing voters, or add nodes: three voters survive the loss of one",
             )
         )
+    found += _quorum_problems(context)
     for node in sorted(view.nodes):
         if node not in view.authority.up():
             name = node_name(view, node)
@@ -106,3 +107,18 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                 )
             )
     return found
+
+
+def _quorum_problems(context: Context) -> list[Problem]:
+    view = context.view
+    spec = view.quorum_spec
+    if spec.model == "node_majority":
+        return []
+    why = context.votes_waiting() or storage_objection(view)
+    remedy = "quorate quorum show; see that every node reaches the storage"
+    if not spec.votes and why:
+        what = f"the quorum resource has no vote yet: {why}"
+        return [warning("quorum_resource_waits", what, where="quorum", remedy=remedy)]
+    if spec.votes and why:
+        return [warning("quorum_storage_unreachable", why, where="quorum", remedy=remedy)]
+    return []

@@ -162,3 +162,17 @@ def _limit(view: ClusterView, group: str) -> int:
     known = view.groups.get(group)
     threshold = known.record.failover_threshold if known else None
     return threshold if threshold is not None else max(len(view.nodes) - 1, 0)
+
+
+def quorum_settled() -> Condition:
+    """Until no vote is on its way any more, and the quorum resource has its vote where it shall have one."""
+
+    def look(view: ClusterView) -> Outcome:
+        spec = view.quorum_spec
+        wanted = spec.model != "node_majority"
+        nodes = {node for node, known in view.nodes.items() if known.record.votes}
+        alone = spec.model != "disk_only" or not nodes
+        settled = not view.authority.pending_voters and wanted == bool(spec.votes) and alone
+        return "done" if settled else "pending"
+
+    return look

@@ -13,6 +13,7 @@ from typing import TypeVar
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.base import Damaged, decode
+from quorate.model.quorum import QUORUM_VOTER, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.workload import (
     Assignment,
@@ -43,6 +44,8 @@ class ClusterView:
         self.members_of: dict[str, dict[str, ResourceSpec]] = {}
         self.assignments: dict[str, Known[Assignment]] = {}
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
+        self.quorum: Known[QuorumSpec] | None = None
+        self.quorum_facts: dict[int, Known[QuorumFact]] = {}
         self.damaged: dict[str, str] = {}
         self.touched: set[str] = set()
         """Groups to be looked at again; whoever looks clears it."""
@@ -61,6 +64,8 @@ class ClusterView:
             table.clear()
         self.assignments.clear()
         self.facts.clear()
+        self.quorum_facts.clear()
+        self.quorum = None
         self._revisions.clear()
         self.touched_all = True
         self.authority.reset(position, kept)
@@ -97,6 +102,8 @@ class ClusterView:
                 group = rest.removeprefix("group/")
                 put(self.facts, (int(node), group), GroupFact)
                 self.touched.add(group)
+            elif rest == "quorum":
+                put(self.quorum_facts, int(node), QuorumFact)
         elif key.startswith(keys.ASSIGNMENT):
             group = key.removeprefix(keys.ASSIGNMENT)
             put(self.assignments, group, Assignment)
@@ -118,11 +125,21 @@ class ClusterView:
             self.touched_all = True
         elif key.startswith(keys.SPEC_NODE):
             put(self.nodes, int(key.removeprefix(keys.SPEC_NODE)), NodeSpec)
-            self.authority.voters = frozenset(n for n, known in self.nodes.items() if known.record.votes)
-            self.authority.pending_voters = frozenset(n for n, known in self.nodes.items() if known.record.vote_pending)
+            self._count_votes()
             self.touched_all = True
+        elif key == keys.SPEC_QUORUM:
+            self.quorum = None if value is None else Known(decode(value, QuorumSpec, key), revision)
+            self._count_votes()
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
+
+    def _count_votes(self) -> None:
+        """Who votes; the quorum resource counts as a voter that is never up by itself (rules 4 and 13)."""
+        votes = {node: (known.record.votes, known.record.vote_pending) for node, known in self.nodes.items()}
+        quorum = self.quorum_spec
+        votes[QUORUM_VOTER] = (quorum.votes, quorum.vote_pending)
+        self.authority.voters = frozenset(voter for voter, (has, _) in votes.items() if has)
+        self.authority.pending_voters = frozenset(voter for voter, (_, pending) in votes.items() if pending)
 
     def _store_resource(self, key: str, value: bytes | None, revision: int) -> None:
         resource = key.removeprefix(keys.SPEC_RESOURCE)
@@ -137,6 +154,32 @@ class ClusterView:
             self.touched.add(spec.group)
 
     # ---------------------------------------------------------------- questions
+
+    @property
+    def quorum_spec(self) -> QuorumSpec:
+        """The quorum configuration; its default where nothing was ever said."""
+        return self.quorum.record if self.quorum is not None else QuorumSpec()
+
+    def quorum_fact(self, node: int) -> QuorumFact | None:
+        """What a node that is up reports of the quorum storage in its present life."""
+        known, member = self.quorum_facts.get(node), self.authority.up().get(node)
+        if known is None or member is None or known.record.incarnation != member.record.incarnation:
+            return None
+        return known.record
+
+    def quorum_holder(self) -> int:
+        """The node that controls the quorum storage, as nodes report it; 0 where none does."""
+        facts = ((node, self.quorum_fact(node)) for node in sorted(self.nodes))
+        return next((node for node, fact in facts if fact is not None and fact.holds), 0)
+
+    def voters_up(self) -> frozenset[int]:
+        """Voters that are up: nodes by their membership, the quorum resource where its member runs."""
+        up = set(self.authority.up())
+        holder = self.quorum_holder()
+        fact = self.quorum_fact(holder) if holder else None
+        if fact is not None and fact.runs:
+            up.add(QUORUM_VOTER)
+        return self.authority.voters & up
 
     def intent(self, group: str) -> GroupIntent:
         """What should be so of a group; its default where nothing was ever said."""

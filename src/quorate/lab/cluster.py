@@ -28,6 +28,7 @@ from quorate.lab.loopback import Loopback
 from quorate.lab.namespaces import Namespaces
 from quorate.lab.plan import (
     LEDGER_FILE,
+    SHARED_FOLDER,
     LabError,
     Machine,
     Network,
@@ -68,16 +69,17 @@ class Lab:
         return Lab(Plan.read(folder), folder)
 
     @staticmethod
-    def make(name: str, nodes: int, profile: str, *, namespaces: bool) -> Lab:
+    def make(name: str, nodes: int, profile: str, *, namespaces: bool, quorum: str = "") -> Lab:
         """Bare machines with power and cables. Undone again if anything fails or interrupts."""
         folder = default_folder(name)
-        plan = Plan(name, nodes, profile, secrets.token_hex(4), namespaces)
+        plan = Plan(name, nodes, profile, secrets.token_hex(4), namespaces, quorum)
         try:
             folder.mkdir(parents=True, mode=0o755)
         except FileExistsError:
             raise LabError(f"there is a lab in {folder} already; quorate lab down --name {name} clears it up") from None
         try:
             (folder / LEDGER_FILE).touch()
+            (folder / SHARED_FOLDER).mkdir()
             plan.write(folder)
             lab = Lab(plan, folder)
             with lab.alone():

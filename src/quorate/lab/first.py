@@ -24,6 +24,7 @@ from typing import Final, NoReturn
 
 from quorate.adapters.process import kernel
 from quorate.lab.ledger import Ledger, Process
+from quorate.lab.plan import SHARED_FOLDER, SHARED_POINT
 
 CLONE_NEWUTS: Final = 0x0400_0000
 CLONE_NEWIPC: Final = 0x0800_0000
@@ -85,6 +86,9 @@ def _mount_all(folder: Path) -> None:
         place.mkdir(exist_ok=True)
         _mount("--bind", str(folder / part), str(place))
     Path("/run/quorate").mkdir()
+    shared = Path(SHARED_POINT)
+    shared.mkdir(parents=True)
+    _mount("--bind", str(folder.parent / SHARED_FOLDER), str(shared))
 
 
 def _mount(*words: str) -> None:

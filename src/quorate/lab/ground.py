@@ -20,9 +20,15 @@ from typing import Final, Protocol
 
 from quorate.adapters.process.proc import state_of
 from quorate.lab.plan import Machine
+from quorate.model.quorum import MEMBER_NAME
 
-MODULES: Final = {"sentinel": "quorate.node.sentinel", "service": "quorate.node.service", "host": "quorate.host"}
-ROLES: Final = (*MODULES, "etcd")
+MODULES: Final = {
+    "sentinel": "quorate.node.sentinel",
+    "service": "quorate.node.service",
+    "host": "quorate.host",
+    "keeper": "quorate.node.quorum_keeper",
+}
+ROLES: Final = (*MODULES, "etcd", "quorum")
 """The processes of a node that can be killed or stopped alone."""
 
 EFFECT_LIMIT_S: Final = 5.0
@@ -117,7 +123,7 @@ def base_environment() -> dict[str, str]:
 def role_of(arguments: Sequence[str]) -> str | None:
     """Which process of a node has this command line; None for any other program."""
     if arguments and Path(arguments[0]).name == "etcd":
-        return "etcd"
+        return "quorum" if f"--name={MEMBER_NAME}" in arguments else "etcd"
     if len(arguments) >= 3 and arguments[1] == "-m":
         return next((role for role, module in MODULES.items() if module == arguments[2]), None)
     return None

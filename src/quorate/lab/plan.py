@@ -24,6 +24,9 @@ MAX_NODES: Final = 64
 PROFILES: Final = ("default", "fast", "wide")
 PLAN_FILE: Final = "lab.json"
 LEDGER_FILE: Final = "ledger"
+SHARED_FOLDER: Final = "shared"
+SHARED_POINT: Final = "/run/lab/shared"
+"""Where every machine has the lab's shared folder."""
 SWITCH: Final = "switch"
 CLIENT: Final = "client"
 HIDDEN: Final = ("/etc", "/run", "/var/lib", "/var/log", "/proc", "/sys", "/dev")
@@ -96,14 +99,22 @@ class Plan:
     profile: str
     word: str
     namespaces: bool
+    quorum: str = ""
+    """`directory`: the cluster gets a directory that all machines share as its quorum storage."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise LabError(f"{self.name!r} cannot name a lab: up to 20 of a-z, 0-9 and -, beginning with a letter")
         if not 1 <= self.nodes <= MAX_NODES:
             raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {self.nodes}")
+        if self.quorum not in {"", "directory"}:
+            raise LabError(f"there is no quorum storage {self.quorum}; there is: directory")
         if self.profile not in PROFILES:
             raise LabError(f"there is no profile {self.profile}; there are {', '.join(PROFILES)}")
+
+    def quorum_path(self, folder: Path) -> str:
+        """Where the shared folder of the lab lies, as its nodes see it."""
+        return SHARED_POINT if self.namespaces else str(folder / SHARED_FOLDER)
 
     @property
     def node_machines(self) -> tuple[Machine, ...]:

@@ -49,6 +49,14 @@ class Recipe:
         for machine in others:
             self.join(machine, self.token(first))
             self.run(machine)
+        if self.plan.quorum == "directory":
+            self.share_quorum(first)
+
+    def share_quorum(self, machine: Machine) -> None:
+        """Give the cluster the directory that every machine has as its quorum storage; waits for its vote."""
+        words = ["quorum", "set", "node_and_disk_majority", "--directory", self.plan.quorum_path(self.folder)]
+        self._must(machine, *words, "--wait", "--timeout-s", "50")
+        self.say(f"the quorum resource votes; its storage is {self.plan.quorum_path(self.folder)} on every machine")
 
     def create(self, machine: Machine) -> None:
         """Form the cluster."""

@@ -13,6 +13,7 @@ SPEC_NODE = "spec/node/"
 SPEC_GROUP = "spec/group/"
 SPEC_RESOURCE = "spec/resource/"
 SPEC_CLUSTER = "spec/cluster"
+SPEC_QUORUM = "spec/quorum"
 INTENT_NODE = "intent/node/"
 INTENT_GROUP = "intent/group/"
 INTENT_RESOURCE = "intent/resource/"
@@ -45,6 +46,11 @@ def fact_group(node: int, group: str) -> str:
 def fact_node(node: int) -> str:
     """What a node reports of itself: interfaces, versions."""
     return f"{FACT}{node}/node"
+
+
+def fact_quorum(node: int) -> str:
+    """What a node reports of the quorum storage."""
+    return f"{FACT}{node}/quorum"
 
 
 def name(kind: str, text: str) -> str:

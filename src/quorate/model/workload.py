@@ -87,10 +87,22 @@ class NodeSpec(Value, frozen=True, kw_only=True):
     votes: int = 1
     vote_pending: bool = False
     """The node is about to become a voter of the store: until it is recorded, both counts must hold (rule 4)."""
+    weight: int = 1
+    """0: the node never votes; it is a full node otherwise (NodeWeight, spec/02 §8.6)."""
     api_port: int = 7400
     heartbeat_port: int = 7401
     client_port: int = 7402
     peer_port: int = 7403
+
+    @property
+    def quorum_client_port(self) -> int:
+        """Where the quorum resource's member takes clients while this node runs it (7412 by default)."""
+        return self.client_port + 10
+
+    @property
+    def quorum_peer_port(self) -> int:
+        """Where the quorum resource's member takes peers while this node runs it (7413 by default)."""
+        return self.peer_port + 10
 
 
 class NodeIntent(Value, frozen=True, kw_only=True):

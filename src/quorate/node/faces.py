@@ -19,9 +19,11 @@ from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.model.problems import Problem
+from quorate.model.quorum import StorageKind
 from quorate.model.records import WatchBatch
 from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
+from quorate.node.quorum_check import quorum_storage_problems
 from quorate.node.service_log import log
 from quorate.ports.store import Store
 from quorate.wire.lease_page import boot_time_s
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 START_LIMIT_S = 0.5
 """The longest that faces wait for the node's lease: importing them takes the time that a new service needs for it."""
+
+STORAGE_LIMIT_S = 5.0
+"""A storage that has not answered by then is unfit."""
 
 QUIET = {"renew by reading"}
 """Rules that fire all the time and say nothing to people."""
@@ -97,6 +102,14 @@ class Faces:
     def store_problems(self) -> tuple[Problem, ...]:
         """What members of the store complain of."""
         return self._service.history.problems
+
+    async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
+        """What is wrong with a quorum storage as this node reaches it."""
+        return await quorum_storage_problems(kind, path, limit_s=STORAGE_LIMIT_S)
+
+    def votes_waiting(self) -> str:
+        """Why a change of votes is not made; only the coordinator knows."""
+        return self._service.votes.waiting if self.leads() else ""
 
     def wall_time(self) -> str:
         """UTC with milliseconds."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from quorate.model.base import Damaged, Value, decode, encode
 from quorate.model.problems import Refused, error
+from quorate.model.quorum import QuorumSpec
 from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.node.places import Places
 
@@ -31,6 +32,7 @@ class Replica(Value, frozen=True, kw_only=True):
     cluster_id: str
     cluster: ClusterSpec
     nodes: tuple[NodeSpec, ...]
+    quorum: QuorumSpec = QuorumSpec()
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:

@@ -24,6 +24,10 @@ STORE_LIMIT_S = 5.0
 """A store that takes no word for so long is waited for no longer: without it no group can move, and that this node left
 is then told by its sentinel alone. The last nodes of a cluster that is being stopped meet this."""
 
+HAND_OVER_LIMIT_S = 3.0
+"""Another node sees within a heartbeat that the quorum storage is free, and starts its member in a fraction of a
+second."""
+
 
 class Leaving:
     """The clean stop of one node."""
@@ -54,6 +58,7 @@ class Leaving:
             async with asyncio.timeout(limit_s):
                 while not all(run.quiet() for run in service.loop.runs.values()):
                     await service.turned()
+            await service.quorum.hand_over(HAND_OVER_LIMIT_S)
             async with asyncio.timeout(min(limit_s, STORE_LIMIT_S)):
                 service.loop.leave()
                 service.pump()

@@ -32,6 +32,9 @@ from quorate.ports.store import Store, StoreError
 STEP_PAUSE_S = 0.5
 """Between attempts; a learner needs about that long to catch up, and etcd wants all voters connected for 5 s."""
 
+MISSED_MOST = 4
+"""A member that was missed so often in a row was removed, and is not one whose announcement is under way."""
+
 VOTERS_LIMIT = 7
 """More voters make every write slower and no loss more survivable (design §3)."""
 
@@ -39,6 +42,11 @@ VOTERS_LIMIT = 7
 def member_name(node: int) -> str:
     """The name of a node's member."""
     return f"node-{node}"
+
+
+def etcd_binary(setting: str) -> Path:
+    """The etcd binary that node.toml names, else the one that is found. Raises EtcdMissing."""
+    return Path(setting) if setting else find_binary(os.environ)
 
 
 class MemberKeeper:
@@ -53,9 +61,12 @@ class MemberKeeper:
         store: Store,
         view: ClusterView,
         run_process: Callable[[str, tuple[str, ...]], None],
+        end_process: Callable[[str], None],
+        runs: Callable[[], bool],
+        may_vote: Callable[[tuple[Member, ...]], bool],
         log: Callable[[str], None],
         *,
-        etcd: str,
+        etcd: Path,
     ) -> None:
         self._places = places
         self._identity = identity
@@ -64,8 +75,12 @@ class MemberKeeper:
         self._store = store
         self._view = view
         self._run_process = run_process
+        self._end_process = end_process
+        self._runs = runs
+        self._may_vote = may_vote
+        self._missed = 0
         self._log = log
-        self._binary = Path(etcd) if etcd else find_binary(os.environ)
+        self._binary = etcd
 
     @property
     def data_dir(self) -> Path:
@@ -116,44 +131,63 @@ class MemberKeeper:
         self._run_process("etcd", ("/usr/bin/env", "GOMAXPROCS=1", *argv(settings, self._binary)))
 
     async def run(self) -> None:
-        """Lead this node to a vote; ends when it has one, or when there are enough voters."""
+        """Lead this node to a vote whenever it has none and should have one."""
+        said = ""
         while True:
             known = self._view.nodes.get(self._identity.node)
-            if known is not None and known.record.votes and not known.record.vote_pending:
-                return
-            voters = sum(1 for k in self._view.nodes.values() if k.record.votes)
-            if known is not None and not known.record.vote_pending and voters >= VOTERS_LIMIT:
-                self._log(f"{voters} voters are enough; this node stays without a member of its own")
-                return
-            if known is not None:
+            if known is not None and (known.record.vote_pending or not known.record.votes):
                 try:
-                    await self._advance(known)
+                    waiting = await self._advance(known)
                 except (GatewayError, StoreError) as problem:
-                    self._log(f"not a voter yet: {problem}")
+                    waiting = f"not a voter yet: {problem}"
+                if waiting and waiting != said:
+                    self._log(waiting)
+                said = waiting
             await asyncio.sleep(STEP_PAUSE_S)
 
-    async def _advance(self, known: Known[NodeSpec]) -> None:
+    async def _advance(self, known: Known[NodeSpec]) -> str:
+        """One step; tells why there is none to take, where that is so."""
         spec = known.record
         members = await self._gateway.members(timeout_s=1.0)
         url = f"https://{self._peer(spec)}"
         mine = next((m for m in members if url in m.peerURLs), None)
+        self._missed = self._missed + 1 if mine is None else 0
+        if mine is None and self.data_dir.exists():
+            return self._retire() if self._missed >= MISSED_MOST else ""
+        if not self._may_vote(members):
+            return "this node shall have no vote"
         if mine is None:
+            voters = sum(1 for m in members if not m.isLearner)
+            if voters >= VOTERS_LIMIT:
+                return f"{voters} voters are enough; this node stays without a member of its own"
             if any(m.isLearner for m in members):
-                return  # one learner at a time
+                return "another member is on its way to a vote"  # one learner at a time
             added = await self._gateway.add_member([url], learner=True)
             self._log("added to the store as a learner")
             self._start(spec, self._initial(spec, added.members), new=False)
-            return
+            return ""
         if mine.isLearner:
             if not self.data_dir.exists():
                 self._start(spec, self._initial(spec, members), new=False)
             if not spec.vote_pending:
                 await self._record(known, replace(spec, vote_pending=True))
-                return
+                return ""
             await self._gateway.promote_member(mine.id)
             self._log("the learner has caught up and votes")
-            return
+            return ""
         await self._record(known, replace(spec, votes=1, vote_pending=False))
+        return ""
+
+    def _retire(self) -> str:
+        """The member was removed from the store: its folder is renamed and kept, and never used again (design §3)."""
+        if self._runs():
+            self._end_process("etcd")
+            return "the store has removed this node's member; its process is ended"
+        number = 1
+        while (kept := self.data_dir.with_name(f"{self.data_dir.name}.retired-{number}")).exists():
+            number += 1
+        self.data_dir.rename(kept)
+        return f"the folder of the removed member is kept as {kept}"
 
     def _initial(self, own: NodeSpec, members: tuple[Member, ...]) -> tuple[tuple[str, str], ...]:
         """Name and peer address of every member; one that never started has no name yet, and it is this one."""

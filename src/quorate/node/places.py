@@ -65,6 +65,11 @@ class Places:
         return self.pki / "heartbeat.key"
 
     @property
+    def quorum_seen(self) -> Path:
+        """How far the quorum resource's member had come when this node last saw it."""
+        return self.state / "quorum.json"
+
+    @property
     def store(self) -> Path:
         """Data directories of etcd members, one folder each."""
         return self.state / "store"
@@ -101,6 +106,11 @@ class Places:
     def service_socket(self) -> Path:
         """The service listens for local administrators here."""
         return self.run / "service.sock"
+
+    @property
+    def quorum_socket(self) -> Path:
+        """The keeper of the quorum storage listens for the service here."""
+        return self.run / "quorum.sock"
 
     @property
     def holdings_socket(self) -> Path:

@@ -213,7 +213,7 @@ class Sentinel:
                 self._fabric_addresses = fabric
                 self._learn(addresses)
             case channel.RunProcess(name=name, argv=argv):
-                self._children.keep(name, argv, now, oom_score=-900 if name.startswith("etcd") else 0)
+                self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum"} else 0)
             case channel.RunHost(name=name):
                 self._children.keep(f"{HOST_PREFIX}{name}", self.host_argv(name), now)
             case channel.EndProcess(name=name):

@@ -22,6 +22,7 @@ from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
+from quorate.core.votes import may_vote
 from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.problems import Refused
@@ -32,14 +33,16 @@ from quorate.node.history_keeper import HistoryKeeper
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
-from quorate.node.member_keeper import MemberKeeper
+from quorate.node.member_keeper import MemberKeeper, etcd_binary
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
+from quorate.node.quorum_share import QuorumShare
 from quorate.node.sentinel_link import SentinelLink
 from quorate.node.service_log import log
 from quorate.node.service_loop import ServiceLoop
 from quorate.node.settings import load
 from quorate.node.store_link import PrefixedStore, carry_out, tls_context
+from quorate.node.vote_keeper import VoteKeeper
 from quorate.ports.store import Compacted, StoreError
 from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import boot_time_s
@@ -68,6 +71,9 @@ class Service:
         self.node = identity.node
         self.timings = PROFILES[self.replica.cluster.profile]
         self.view = ClusterView()
+        self.watched_at = 0.0
+        self.votes = VoteKeeper(self)
+        self.quorum = QuorumShare(self, etcd_binary(self.settings.etcd))
         self.loop = ServiceLoop(
             self.node,
             self.timings,
@@ -81,7 +87,6 @@ class Service:
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
         self.processes: dict[str, int] = {}
-        self.watched_at = 0.0
         self.keeper: MemberKeeper
         self._link: SentinelLink | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -106,17 +111,24 @@ class Service:
         """Set for good when this service has seen, or seen to, a lease that needs nothing from it for a while."""
         self._ended = asyncio.Event()
 
-    def _nodes(self) -> tuple[NodeSpec, ...]:
+    def nodes(self) -> tuple[NodeSpec, ...]:
+        """All nodes, from the store or as last seen."""
         return tuple(known.record for known in self.view.nodes.values()) or self.replica.nodes
 
     def own_spec(self) -> NodeSpec:
         """This node's specification, from the store or as last seen."""
-        return next(spec for spec in self._nodes() if spec.node == self.node)
+        return next(spec for spec in self.nodes() if spec.node == self.node)
 
     def _endpoints(self) -> list[str]:
         """Etcd's client endpoints, this node's own member first (design §3)."""
-        ordered = sorted(self._nodes(), key=lambda spec: (spec.node != self.node, spec.node))
-        return [f"https://{spec.fabric_address}:{spec.client_port}" for spec in ordered if self._has_member(spec)]
+        ordered = sorted(self.nodes(), key=lambda spec: (spec.node != self.node, spec.node))
+        found = [f"https://{spec.fabric_address}:{spec.client_port}" for spec in ordered if self._has_member(spec)]
+        holder = self.quorum.standing.holder
+        if self.quorum.spec.votes:  # last: beside members of nodes it answers nothing that they do not
+            found += [
+                f"https://{spec.fabric_address}:{spec.quorum_client_port}" for spec in ordered if spec.node == holder
+            ]
+        return found
 
     def _own_endpoint(self) -> str:
         spec = self.own_spec()
@@ -140,10 +152,13 @@ class Service:
             self.store,
             self.view,
             lambda name, argv: link.send(channel.RunProcess(name, argv)),
+            lambda name: link.send(channel.EndProcess(name)),
+            lambda: "etcd" in self.processes,
+            lambda members: may_vote(self.node, self.votes.picture(members)),
             lambda text: log.info("store member", detail=text),
-            etcd=self.settings.etcd,
+            etcd=etcd_binary(self.settings.etcd),
         )
-        keeper.start_existing(self.own_spec(), self._nodes())
+        keeper.start_existing(self.own_spec(), self.nodes())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
         async with asyncio.TaskGroup() as tasks:
@@ -154,6 +169,8 @@ class Service:
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
                 tasks.create_task(self.history.run(), name="history keeper"),
+                tasks.create_task(self.votes.run(), name="votes"),
+                tasks.create_task(self.quorum.run(), name="quorum share"),
             ]
             await self.faces.start()
             await self._ended.wait()
@@ -310,7 +327,12 @@ class Service:
             cluster = self.view.cluster
             if cluster is not None and self.view.nodes:
                 nodes = tuple(known.record for _, known in sorted(self.view.nodes.items()))
-                self.replica = Replica(cluster_id=self.identity.cluster_id, cluster=cluster.record, nodes=nodes)
+                self.replica = Replica(
+                    cluster_id=self.identity.cluster_id,
+                    cluster=cluster.record,
+                    nodes=nodes,
+                    quorum=self.view.quorum_spec,
+                )
                 try:
                     save_replica(self.places, self.replica)
                 except OSError as problem:  # a full disk ends nothing: the last copy is what a start would read
@@ -327,7 +349,7 @@ class Service:
         await self.store.commit([Absent(keys.SCHEMA)], writes)
 
     def _announce_peers(self) -> None:
-        nodes = self._nodes()
+        nodes = self.nodes()
         peers = channel.Peers(
             {spec.node: dict(spec.addresses) for spec in nodes}, {spec.node: spec.fabric_address for spec in nodes}
         )

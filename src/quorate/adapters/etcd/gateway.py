@@ -29,6 +29,7 @@ from quorate.adapters.etcd.messages import (
     Answer,
     Answered,
     CompactionRequest,
+    DeleteRangeRequest,
     Empty,
     ErrorBody,
     Member,
@@ -36,9 +37,11 @@ from quorate.adapters.etcd.messages import (
     MemberAddResponse,
     MemberIdRequest,
     MemberListResponse,
+    MemberUpdateRequest,
     Message,
     RangeRequest,
     RangeResponse,
+    RequestOp,
     Status,
     TxnRequest,
     TxnResponse,
@@ -49,6 +52,9 @@ from quorate.adapters.etcd.messages import (
     decode,
     encode,
 )
+
+_NOTHING = TxnRequest(failure=(RequestOp(request_delete_range=DeleteRangeRequest(b"\xff")),))
+"""Without conditions the other branch is taken, which is empty; for the one that is not, etcd proposes it."""
 
 CONNECT_S = 0.25
 """For one connection, handshake included; the peers are at most a site link away."""
@@ -169,10 +175,28 @@ class Gateway:
         return await self._post(endpoint, "/v3/maintenance/status", Empty(), Status, timeout_s, headers={})
 
     async def members(self, *, timeout_s: float = ADMIN_S) -> tuple[Member, ...]:
-        """All members as some endpoint knows them."""
-        path = "/v3/cluster/member/list"
-        answer = await self._ask(path, Empty(), MemberListResponse, timeout_s=timeout_s, repeatable=True)
-        return answer.members
+        """All members, with every change that was answered before this call.
+
+        An endpoint lists what it has applied, which may be old (before 3.5 there is no other list). So it first has to
+        carry a transaction that changes nothing through the log: its answer means that all before it is applied there.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        last: GatewayError = NotSent("there is no endpoint")
+        for endpoint in self.in_order():
+            left_s = deadline - asyncio.get_running_loop().time()
+            if left_s <= 0:
+                break
+            try:
+                await self._post(endpoint, "/v3/kv/txn", _NOTHING, TxnResponse, left_s)
+                answer = await self._post(endpoint, "/v3/cluster/member/list", Empty(), MemberListResponse, left_s)
+            except GatewayError as error:
+                if error.is_final:
+                    raise
+                self.avoid(endpoint)
+                last = error
+            else:
+                return answer.members
+        raise last
 
     async def add_member(
         self, peer_urls: Sequence[str], *, learner: bool, timeout_s: float = ADMIN_S
@@ -189,6 +213,15 @@ class Gateway:
     async def remove_member(self, member_id: int, *, timeout_s: float = ADMIN_S) -> tuple[Member, ...]:
         """Remove a member for good; its directory must never be used again."""
         return await self._change_member("/v3/cluster/member/remove", member_id, timeout_s)
+
+    async def move_member(
+        self, member_id: int, peer_urls: Sequence[str], *, timeout_s: float = ADMIN_S
+    ) -> tuple[Member, ...]:
+        """Tell the others where a member now is. Harmless to repeat."""
+        request = MemberUpdateRequest(member_id, tuple(peer_urls))
+        path = "/v3/cluster/member/update"
+        answer = await self._ask(path, request, MemberListResponse, timeout_s=timeout_s, repeatable=True)
+        return answer.members
 
     async def alarms(self, *, timeout_s: float = ADMIN_S) -> tuple[Alarm, ...]:
         """The alarms that stand."""

@@ -248,6 +248,13 @@ class MemberIdRequest(Message, frozen=True, rename={"id": "ID"}):
     id: int
 
 
+class MemberUpdateRequest(Message, frozen=True, rename={"id": "ID"}):
+    """Give this member another address."""
+
+    id: int
+    peerURLs: tuple[str, ...]  # noqa: N815
+
+
 class Alarm(Message, frozen=True):
     """An alarm raised by one member."""
 

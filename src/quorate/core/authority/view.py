@@ -100,8 +100,11 @@ class AuthorityView:
         return {node: known for node, known in self.members.items() if known.record.state == "up"}
 
     def votes_block(self, up: Iterable[int]) -> bool:
-        """No majority of the store's voters exists without one of `up` (rule 4)."""
+        """No majority of the store's voters exists without one of `up` (rule 4).
+
+        A pending voter that is not up counts as voting and as not voting: each one more outside brings a majority
+        without `up` nearer, each one more inside makes it larger and so never does.
+        """
         here = set(up)
-        return all(
-            len(voters - here) < len(voters) // 2 + 1 for voters in (self.voters, self.voters | self.pending_voters)
-        )
+        worst = self.voters | (self.pending_voters - here)
+        return all(len(voters - here) < len(voters) // 2 + 1 for voters in (self.voters, worst))

@@ -1,0 +1,272 @@
+"""The quorum: how it stands, what further losses would do, and another model for it (spec/02 §8).
+
+Owns: `quorum show`, `quorum set`, and the question whether a loss would be survived. Does not know: how votes change
+(`core.votes`); a command writes what is wanted, and the coordinator takes the steps.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Final, get_args
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.context import Context
+from quorate.control.lookup import find_node
+from quorate.control.names import unknown
+from quorate.control.queries import as_of
+from quorate.control.views import AsOf
+from quorate.core.cluster_view import ClusterView
+from quorate.core.quorum_outlook import QUORUM_RESOURCE, holds_without, outlook, storage_objection, voter_name
+from quorate.core.reasons import node_name
+from quorate.core.votes import has_majority
+from quorate.model import keys
+from quorate.model.base import Value
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.quorum import QUORUM_VOTER, QuorumModel, QuorumSpec, StorageKind
+
+MODELS: Final = get_args(QuorumModel)
+QUORUM_TYPES: Final = {"node_majority": 1, "node_and_disk_majority": 3, "disk_only": 3}
+"""The reference's numbers (QU-31)."""
+
+
+class VoterView(Value, frozen=True, kw_only=True):
+    """One that votes, or could."""
+
+    name: str
+    kind: str
+    """`node` or `storage`."""
+    votes: bool
+    pending: bool = False
+    up: bool
+    weight: int = 1
+    loss: str
+    """What its loss now would do: `survived`, `fatal`, or `nothing` where it has no vote."""
+
+
+class QuorumView(Value, frozen=True, kw_only=True):
+    """How the cluster decides which part of it may go on, and what may still be lost."""
+
+    as_of: AsOf
+    model: str
+    type: int
+    kind: str = ""
+    path: str = ""
+    holder: str = ""
+    dynamic_votes: bool = True
+    lower_priority_node: str = ""
+    voters: tuple[VoterView, ...]
+    needed: int
+    further_losses: int
+    settled: bool = True
+    """False while a vote is on its way."""
+    waiting: str = ""
+    sentences: tuple[str, ...] = ()
+    """The same in words."""
+
+
+class QuorumWish(Value, frozen=True, kw_only=True):
+    """What the quorum shall be; None leaves a setting as it is."""
+
+    model: str | None = None
+    directory: str | None = None
+    device: str | None = None
+    dynamic_votes: bool | None = None
+    lower_priority_node: str | None = None
+    """Name of a node, or empty for none."""
+
+
+class LossAnswer(Value, frozen=True, kw_only=True):
+    """Whether the quorum would be maintained (0) or lost (1) without these (QU-15)."""
+
+    without: tuple[str, ...]
+    answer: int
+    words: str
+
+
+# ---------------------------------------------------------------- looking
+
+
+def show_quorum(context: Context, waiting: str = "") -> QuorumView:
+    """How the quorum stands."""
+    view = context.view
+    spec, now = view.quorum_spec, outlook(view)
+    voters = [_voter(view, node) for node in sorted(view.nodes)]
+    if spec.kind:
+        voters.append(_voter(view, QUORUM_VOTER))
+    holder = view.quorum_holder()
+    wanted = spec.model != "node_majority"
+    settled = wanted == bool(spec.votes) and not view.authority.pending_voters
+    why = waiting or (storage_objection(view) if wanted and not spec.votes else "")
+    return QuorumView(
+        as_of=as_of(context),
+        model=spec.model,
+        type=QUORUM_TYPES[spec.model],
+        kind=spec.kind,
+        path=spec.path,
+        holder=node_name(view, holder) if holder else "",
+        dynamic_votes=spec.dynamic_votes,
+        lower_priority_node=node_name(view, spec.lower_priority_node) if spec.lower_priority_node else "",
+        voters=tuple(voters),
+        needed=now.needed,
+        further_losses=max(0, now.further),
+        settled=settled,
+        waiting="" if settled else why,
+        sentences=_sentences(view),
+    )
+
+
+def _voter(view: ClusterView, voter: int) -> VoterView:
+    has = voter in view.authority.voters
+    is_up = voter in (view.voters_up() | set(view.authority.up()))
+    loss = "nothing" if not has or not is_up else "survived" if holds_without(view, {voter}) else "fatal"
+    node = view.nodes.get(voter)
+    return VoterView(
+        name=voter_name(view, voter),
+        kind="node" if node else "storage",
+        votes=has,
+        pending=voter in view.authority.pending_voters,
+        up=is_up,
+        weight=node.record.weight if node else 1,
+        loss=loss,
+    )
+
+
+def _sentences(view: ClusterView) -> tuple[str, ...]:
+    now = outlook(view)
+    if not now.voters:
+        return ("Nobody votes yet.",)
+    found = [f"{len(now.up)} of {len(now.voters)} voters are up; {now.needed} are needed."]
+    if now.further < 0:
+        found.append(f"{-now.further} more must come up before anything can be changed or taken over.")
+        return tuple(found)
+    names = {voter: voter_name(view, voter) for voter in sorted(now.up, key=lambda v: (v == QUORUM_VOTER, v))}
+    safe = [name for voter, name in names.items() if holds_without(view, {voter})]
+    fatal = [name for voter, name in names.items() if not holds_without(view, {voter})]
+    if now.further > 0:
+        found.append(f"You can lose {now.further} more of these, whichever: {', '.join(names.values())}.")
+    elif safe:
+        found.append(f"You can lose one more of these: {', '.join(safe)}.")
+    else:
+        found.append("You can lose none of them.")
+    if fatal:
+        found.append(f"The loss of one of these stops every change and takeover: {', '.join(fatal)}.")
+    if QUORUM_VOTER in now.up and view.quorum_holder():
+        holder = node_name(view, view.quorum_holder())
+        found.append(f"{holder} controls the quorum storage; if it is lost another node takes that over.")
+    return tuple(found)
+
+
+def would_hold(context: Context, without: tuple[str, ...]) -> LossAnswer:
+    """Whether a majority would be left without these; changes nothing (QU-15)."""
+    view, problems, lost = context.view, list[Problem](), set[int]()
+    for name in without:
+        if name.casefold() in {QUORUM_RESOURCE, "quorum"}:
+            if not view.quorum_spec.votes:
+                remedy = "name nodes, or set a quorum storage first"
+                problems.append(error("no_quorum_resource", "there is no quorum resource", where=name, remedy=remedy))
+            lost.add(QUORUM_VOTER)
+            continue
+        node = find_node(view, name, problems, f"without.{name}")
+        if node is not None:
+            lost.add(node.node)
+    if problems:
+        raise Refused(problems)
+    holds = holds_without(view, lost)
+    return LossAnswer(without=without, answer=0 if holds else 1, words="maintained" if holds else "lost")
+
+
+# ---------------------------------------------------------------- changing
+
+
+def set_quorum(
+    view: ClusterView, wish: QuorumWish, storage_problems: tuple[Problem, ...], occasion: Occasion
+) -> Change[Done]:
+    """Write what the quorum shall be. Raises Refused with everything that stands against it.
+
+    `storage_problems` are what the answering node found wrong with the storage that is named.
+    """
+    former = view.quorum_spec
+    problems = [*storage_problems]
+    model = wish.model if wish.model is not None else former.model
+    if model not in MODELS:
+        problems.append(unknown("quorum model", model, MODELS, "model"))
+        raise Refused(problems)
+    kind, path = wished_storage(wish)
+    problems += _storage_problems(wish, former, model, kind, path)
+    lower = former.lower_priority_node
+    if wish.lower_priority_node is not None:
+        node = (
+            find_node(view, wish.lower_priority_node, problems, "lower_priority_node")
+            if (wish.lower_priority_node)
+            else None
+        )
+        lower = node.node if node is not None else 0
+    if model != former.model:
+        problems += _unsafe(view, model)
+    if problems:
+        raise Refused(problems)
+    wanted = altered(
+        former,
+        model=model,
+        kind=kind or former.kind,
+        path=path or former.path,
+        dynamic_votes=former.dynamic_votes if wish.dynamic_votes is None else wish.dynamic_votes,
+        lower_priority_node=lower,
+    )
+    done = Done(id="quorum", name="quorum", changed=wanted != former)
+    if wanted == former:
+        return unchanged(done)
+    revision = view.quorum.revision if view.quorum is not None else None
+    change = Change((guard(keys.SPEC_QUORUM, revision),), (put(keys.SPEC_QUORUM, wanted),), done)
+    detail = f"{wanted.model} {wanted.kind} {wanted.path}".strip()
+    return audited(change, occasion, verb="set", kind="quorum", object_id="quorum", object_name="quorum", detail=detail)
+
+
+def wished_storage(wish: QuorumWish) -> tuple[StorageKind, str]:
+    """The storage that is named; two empty words where none is."""
+    if wish.directory:
+        return "directory", posixpath.normpath(wish.directory)
+    if wish.device:
+        return "block_device", posixpath.normpath(wish.device)
+    return "", ""
+
+
+def _storage_problems(wish: QuorumWish, former: QuorumSpec, model: str, kind: StorageKind, path: str) -> list[Problem]:
+    found: list[Problem] = []
+    if wish.directory and wish.device:
+        remedy = "name the one that every node can reach"
+        found.append(error("quorum_storage_twice", "a directory and a device", where="storage", remedy=remedy))
+    if model == "node_majority" and kind:
+        remedy = "name no storage, or choose node_and_disk_majority"
+        found.append(
+            error("quorum_storage_unused", "with node_majority no storage votes", where="storage", remedy=remedy)
+        )
+    if model != "node_majority" and not (kind or former.kind):
+        remedy = "add --directory or --device with a path that every node reaches"
+        found.append(error("quorum_storage_missing", f"{model} needs a storage", where="storage", remedy=remedy))
+    if path and not path.startswith("/"):
+        remedy = "give the absolute path that is the same on every node"
+        found.append(error("quorum_path_relative", f"{path} is not absolute", where="storage", remedy=remedy))
+    if kind and former.kind and (kind, path) != (former.kind, former.path):
+        what = f"{former.path} is in use as quorum storage"
+        remedy = "go to node_majority first: its vote must be gone before another storage gets one"
+        found.append(error("quorum_storage_in_use", what, where="storage", remedy=remedy))
+    return found
+
+
+def _unsafe(view: ClusterView, model: str) -> list[Problem]:
+    """Why the step to that model would put the quorum at risk now."""
+    able = {node for node, known in view.nodes.items() if known.record.weight}
+    up = able & set(view.authority.up())
+    if model in {"node_majority", "node_and_disk_majority"} and not able:
+        remedy = "give nodes a weight first"
+        return [error("quorum_change_unsafe", "no node may vote", where="model", remedy=remedy)]
+    if model == "node_majority" and not has_majority(able, up):
+        what = f"without the quorum resource {len(up)} of {len(able)} voters would be up, too few for a majority"
+        remedy = "start the nodes that are down first"
+        return [error("quorum_change_unsafe", what, where="model", remedy=remedy)]
+    if model == "disk_only" and len(up) < len(able):
+        what = "a node is down: it could not give its vote back in order"
+        remedy = "start it, or evict it, first"
+        return [error("quorum_change_unsafe", what, where="model", remedy=remedy)]
+    return []

@@ -1,0 +1,76 @@
+"""What the quorum is now, what each further loss would do, and what stands against the quorum storage.
+
+Owns: these answers, from the replica alone. Does not know: words for people, except where a problem is one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quorate.core.cluster_view import ClusterView
+from quorate.core.reasons import node_name
+from quorate.core.votes import further_losses, has_majority, majority_of
+from quorate.model.quorum import QUORUM_VOTER
+
+QUORUM_RESOURCE = "quorum resource"
+
+
+def voter_name(view: ClusterView, voter: int) -> str:
+    """How people call a voter."""
+    return QUORUM_RESOURCE if voter == QUORUM_VOTER else node_name(view, voter)
+
+
+def storage_objection(view: ClusterView) -> str:
+    """Why the quorum storage must not get a vote now; empty where every node that is up sees the same storage."""
+    holder = view.quorum_holder()
+    for node in sorted(view.authority.up()):
+        name, fact = node_name(view, node), view.quorum_fact(node)
+        if fact is None:
+            return f"{name} has not looked at the quorum storage yet"
+        if not fact.reached or fact.code:
+            return f"{name} cannot use the quorum storage: {fact.problem or 'no answer'}"
+        if fact.holds and node != holder:
+            return f"{node_name(view, holder)} and {name} each control a storage of their own: it is not shared"
+        if holder and fact.sees != holder:
+            return f"{name} does not see the claim of {node_name(view, holder)} on it: perhaps it is not shared"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The quorum as it is."""
+
+    voters: frozenset[int]
+    up: frozenset[int]
+    needed: int
+    further: int
+    """So many voters more may go, whichever they are; negative where a majority is missing now."""
+
+
+def outlook(view: ClusterView) -> Outlook:
+    """The quorum as it is."""
+    voters = view.authority.voters
+    up = view.voters_up()
+    return Outlook(voters, up, majority_of(len(voters)), further_losses(voters, up))
+
+
+def left_after(view: ClusterView, lost: Iterable[int]) -> frozenset[int]:
+    """The voters that would be up when these have gone, for good.
+
+    The quorum resource's vote outlives the node that runs it where another node reaches its storage: that one takes
+    it over. Lost itself, it is gone.
+    """
+    gone = set(lost)
+    left = set(view.voters_up()) - gone
+    holder = view.quorum_holder()
+    if QUORUM_VOTER in left and holder in gone:
+        heirs = (node for node in view.authority.up() if node not in gone)
+        if not any((fact := view.quorum_fact(node)) is not None and fact.reached for node in heirs):
+            left.discard(QUORUM_VOTER)
+    return frozenset(left)
+
+
+def holds_without(view: ClusterView, lost: Iterable[int]) -> bool:
+    """Whether a majority would be left (QU-15)."""
+    return has_majority(view.authority.voters, left_after(view, lost))
