@@ -46,7 +46,7 @@ def test_status_of_a_new_cluster(line: CommandLine) -> None:
         """
         cluster      alpha (3b6bb8b8-0000-4000-8000-000000000001)
         coordinator  node1, epoch 1
-        database     3 of 3 voters up, 2 needed; one more voter may be lost; votes are static
+        database     3 of 3 voters up, 2 needed; one more voter may be lost; votes are dynamic
         takeover     843 ms and the start of the resources (profile fast)
         as of        revision 2, 250 ms old, from node1
 

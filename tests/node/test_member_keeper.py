@@ -112,27 +112,16 @@ async def test_a_lost_data_directory_is_never_replaced_by_a_second_store(keeper:
     assert not keeper.keeper.data_dir.exists()
 
 
-async def test_who_has_a_vote_is_done(keeper: Keeper) -> None:
-    keeper.know(spec(1), spec(2))
+async def going(keeper: Keeper) -> str:
+    """What the keeper says first."""
+    running = asyncio.create_task(keeper.keeper.run())
     async with asyncio.timeout(10):
-        await keeper.keeper.run()
-    assert keeper.said == []
-
-
-async def test_beyond_the_limit_of_voters_a_node_stays_without_a_member(keeper: Keeper) -> None:
-    keeper.know(spec(1, 0), *(spec(node) for node in range(2, VOTERS_LIMIT + 2)))
-    async with asyncio.timeout(10):
-        await keeper.keeper.run()
-    assert "enough" in keeper.said[0]
-    assert keeper.started == []
+        await keeper.news.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return keeper.said[0]
 
 
 async def test_a_node_on_its_way_to_a_vote_goes_on_although_there_are_enough_by_now(keeper: Keeper) -> None:
     keeper.know(spec(1, 0, pending=True), *(spec(node) for node in range(2, VOTERS_LIMIT + 2)))
-    going = asyncio.create_task(keeper.keeper.run())
-    async with asyncio.timeout(10):
-        await keeper.news.wait()
-    assert "not a voter yet" in keeper.said[0]
-    assert not going.done()
-    going.cancel()
-    await asyncio.gather(going, return_exceptions=True)
+    assert "not a voter yet" in await going(keeper)

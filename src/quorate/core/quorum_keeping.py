@@ -99,6 +99,8 @@ class Keeping:
         self._claimed_at = 0.0
         self._renewed_at = 0.0
         self._lease_seen = False
+        self._lease_at = 0.0
+        """When the lease was last seen to hold."""
         self._start_at = 0.0
         self._failed_starts = 0
         self._hold_off_until = 0.0
@@ -178,10 +180,10 @@ class Keeping:
         if self.mode == "release":
             return "it was told to"
         if lease_until > now:
-            self._lease_seen = True
+            self._lease_seen, self._lease_at = True, now
         if self._failed_starts >= FAILED_STARTS:
             return f"the member ended {self._failed_starts} times in a row"
-        if self._lease_seen and now >= lease_until + self.timings.lease_s:
+        if self._lease_seen and now >= self._lease_at + self.timings.lease_s:
             return "this node's authority has ended"
         if not self._lease_seen and now >= self._claimed_at + ARBITRATION_LIMIT_S:
             return f"no authority came within {ARBITRATION_LIMIT_S:.0f} s"

@@ -27,11 +27,11 @@ ASK_AGAIN_S: Final = 0.05
 """Between looks at a lock that another holds: a lock with a limit has no call of its own."""
 
 
-def log(text: str) -> None:
-    """Write one line for people: UTC time and text."""
+def log(text: str, who: str = "sentinel") -> None:
+    """Write one line for people: UTC time, who says it, and text."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     try:
-        sys.stderr.write(f"{stamp}Z sentinel: {text}\n")
+        sys.stderr.write(f"{stamp}Z {who}: {text}\n")
         sys.stderr.flush()
     except OSError:
         pass  # a full disk, or a terminal that has gone, must not end the node

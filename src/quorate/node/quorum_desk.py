@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from quorate.wire import quorum_channel as channel
 from quorate.wire.quorum_channel import KeeperOrder, KeeperStanding
 
@@ -46,7 +44,7 @@ class QuorumDesk:
 
     def tell(self, **changes: object) -> None:
         """Change the standing, and tell it where it is another."""
-        standing = msgspec.structs.replace(self.standing, **changes)
+        standing = channel.changed(self.standing, **changes)
         if standing == self.standing:
             return
         self.standing = standing

@@ -24,6 +24,7 @@ from quorate.core.quorum_keeping import EndMember, Keeping, LetGo, Look, Renew, 
 from quorate.model.base import Damaged, Value, decode, encode
 from quorate.node.identity import write_file
 from quorate.node.places import Places
+from quorate.node.process import log
 from quorate.node.quorum_desk import QuorumDesk
 from quorate.node.quorum_member import QuorumMember
 from quorate.ports.quorum_storage import Claim, ClaimRefused, Control, Evidence, Progress, QuorumStorage, StorageLost
@@ -285,8 +286,7 @@ class QuorumKeeper:
 
 
 def _log(text: str) -> None:
-    sys.stderr.write(f"quorum: {text}\n")
-    sys.stderr.flush()
+    log(text, "keeper")
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from quorate.model.base import encode
 from quorate.model.quorum import MEMBER_NAME, QuorumFact, QuorumSpec
 from quorate.model.records import Put, Unchanged
 from quorate.model.workload import NodeSpec
+from quorate.node.member_keeper import etcd_binary
 from quorate.node.quorum_link import QuorumLink
 from quorate.node.service_log import log
 from quorate.ports.store import StoreError
@@ -40,9 +41,8 @@ PROGRESS_S: Final = 1.0
 class QuorumShare:
     """One node's share."""
 
-    def __init__(self, service: Service, binary: Path) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._binary = binary
         self.link = QuorumLink(service.places.quorum_socket, self._wake)
         self.members: tuple[Member, ...] = ()
         """The store's members, as last listed; needed to start a member that never ran."""
@@ -181,7 +181,7 @@ class QuorumShare:
             election_ms=round(timings.store_election_s * 1000),
             tls=MemberTls(pki / "node.pem", pki / "node.key", pki / "node-ca.pem"),
         )
-        return ("/usr/bin/env", "GOMAXPROCS=1", *argv(settings, self._binary))
+        return ("/usr/bin/env", "GOMAXPROCS=1", *argv(settings, etcd_binary(self._service.settings.etcd)))
 
     # ---------------------------------------------------------------- reporting
 

@@ -73,7 +73,7 @@ class Service:
         self.view = ClusterView()
         self.watched_at = 0.0
         self.votes = VoteKeeper(self)
-        self.quorum = QuorumShare(self, etcd_binary(self.settings.etcd))
+        self.quorum = QuorumShare(self)
         self.loop = ServiceLoop(
             self.node,
             self.timings,
@@ -95,6 +95,7 @@ class Service:
         self._pumping = False
         self._turn = asyncio.Event()
         self._peers: channel.Peers | None = None
+        self._unheard: frozenset[int] = frozenset()
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
@@ -192,6 +193,7 @@ class Service:
             match message:
                 case Report():
                     self.loop.report(message)
+                    self._hear(message)
                     if self.watched_at and message.lease_until - message.now > self.timings.renew_margin_s:
                         self.lease_is_safe.set()
                 case channel.StopNode():
@@ -356,7 +358,19 @@ class Service:
         if peers != self._peers and self._link is not None:
             self._peers = peers
             self._link.send(peers)
-        self.gateway.use(self._endpoints())
+        self._use_endpoints()
+
+    def _use_endpoints(self) -> None:
+        """Endpoints of nodes that are not heard are asked last."""
+        specs = {spec.node: f"https://{spec.fabric_address}:{spec.client_port}" for spec in self.nodes()}
+        self.gateway.use(self._endpoints(), [url for node, url in specs.items() if node in self._unheard])
+
+    def _hear(self, report: Report) -> None:
+        heard = {one.peer.node for one in report.heard if not one.silent}
+        unheard = frozenset(spec.node for spec in self.nodes()) - heard - {self.node}
+        if unheard != self._unheard:
+            self._unheard = unheard
+            self._use_endpoints()
 
 
 def main() -> int:

@@ -52,6 +52,11 @@ class KeeperStanding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+def changed(standing: KeeperStanding, **changes: object) -> KeeperStanding:
+    """The standing with some fields changed."""
+    return msgspec.structs.replace(standing, **changes)
+
+
 class BadLine(Exception):
     """The other side broke the protocol; the connection is of no further use."""
 

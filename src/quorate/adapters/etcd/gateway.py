@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -93,6 +93,7 @@ class Gateway:
         self._endpoints = tuple(endpoint.rstrip("/") for endpoint in endpoints)
         self._connect_timeout_s = connect_timeout_s
         self._avoid_until: dict[str, float] = {}
+        self._doubtful: frozenset[str] = frozenset()
         self._client = httpx2.AsyncClient(
             verify=tls if tls is not None else False,  # without TLS there is nothing to verify
             trust_env=False,  # a proxy from the environment must not stand between a node and its store
@@ -115,11 +116,20 @@ class Gateway:
     def in_order(self) -> tuple[str, ...]:
         """The endpoints in the order in which they are worth asking now."""
         now = asyncio.get_running_loop().time()
-        return tuple(sorted(self._endpoints, key=lambda endpoint: self._avoid_until.get(endpoint, now) > now))
 
-    def use(self, endpoints: Sequence[str]) -> None:
-        """Ask these endpoints from now on, the preferred one first; requests under way go on where they are."""
+        def worth(endpoint: str) -> tuple[bool, bool]:
+            return endpoint in self._doubtful, self._avoid_until.get(endpoint, now) > now
+
+        return tuple(sorted(self._endpoints, key=worth))
+
+    def use(self, endpoints: Sequence[str], doubtful: Iterable[str] = ()) -> None:
+        """Ask these endpoints from now on, the preferred one first; requests under way go on where they are.
+
+        Those that are `doubtful` are asked after all others, whatever these answered: a machine that is silent costs a
+        request all its time, and one that has just refused for want of a leader has one a moment later.
+        """
         self._endpoints = tuple(endpoint.rstrip("/") for endpoint in endpoints)
+        self._doubtful = frozenset(endpoint.rstrip("/") for endpoint in doubtful)
 
     def avoid(self, endpoint: str) -> None:
         """Ask this endpoint last for a while."""
