@@ -26,7 +26,7 @@ def test_fabric_routes_come_back_after_the_interface_went_away(cable: tuple[Name
 
     def lose_and_repeat() -> None:
         fabric = Fabric(fabrics[1], networks[1], managed=True)
-        assert fabric.update(2, fabrics[2], networks[2], ("a",)) == "a"
+        assert fabric.update(2, fabrics[2], networks[2], ("a",), now=0.0) == "a"
         assert fabrics[2] in shown(owner, "route")
         for words in (("link", "set", "link0", "down"), ("link", "set", "link0", "up"), ("addr", "flush", "dev", "lo")):
             subprocess.run(["ip", "-n", owner.name, *words], check=True, capture_output=True)

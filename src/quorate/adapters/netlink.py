@@ -22,11 +22,14 @@ from quorate.wire import netlink
 
 _NEW_LINK, _DELETE_LINK, _GET_LINK = 16, 17, 18
 _NEW_ADDRESS, _DELETE_ADDRESS, _GET_ADDRESS = 20, 21, 22
-_GROUPS: Final = 0x1 | 0x10  # links, IPv4 addresses
+_GROUPS: Final = 0x1 | 0x10 | 0x100  # links, IPv4 addresses, IPv6 addresses
 _UP, _LOOPBACK, _LOWER_UP = 0x1, 0x8, 0x10000
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _LIFETIME = struct.Struct("=IIII")
+_WITHOUT_DETECTION: Final = 0x02
+"""IFA_F_NODAD: the kernel's own duplicate detection takes a second in which an IPv6 address does not answer; who adds a
+service address has asked the network already, in less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,12 @@ class Link:
     name: str
     carries: bool
     loopback: bool
+    hardware_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """An IPv4 address on an interface."""
+    """An address on an interface; an IPv6 address in its short form."""
 
     interface_index: int
     address: str
@@ -64,7 +68,15 @@ class AddressGone:
     address: str
 
 
-News = LinkChanged | AddressGone
+@dataclass(frozen=True, slots=True)
+class AddressCame:
+    """News: an address was added, or its lifetime prolonged."""
+
+    interface_index: int
+    address: str
+
+
+News = LinkChanged | AddressGone | AddressCame
 
 
 class RouteSocket:
@@ -105,13 +117,13 @@ class RouteSocket:
         return True
 
     def addresses(self) -> list[InterfaceAddress]:
-        """All IPv4 addresses of this node."""
+        """All addresses of this node, IPv4 and IPv6."""
         found = []
-        for message in self._ask(_GET_ADDRESS, netlink.DUMP, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)):
-            _, prefix_length, _, _, index = _ADDRESS.unpack_from(message.body)
-            value = netlink.attributes(message.body[_ADDRESS.size :]).get(2)
-            if value is not None:
-                found.append(InterfaceAddress(index, netlink.address_text(value), prefix_length))
+        for message in self._ask(_GET_ADDRESS, netlink.DUMP, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+            prefix_length, index = _ADDRESS.unpack_from(message.body)[1::3]
+            address = _address_in(message)
+            if address:
+                found.append(InterfaceAddress(index, address, prefix_length))
         return found
 
     def links(self) -> list[Link]:
@@ -159,11 +171,11 @@ class NewsSocket:
             if message.kind in (_NEW_LINK, _DELETE_LINK):
                 link = _link(message)
                 self._on_news(LinkChanged(link.index, link.carries and message.kind == _NEW_LINK))
-            elif message.kind == _DELETE_ADDRESS:
-                value = netlink.attributes(message.body[_ADDRESS.size :]).get(2)
-                if value is not None:
-                    index = _ADDRESS.unpack_from(message.body)[4]
-                    self._on_news(AddressGone(index, netlink.address_text(value)))
+            elif message.kind in (_NEW_ADDRESS, _DELETE_ADDRESS):
+                address, index = _address_in(message), _ADDRESS.unpack_from(message.body)[4]
+                if address:
+                    kind = AddressCame if message.kind == _NEW_ADDRESS else AddressGone
+                    self._on_news(kind(index, address))
 
     def close(self) -> None:
         """Close the socket."""
@@ -180,10 +192,20 @@ def delete_address(interface_index: int, address: str, prefix_length: int) -> bo
 
 
 def _address_body(address: InterfaceAddress) -> bytes:
-    return _ADDRESS.pack(socket.AF_INET, address.prefix_length, 0, 0, address.interface_index)
+    is_6 = ":" in address.address
+    family, flags = (socket.AF_INET6, _WITHOUT_DETECTION) if is_6 else (socket.AF_INET, 0)
+    return _ADDRESS.pack(family, address.prefix_length, flags, 0, address.interface_index)
+
+
+def _address_in(message: netlink.Message) -> str:
+    """The address that a message is about; IPv6 has it under another attribute unless it is a point-to-point link."""
+    found = netlink.attributes(message.body[_ADDRESS.size :])
+    value = found.get(2) or found.get(1)
+    return netlink.address_text(value) if value and len(value) in (4, 16) else ""
 
 
 def _link(message: netlink.Message) -> Link:
     _, _, index, flags, _ = _LINK.unpack_from(message.body)
-    name = netlink.attributes(message.body[_LINK.size :]).get(3, b"").rstrip(b"\0").decode()
-    return Link(index, name, bool(flags & _UP) and bool(flags & _LOWER_UP), bool(flags & _LOOPBACK))
+    found = netlink.attributes(message.body[_LINK.size :])
+    name, hardware = found.get(3, b"").rstrip(b"\0").decode(), found.get(1, b"").hex(":")
+    return Link(index, name, bool(flags & _UP) and bool(flags & _LOWER_UP), bool(flags & _LOOPBACK), hardware)

@@ -153,7 +153,7 @@ def status_of(problems: Iterable[Problem]) -> int:
     codes = {problem.code for problem in problems}
     if "not_allowed" in codes:
         return 403
-    if codes <= {"group_unknown", "resource_unknown", "node_unknown"}:
+    if codes <= {"group_unknown", "resource_unknown", "node_unknown", "network_unknown", "interface_unknown"}:
         return 404
     if "cluster_not_formed" in codes:
         return 503
@@ -174,6 +174,7 @@ _CONFLICTS: Final = {
     "name_in_use", "group_not_offline", "group_not_empty", "resource_not_offline", "dependent_resource_exists",
     "operation_under_way", "owner_cannot", "node_cannot_own", "nowhere_to_go", "resource_online", "node_stopping",
     "group_without_owner", "target_cannot_own", "node_down",
+    "network_in_use", "network_is_needed",
 }  # fmt: skip
 
 

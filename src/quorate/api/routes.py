@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from quorate.api import handlers
+from quorate.api import handlers, network_handlers
 from quorate.api.handlers import Nothing
-from quorate.control import groups, nodes, quorum, resource_writing, tokens, views
+from quorate.control import groups, networks, nodes, quorum, resource_writing, tokens, views
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -93,6 +93,13 @@ ROUTES: Final = (
     _get("/v1/quorum", handlers.show_quorum, quorum.QuorumView),
     Route("GET", "/v1/quorum/would-hold", Role.VIEWER, handlers.would_hold, Nothing, quorum.LossAnswer, ("without",)),
     _administer("PATCH", "/v1/quorum", handlers.set_quorum, quorum.QuorumWish),
+    _get("/v1/networks", network_handlers.list_networks, views.NetworkList),
+    _get("/v1/networks/{name}", network_handlers.show_network, views.NetworkView),
+    _administer("PATCH", "/v1/networks/{name}", network_handlers.change_network, networks.NetworkChange),
+    _administer("POST", "/v1/networks/{name}/rename", network_handlers.rename_network, networks.NewName),
+    _get("/v1/interfaces", network_handlers.list_interfaces, views.InterfaceList),
+    _get("/v1/interfaces/{name}", network_handlers.show_interface, views.InterfaceView),
+    _administer("PATCH", "/v1/interfaces/{name}", network_handlers.change_interface, networks.NetworkChange),
     Route(
         "POST",
         "/v1/tokens",

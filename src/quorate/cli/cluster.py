@@ -25,6 +25,13 @@ def cluster() -> None:
     metavar="NAME=ADDRESS/PREFIX",
     help="This machine's address on a network between the nodes; two networks are recommended.",
 )
+@click.option(
+    "--client-network",
+    "client_networks",
+    multiple=True,
+    metavar="NAME=ADDRESS/PREFIX",
+    help="A network for clients alone: nodes never speak to each other over it.",
+)
 @click.option("--profile", default="default", show_default=True, help="Timings: default, fast, or wide between sites.")
 @click.option(
     "--fabric-prefix",
@@ -41,6 +48,7 @@ def create(
     name: str,
     node_name: str,
     networks: tuple[str, ...],
+    client_networks: tuple[str, ...],
     profile: str,
     fabric_prefix: str,
     no_fabric: bool,
@@ -59,6 +67,7 @@ def create(
         name=name,
         node_name=node_name,
         networks=pairs("--network", networks),
+        client_networks=pairs("--client-network", client_networks),
         profile=profile,
         fabric_prefix=fabric_prefix,
         fabric=not no_fabric,

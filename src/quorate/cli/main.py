@@ -23,6 +23,8 @@ NOUNS = {
     "group": ("quorate.cli.group:group", "Groups: what fails over together."),
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
     "quorum": ("quorate.cli.quorum:quorum", "Votes, and what may still be lost."),
+    "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
+    "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),
     "explain": ("quorate.cli.explain:explain", "Why it is so, and what would help."),

@@ -5,8 +5,8 @@ Owns: which facts of a view are shown, and in what order. Does not know: termina
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from quorate.cli.network_pages import interface_page, interface_table, network_page, network_table
+from quorate.cli.page import Page, Section, Table
 from quorate.control.events import Event
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken
@@ -15,6 +15,10 @@ from quorate.control.views import (
     GroupExplanation,
     GroupList,
     GroupView,
+    InterfaceList,
+    InterfaceView,
+    NetworkList,
+    NetworkView,
     NodeList,
     NodeView,
     ResourceList,
@@ -22,31 +26,6 @@ from quorate.control.views import (
 )
 from quorate.model.base import Value
 from quorate.model.problems import Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under column names; the column `state` is coloured by what it says."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading (may be empty), facts as name and value, sentences, and a table."""
-
-    heading: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
-    sentences: tuple[str, ...] = ()
-    table: Table | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What one command shows."""
-
-    sections: tuple[Section, ...] = field(default=())
 
 
 def page_of(value: Value) -> Page:
@@ -60,6 +39,14 @@ def page_of(value: Value) -> Page:
             return Page((Section(table=_groups(value.groups)),))
         case ResourceList():
             return Page((Section(table=_resources(value.resources, with_group=True)),))
+        case NetworkList():
+            return Page((Section(table=network_table(value.networks)),))
+        case InterfaceList():
+            return Page((Section(table=interface_table(value.interfaces)),))
+        case NetworkView():
+            return network_page(value)
+        case InterfaceView():
+            return interface_page(value)
         case NodeView():
             return _node(value)
         case GroupView():
@@ -104,6 +91,8 @@ def _cluster(status: ClusterStatus) -> Page:
         ("as of", f"revision {seen.revision}, {seen.age_s * 1000:.0f} ms old, from {seen.answered_by}"),
     )
     sections = [Section(facts=facts), Section("Nodes", table=_nodes(status.nodes))]
+    if status.networks:
+        sections.append(Section("Networks", table=network_table(status.networks)))
     if status.groups:
         sections.append(Section("Groups", table=_groups(status.groups)))
     if status.problems:

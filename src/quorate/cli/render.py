@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from quorate.cli.pages import Page, Section, Table
+from quorate.cli.page import Page, Section, Table
 
 _STYLES: Final = {
     "online": "green",

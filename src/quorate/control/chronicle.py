@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from quorate.control.network_chronicle import NetworkChronicle, concerns
 from quorate.control.standing import last_word
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
@@ -40,13 +41,17 @@ class Chronicle:
         self._states: dict[str, ResourceFact] = {}
         self._groups: dict[str, GroupState] = {}
         self._names: dict[str, str] = {}
+        self._networks = NetworkChronicle()
 
     def look(self, view: ClusterView, changed: Iterable[str] | None) -> list[Happening]:
         """What happened since the last look, as far as these keys go; None means all keys."""
         if changed is None:
             found = list(self._everything(view))
         else:
-            found = [happening for key in dict.fromkeys(changed) for happening in self._one(view, key)]
+            kept = list(dict.fromkeys(changed))
+            found = [happening for key in kept for happening in self._one(view, key)]
+            if any(concerns(key) for key in kept):
+                found += self._look_networks(view)
         if not self._told:
             self._told = True
             return []
@@ -61,6 +66,11 @@ class Chronicle:
             yield from self._look_group(view, group)
             yield from self._look_assignment(view, group)
             yield from self._look_states(view, group)
+        yield from self._look_networks(view)
+
+    def _look_networks(self, view: ClusterView) -> Iterator[Happening]:
+        for kind, subject, what, data in self._networks.look(view):
+            yield Happening(kind, subject, what, data=data)
 
     def _one(self, view: ClusterView, key: str) -> Iterator[Happening]:
         head, _, rest = key.partition("/")
@@ -75,7 +85,7 @@ class Chronicle:
         elif key.startswith(keys.ASSIGNMENT):
             yield from self._look_assignment(view, rest)
             yield from self._look_states(view, rest)
-        elif head == "fact":
+        elif head == "fact" and "/group/" in key:
             yield from self._look_states(view, key.rpartition("/")[2])
 
     def _look_coordinator(self, view: ClusterView) -> Iterator[Happening]:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from quorate.control.change import Change, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
+from quorate.core.topology import quiet_networks
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
 from quorate.model.enrolment import Credentials, EnrolmentRequest, TokenRecord
@@ -183,11 +184,16 @@ def _name_problems(view: ClusterView, name: str) -> list[Problem]:
 
 
 def network_problems(view: ClusterView, cluster: ClusterSpec, networks: dict[str, str]) -> list[Problem]:
-    """Whether the machine has one free address on every network of the cluster."""
+    """Whether the machine has one free address on every network over which the nodes speak to each other."""
     problems: list[Problem] = []
     in_use = {address: k.record.name for k in view.nodes.values() for address in k.record.addresses.values()}
-    for network, prefix in cluster.networks.items():
+    optional = set(quiet_networks(view)) | set(cluster.client_networks)
+    recorded = {known.record.name: known.record.prefixes[0] for known in view.networks.values()}
+    prefixes = {**recorded, **cluster.client_networks, **cluster.networks}
+    for network, prefix in prefixes.items():
         given = networks.get(network)
+        if given is None and (network in optional or network not in cluster.networks):
+            continue  # where this machine has an address there, it is found
         if given is None:
             problems.append(
                 error(
@@ -228,8 +234,8 @@ def network_problems(view: ClusterView, cluster: ClusterSpec, networks: dict[str
                     remedy="give this machine's own address",
                 )
             )
-    for network in networks.keys() - cluster.networks.keys():
-        known = ", ".join(f"{name} ({prefix})" for name, prefix in cluster.networks.items())
+    for network in networks.keys() - prefixes.keys():
+        known = ", ".join(f"{name} ({prefix})" for name, prefix in prefixes.items())
         problems.append(
             error(
                 "network_unknown",

@@ -7,6 +7,7 @@ Does not know: single objects; `control.queries` shows those.
 from __future__ import annotations
 
 from quorate.control.context import Context
+from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
@@ -42,6 +43,7 @@ def cluster_status(context: Context) -> ClusterStatus:
         store=store,
         nodes=list_nodes(context).nodes,
         groups=list_groups(context).groups,
+        networks=view_networks(view),
         problems=tuple(_problems(context, store)),
     )
 
@@ -91,6 +93,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                     "node_down", f"{name} is down", where=f"node.{name}", remedy=f"start it: quorate node run on {name}"
                 )
             )
+    found += _network_problems(view)
     for key, why in sorted(view.damaged.items()):
         found.append(
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
@@ -122,3 +125,29 @@ def _quorum_problems(context: Context) -> list[Problem]:
     if spec.votes and why:
         return [warning("quorum_storage_unreachable", why, where="quorum", remedy=remedy)]
     return []
+
+
+def _network_problems(view: ClusterView) -> list[Problem]:
+    """Networks that do not connect all nodes that are up, and one network too few."""
+    networks = view_networks(view)
+    found = [
+        warning(
+            "network_not_up",
+            f"network {network.name} is {network.state}",
+            where=f"network.{network.name}",
+            remedy=f"see which interfaces: quorate network show {network.name!r}",
+        )
+        for network in networks
+        if network.state in {"down", "partitioned"}
+    ]
+    carrying = [network for network in networks if network.role in {"cluster", "both"}]
+    if len(carrying) == 1 and len(view.nodes) > 1:
+        found.append(
+            warning(
+                "network_single",
+                f"the nodes speak to each other over one network alone, {carrying[0].name}: its fault separates them",
+                where=f"network.{carrying[0].name}",
+                remedy="give the nodes a second network; it is found by itself",
+            )
+        )
+    return found

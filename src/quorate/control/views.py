@@ -89,6 +89,50 @@ class StoreView(Value, frozen=True, kw_only=True):
     votes: str = "static"
 
 
+class InterfaceView(Value, frozen=True, kw_only=True):
+    """One interface: what a node has on a network."""
+
+    id: str
+    name: str
+    node: str
+    network: str
+    state: str
+    state_value: int
+    adapter: str = ""
+    adapter_id: str = ""
+    """A stable id made from the hardware address; empty where there is none."""
+    carries: bool = True
+    """The card has a carrier."""
+    address: str = ""
+    """Where the other nodes find it."""
+    ipv4_addresses: tuple[str, ...] = ()
+    ipv6_addresses: tuple[str, ...] = ()
+    description: str = ""
+    unreachable: tuple[str, ...] = ()
+    """Nodes that are up and that it does not reach there."""
+
+
+class NetworkView(Value, frozen=True, kw_only=True):
+    """One network."""
+
+    id: str
+    name: str
+    description: str
+    role: str
+    role_value: int
+    state: str
+    state_value: int
+    metric: int
+    """The metric that counts."""
+    auto_metric: bool
+    prefixes: tuple[str, ...]
+    ipv4_addresses: tuple[str, ...] = ()
+    ipv4_prefix_lengths: tuple[int, ...] = ()
+    ipv6_addresses: tuple[str, ...] = ()
+    ipv6_prefix_lengths: tuple[int, ...] = ()
+    interfaces: tuple[InterfaceView, ...] = ()
+
+
 class ClusterStatus(Value, frozen=True, kw_only=True):
     """The whole cluster at a glance."""
 
@@ -103,6 +147,7 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     store: StoreView
     nodes: tuple[NodeView, ...]
     groups: tuple[GroupView, ...]
+    networks: tuple[NetworkView, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -125,6 +170,20 @@ class ResourceList(Value, frozen=True, kw_only=True):
 
     as_of: AsOf
     resources: tuple[ResourceView, ...]
+
+
+class NetworkList(Value, frozen=True, kw_only=True):
+    """All networks, by name."""
+
+    as_of: AsOf
+    networks: tuple[NetworkView, ...]
+
+
+class InterfaceList(Value, frozen=True, kw_only=True):
+    """All interfaces, by network and node."""
+
+    as_of: AsOf
+    interfaces: tuple[InterfaceView, ...]
 
 
 class CandidateView(Value, frozen=True, kw_only=True):

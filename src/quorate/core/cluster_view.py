@@ -15,6 +15,7 @@ from quorate.model import keys
 from quorate.model.base import Damaged, decode
 from quorate.model.quorum import QUORUM_VOTER, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
+from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.workload import (
     Assignment,
     ClusterSpec,
@@ -46,6 +47,9 @@ class ClusterView:
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
         self.quorum: Known[QuorumSpec] | None = None
         self.quorum_facts: dict[int, Known[QuorumFact]] = {}
+        self.networks: dict[str, Known[NetworkSpec]] = {}
+        self.adapters: dict[int, Known[AdaptersFact]] = {}
+        self.paths: dict[int, Known[PathsFact]] = {}
         self.damaged: dict[str, str] = {}
         self.touched: set[str] = set()
         """Groups to be looked at again; whoever looks clears it."""
@@ -62,9 +66,8 @@ class ClusterView:
         kept = list(items)
         for table in (self.nodes, self.node_intents, self.groups, self.intents, self.resources, self.members_of):
             table.clear()
-        self.assignments.clear()
-        self.facts.clear()
-        self.quorum_facts.clear()
+        for other in (self.assignments, self.facts, self.quorum_facts, self.networks, self.adapters, self.paths):
+            other.clear()
         self.quorum = None
         self._revisions.clear()
         self.touched_all = True
@@ -104,6 +107,10 @@ class ClusterView:
                 self.touched.add(group)
             elif rest == "quorum":
                 put(self.quorum_facts, int(node), QuorumFact)
+            elif rest == "adapters":
+                put(self.adapters, int(node), AdaptersFact)
+            elif rest == "paths":
+                put(self.paths, int(node), PathsFact)
         elif key.startswith(keys.ASSIGNMENT):
             group = key.removeprefix(keys.ASSIGNMENT)
             put(self.assignments, group, Assignment)
@@ -130,6 +137,8 @@ class ClusterView:
         elif key == keys.SPEC_QUORUM:
             self.quorum = None if value is None else Known(decode(value, QuorumSpec, key), revision)
             self._count_votes()
+        elif key.startswith(keys.SPEC_NETWORK):
+            put(self.networks, key.removeprefix(keys.SPEC_NETWORK), NetworkSpec)
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
 

@@ -21,7 +21,16 @@ from typing import Final, assert_never
 
 from quorate.adapters import arp
 from quorate.adapters.guard import GuardError, LeaseGuard
-from quorate.adapters.netlink import AddressGone, InterfaceAddress, Link, LinkChanged, News, NewsSocket, RouteSocket
+from quorate.adapters.netlink import (
+    AddressCame,
+    AddressGone,
+    InterfaceAddress,
+    Link,
+    LinkChanged,
+    News,
+    NewsSocket,
+    RouteSocket,
+)
 from quorate.host.holdings import HoldingsClient
 from quorate.sdk.facilities import Addresses, HoldRefused, NoInterface, ServiceAddress
 from quorate.sdk.overriding import override
@@ -128,6 +137,8 @@ class AddressBook:
                         with self._lock:
                             self._held.pop(address, None)
                         on_loss("somebody removed it from its interface")
+                case AddressCame():
+                    pass
                 case _ as unreachable:
                     assert_never(unreachable)
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from quorate.lab import ground
 from quorate.lab.ground import Ground
-from quorate.lab.plan import CLUSTER_NETWORKS, LabError, Machine, Plan
+from quorate.lab.plan import CLIENT_NETWORK, CLUSTER_NETWORKS, LabError, Machine, Plan
 from quorate.node.places import ROOT_ENVIRONMENT
 
 READY_LIMIT_S: Final = 30.0
@@ -64,6 +64,8 @@ class Recipe:
         if not self.plan.namespaces:
             words.append("--no-fabric")
         self._leave_host_alone(machine)
+        if self.plan.namespaces:  # what the machines have beside their networks is for the client, and found otherwise
+            words += ["--client-network", f"{CLIENT_NETWORK.name}={CLIENT_NETWORK.address(machine.host)}/24"]
         self._must(machine, *words, "--node-name", machine.name, *self._networks(machine))
         self.say(f"{machine.name} has made cluster {self.plan.name}")
 

@@ -12,6 +12,7 @@ from typing import Final
 from quorate.model.problems import Problem, error
 from quorate.model.properties import PropertyDefinition, PropertyKind, PropertyValue, check_value
 from quorate.model.resource_type import NEVER_MS
+from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
 
 _INTEGER: Final = PropertyKind.INTEGER
 
@@ -44,6 +45,28 @@ GROUP_PROPERTIES: Final = (
     _number("failover_period_h", "FailoverPeriod", "period in which failovers are counted", 0, 1193, 6, "h"),
     _number("priority", "Priority", "higher ones are placed first", 0, 4999, 2000),
 )
+
+NETWORK_PROPERTIES: Final = (
+    DESCRIPTION,
+    PropertyDefinition(
+        name="role",
+        reference_alias="Role",
+        kind=PropertyKind.STRING,
+        words="who may use it: none (0), cluster (1), client (2), both (3)",
+        choices=ROLES,
+        default="both",
+    ),
+    _number("metric", "Metric", "lower is used first; turns auto_metric off", 1, METRIC_MOST, DEFAULT_METRIC),
+    PropertyDefinition(
+        name="auto_metric",
+        reference_alias="AutoMetric",
+        kind=PropertyKind.BOOLEAN,
+        words="let the cluster choose the metric",
+        default=True,
+    ),
+)
+
+INTERFACE_PROPERTIES: Final = (DESCRIPTION,)
 
 RESOURCE_PROPERTIES: Final = (
     DESCRIPTION,

@@ -12,6 +12,7 @@ JOIN = "join/"
 SPEC_NODE = "spec/node/"
 SPEC_GROUP = "spec/group/"
 SPEC_RESOURCE = "spec/resource/"
+SPEC_NETWORK = "spec/network/"
 SPEC_CLUSTER = "spec/cluster"
 SPEC_QUORUM = "spec/quorum"
 INTENT_NODE = "intent/node/"
@@ -43,9 +44,14 @@ def fact_group(node: int, group: str) -> str:
     return f"{FACT}{node}/group/{group}"
 
 
-def fact_node(node: int) -> str:
-    """What a node reports of itself: interfaces, versions."""
-    return f"{FACT}{node}/node"
+def fact_adapters(node: int) -> str:
+    """What a node reports of its network cards."""
+    return f"{FACT}{node}/adapters"
+
+
+def fact_paths(node: int) -> str:
+    """Whom a node hears, over which network."""
+    return f"{FACT}{node}/paths"
 
 
 def fact_quorum(node: int) -> str:

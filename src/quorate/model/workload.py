@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from quorate.model.base import Value
+from quorate.model.topology import NetworkRole
 
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
 ResourceState = Literal[
@@ -123,7 +124,11 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     id: str
     profile: str = "default"
     networks: dict[str, str] = {}
-    """Prefix of each network, by name."""
+    """Prefix of each network between the nodes, by name: every node must have an address there."""
+    client_networks: dict[str, str] = {}
+    """Prefix of each network that was given for clients alone, by name."""
+    default_network_role: NetworkRole = "both"
+    """Role of networks that are found later (spec/05 §1, DefaultNetworkRole)."""
     fabric_prefix: str = ""
     next_node: int = 2
     """Node numbers are never reused."""

@@ -18,7 +18,7 @@ from typing import Final
 
 from quorate.adapters import pki
 from quorate.adapters.profiles import Profile, save_profile
-from quorate.control.names import name_problems, unknown
+from quorate.control.names import name_problems, taken, unknown
 from quorate.core.authority.timings import PROFILES
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.workload import ClusterSpec, NodeSpec
@@ -38,6 +38,7 @@ class Wish:
     name: str
     node_name: str
     networks: Mapping[str, str]
+    client_networks: Mapping[str, str] = field(default_factory=dict)
     profile: str = "default"
     fabric_prefix: str = ""
     fabric: bool = True
@@ -53,7 +54,7 @@ def create_cluster(places: Places, wish: Wish) -> tuple[Replica, tuple[Problem, 
     ports, port_problems = chosen_ports(places, wish.ports)
     problems = machine_problems(places) + port_problems
     if wish.check_addresses:
-        problems += address_problems(wish.networks)
+        problems += address_problems({**wish.networks, **wish.client_networks})
     cluster_id = str(uuid.uuid4())
     replica: Replica | None = None
     try:
@@ -107,11 +108,12 @@ def plan_cluster(wish: Wish, cluster_id: str, ports: Mapping[str, int]) -> Repli
     problems = name_problems(wish.name, "name") + name_problems(wish.node_name, "node_name", host=True)
     if wish.profile not in PROFILES:
         problems.append(unknown("profile", wish.profile, PROFILES, "profile"))
-    interfaces, network_problems = _interfaces(wish.networks)
+    everything, network_problems = _interfaces(wish.networks, wish.client_networks)
     problems += network_problems
+    interfaces = {name: interface for name, interface in everything.items() if name in wish.networks}
     prefix = ""
     if wish.fabric:
-        prefix, fabric_problems = _fabric_prefix(wish, cluster_id, interfaces)
+        prefix, fabric_problems = _fabric_prefix(wish, cluster_id, everything)
         problems += fabric_problems
     elif wish.fabric_prefix:
         problems.append(
@@ -125,6 +127,7 @@ def plan_cluster(wish: Wish, cluster_id: str, ports: Mapping[str, int]) -> Repli
         id=cluster_id,
         profile=wish.profile,
         networks={network: str(interface.network) for network, interface in interfaces.items()},
+        client_networks={n: str(i.network) for n, i in everything.items() if n not in interfaces},
         fabric_prefix=prefix,
     )
     fabric = str(ipaddress.ip_network(prefix)[1]) if prefix else next(iter(addresses.values()))
@@ -139,8 +142,15 @@ def plan_cluster(wish: Wish, cluster_id: str, ports: Mapping[str, int]) -> Repli
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
-def _interfaces(networks: Mapping[str, str]) -> tuple[dict[str, Interface], list[Problem]]:
-    problems: list[Problem] = []
+def _interfaces(
+    networks: Mapping[str, str], client_networks: Mapping[str, str]
+) -> tuple[dict[str, Interface], list[Problem]]:
+    """Both kinds of networks together, by name: names and subnets must differ among all of them."""
+    problems = [
+        taken("network", name, f"client_network.{name}")
+        for name in client_networks
+        if name.casefold() in {other.casefold() for other in networks}
+    ]
     interfaces: dict[str, Interface] = {}
     if not networks:
         problems.append(
@@ -151,8 +161,8 @@ def _interfaces(networks: Mapping[str, str]) -> tuple[dict[str, Interface], list
                 remedy="add --network NAME=ADDRESS/PREFIX for each network between the nodes; two are recommended",
             )
         )
-    for network, given in networks.items():
-        where = f"network.{network}"
+    for network, given in {**client_networks, **networks}.items():
+        where = f"network.{network}" if network in networks else f"client_network.{network}"
         problems += name_problems(network, where)
         try:
             interface = ipaddress.ip_interface(given)

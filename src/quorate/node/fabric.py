@@ -1,15 +1,22 @@
 """Which way to every peer: fabric routes moved as soon as heartbeats show a path lost (design §3).
 
 Owns: the choice of network per peer and the routes that follow from it. Does not know: heartbeats; it is told which
-networks are alive. Standard library only. A route stays where it is while its network is alive, so that nothing flaps.
+networks are alive. Standard library only.
+How it works: the living network of the lowest metric is used. A route stays where it is while its network is alive, and
+goes back to a better one only when that has been alive for a while, so that nothing flaps.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import Final
 
 from quorate.adapters.routes import Routes
 from quorate.node.process import log
+
+BETTER_AFTER_S: Final = 5.0
+"""How long a network of lower metric must have been alive before a route goes back to it."""
 
 
 class Fabric:
@@ -19,6 +26,9 @@ class Fabric:
         self._own = own_address
         self._routes = Routes() if managed and own_address and own_address not in own_networks.values() else None
         self._ways: dict[int, str] = {}
+        self._better_since: dict[int, tuple[str, float]] = {}
+        self.metrics: Mapping[str, int] = {}
+        """Per network; the lowest is used first. One that is not named is as good as any."""
         self._problem = ""
         if self._routes is not None:
             try:
@@ -56,15 +66,22 @@ class Fabric:
                 self._routes.disown(self._own)
             self._routes.close()
 
-    def update(self, node: int, fabric: str, addresses: dict[str, str], alive: tuple[str, ...]) -> str | None:
-        """Route to that peer over a living network; returns the network where the route was moved."""
+    def update(
+        self, node: int, fabric: str, addresses: dict[str, str], alive: tuple[str, ...], now: float
+    ) -> str | None:
+        """Route to that peer over the best living network; returns the network where the route was moved."""
         if self._routes is None or not fabric:
             return None
         present = self._ways.get(node)
-        if present in alive or (present is not None and not alive):
+        if present not in addresses:
+            present = None  # the nodes speak over that network no more: its role was changed, or it was renamed
+        alive = tuple(network for network in alive if network in addresses)
+        if present is not None and not alive:
             return None
-        choices = [network for network in (*alive, *addresses) if network in addresses]
-        for network in choices:
+        ranked = sorted(alive, key=lambda network: self.metrics.get(network, 0))  # equal ones stay: the freshest first
+        if present in alive and not self._is_better(node, ranked[0], present, now):
+            return None
+        for network in (*ranked, *addresses):
             if network == present:
                 continue
             try:
@@ -73,5 +90,17 @@ class Fabric:
                 self._tell(f"route to node {node} over {network}: {problem}")
                 continue
             self._ways[node] = network
+            self._better_since.pop(node, None)
             return network
         return None
+
+    def _is_better(self, node: int, best: str, present: str | None, now: float) -> bool:
+        """Whether another network is to be preferred to a living one, and has been for a while."""
+        if present is None or self.metrics.get(best, 0) >= self.metrics.get(present, 0):
+            self._better_since.pop(node, None)
+            return False
+        network, since = self._better_since.get(node, ("", 0.0))
+        if network != best:
+            self._better_since[node] = (best, now)
+            return False
+        return now - since >= BETTER_AFTER_S

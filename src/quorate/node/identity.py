@@ -33,6 +33,8 @@ class Replica(Value, frozen=True, kw_only=True):
     cluster: ClusterSpec
     nodes: tuple[NodeSpec, ...]
     quorum: QuorumSpec = QuorumSpec()
+    quiet_networks: tuple[str, ...] = ()
+    """Networks over which nodes do not speak to each other, by name (their role says so)."""
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:

@@ -22,12 +22,14 @@ from typing import Final, cast
 from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
+from quorate.core.paths import Paths
 from quorate.node.address_guard import AddressGuard
 from quorate.node.children import STOPPED_LIMIT_S, Child, Children
 from quorate.node.endings import Holdings
 from quorate.node.fabric import Fabric
 from quorate.node.heartbeat_sockets import HeartbeatSockets
 from quorate.node.host_desk import HOST_PREFIX, HostDesk, LeftoversRemain
+from quorate.node.path_watch import PathWatch
 from quorate.node.places import Places
 from quorate.node.process import harden, hold_alone, log
 from quorate.node.sentinel_loop import Send, SentinelLoop
@@ -72,10 +74,19 @@ class Sentinel:
         port = int(cast("int", options.get("heartbeat_port", 7401)))
         key = places.heartbeat_key.read_bytes()
         self._network = HeartbeatSockets(
-            self.node, key, port, self._selector, lambda network, m: self.loop.receive(network, m, boot_time_s())
+            self.node,
+            key,
+            port,
+            self._selector,
+            lambda network, m: self.loop.receive(network, m, boot_time_s()),
+            Paths(self.timings.suspicion_s, self.timings.heartbeat_s),
         )
+        self._path_watch = PathWatch(self._network.paths)
         self._fabric_addresses = {number: str(spec.get("fabric_address", "")) for number, spec in nodes.items()}
-        self._learn({number: dict(spec["addresses"]) for number, spec in nodes.items()})
+        quiet = set(replica.get("quiet_networks", ()))
+        self._learn(
+            {n: {name: at for name, at in spec["addresses"].items() if name not in quiet} for n, spec in nodes.items()}
+        )
         self._fabric = Fabric(
             self._fabric_addresses.get(self.node, ""),
             self._network.addresses.get(self.node, {}),
@@ -136,6 +147,7 @@ class Sentinel:
         ready = self._selector.select(max(0.0, min(due) - now))
         if boot_time_s() - max(now, min(due)) > STALL_S:
             self._watch.stalled(boot_time_s())
+            self._network.paths.stalled(boot_time_s())
         for key, _ in ready:
             key.data()
         now = boot_time_s()
@@ -154,6 +166,9 @@ class Sentinel:
                 self._children.kill(name)
             self._fabric.repeat(self._fabric_addresses, self._network.addresses)
         self._move_routes(now)
+        news = self._path_watch.news(now)
+        if news is not None:
+            self._service.tell(news)
         if self._stop_limit_at and now >= self._stop_limit_at:
             log("the service did not leave in time; ending everything")
             self._end_node()
@@ -183,7 +198,8 @@ class Sentinel:
         for node, fabric in self._fabric_addresses.items():
             if node != self.node:
                 addresses = self._network.addresses.get(node, {})
-                moved = self._fabric.update(node, fabric, addresses, self.loop.links.alive_networks(node, now))
+                alive = self.loop.links.alive_networks(node, now)
+                moved = self._fabric.update(node, fabric, addresses, alive, now)
                 if moved:
                     log(f"node {node} is reached over network {moved}")
 
@@ -196,6 +212,7 @@ class Sentinel:
     def _greet(self) -> None:
         self.loop.report_now(boot_time_s())
         self._service.tell(channel.Processes(self._children.running()))
+        self._path_watch.tell_again()
         if self._stop_limit_at:
             self._service.tell(channel.StopNode())  # its predecessor did not finish
 
@@ -209,9 +226,11 @@ class Sentinel:
                 self.loop.renewal(message, now)
             case channel.Progress():
                 self.loop.progress(now)
-            case channel.Peers(addresses=addresses, fabric=fabric):
-                self._fabric_addresses = fabric
-                self._learn(addresses)
+            case channel.Peers():
+                self._fabric_addresses = message.fabric
+                self._fabric.metrics = message.metrics
+                self._network.paths.history_length = message.history_length
+                self._learn(message.addresses)
             case channel.RunProcess(name=name, argv=argv):
                 self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum"} else 0)
             case channel.RunHost(name=name):

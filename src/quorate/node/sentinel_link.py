@@ -37,7 +37,7 @@ class SentinelLink:
         while data := await self._reader.read(1 << 16):
             for message in lines.feed(data):
                 match message:
-                    case Report() | channel.StopNode() | channel.Processes():
+                    case Report() | channel.StopNode() | channel.Processes() | channel.Paths():
                         yield message
                     case _:
                         raise channel.BadLine(f"the sentinel sent {type(message).__name__}")

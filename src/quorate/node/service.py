@@ -2,8 +2,8 @@
 
 Owns: the tasks, and the carrying out of what `node.service_loop` asks for. Does not know: policy.
 
-Order of starting: sentinel link, member of the store, pump, reading of the store, hosts, watch, faces, keepers of vote
-and history. Order of stopping: faces, keepers, hosts, watch, requests under way, sentinel link.
+Order of starting: sentinel link, member of the store, pump, reading of the store, hosts, watch, faces, keepers of vote,
+history and networks. Order of stopping: faces, keepers, hosts, watch, requests under way, sentinel link.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
+from quorate.core.topology import metrics, quiet_networks
 from quorate.core.votes import may_vote
 from quorate.model import keys
 from quorate.model.base import encode
@@ -34,6 +35,7 @@ from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
 from quorate.node.member_keeper import MemberKeeper, etcd_binary
+from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
 from quorate.node.quorum_share import QuorumShare
@@ -99,6 +101,7 @@ class Service:
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
+        self.networks = NetworkKeeper(self)
         self.history = HistoryKeeper(
             self.node,
             self._etcd,
@@ -172,6 +175,7 @@ class Service:
                 tasks.create_task(self.history.run(), name="history keeper"),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
+                tasks.create_task(self.networks.run(), name="network keeper"),
             ]
             await self.faces.start()
             await self._ended.wait()
@@ -201,6 +205,8 @@ class Service:
                 case channel.Processes(running=running):
                     self.processes = running
                     self.hosts.running(running)
+                case channel.Paths(paths=paths):
+                    self.networks.told(paths)
             self.pump()
         log.warning("the sentinel is gone; the service ends")
         self._ended.set()
@@ -307,10 +313,12 @@ class Service:
                 self.hosts.start(self._tasks)
                 self._store_seen(everything=True)
                 self.faces.changed(None)
+                self.networks.changed(None)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):
                     self.loop.watched(batch.position, batch.changes)
                     self._store_seen(everything=any(c.key.startswith("spec/") for c in batch.changes))
                     self.faces.changed(batch)
+                    self.networks.changed(batch)
             except Compacted:
                 continue
             except StoreError as problem:
@@ -334,6 +342,7 @@ class Service:
                     cluster=cluster.record,
                     nodes=nodes,
                     quorum=self.view.quorum_spec,
+                    quiet_networks=quiet_networks(self.view),
                 )
                 try:
                     save_replica(self.places, self.replica)
@@ -352,8 +361,11 @@ class Service:
 
     def _announce_peers(self) -> None:
         nodes = self.nodes()
+        quiet = quiet_networks(self.view) if self.view.nodes else self.replica.quiet_networks
         peers = channel.Peers(
-            {spec.node: dict(spec.addresses) for spec in nodes}, {spec.node: spec.fabric_address for spec in nodes}
+            {spec.node: {n: a for n, a in spec.addresses.items() if n not in quiet} for spec in nodes},
+            {spec.node: spec.fabric_address for spec in nodes},
+            metrics(self.view),
         )
         if peers != self._peers and self._link is not None:
             self._peers = peers

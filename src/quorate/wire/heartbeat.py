@@ -39,6 +39,10 @@ class Frame:
     sender_start: int
     receiver_start: int
     counter: int
+    echo_sent_at: float = 0.0
+    """Send time of the receiver's last heartbeat that came to the sender on this network; 0 where there was none."""
+    echo_held_us: int = 0
+    """How long ago it came when this frame left: what is left of the time is the round trip."""
 
 
 class BadDatagram(Exception):
@@ -68,6 +72,8 @@ def seal(frame: Frame, key: bytes) -> bytes:
                 message.released_epoch,
                 message.service_age_ms,
                 message.boot_id,
+                frame.echo_sent_at,
+                frame.echo_held_us,
             ]
         case Acknowledgement():
             body = [
@@ -98,12 +104,14 @@ def unseal(datagram: bytes, key: bytes) -> Frame:
         raise BadDatagram("unknown version")
     if not same_in_constant_time(datagram[len(VERSION) : start], _mac(data, key)):
         raise BadDatagram("not authentic")
+    echo: tuple[float, int] = (0.0, 0)
     try:
         body: list[Any] = json.loads(data)
         kind, sender_start, receiver_start, counter, node, incarnation, epoch, sent_at, *rest = body
         sender = Peer(int(node), str(incarnation))
         if kind == "h":
-            serial, flags, heard, mutual, ended, released, age, boot = rest
+            serial, flags, heard, mutual, ended, released, age, boot, echo_sent_at, echo_held_us = rest
+            echo = (float(echo_sent_at), int(echo_held_us))
             message: Message = Heartbeat(
                 sender=sender,
                 epoch=int(epoch),
@@ -123,7 +131,7 @@ def unseal(datagram: bytes, key: bytes) -> Frame:
             message = Acknowledgement(sender, Peer(int(to_node), str(to_incarnation)), int(epoch), float(sent_at))
     except (ValueError, TypeError) as problem:
         raise BadDatagram(str(problem)) from problem
-    return Frame(message, int(sender_start), int(receiver_start), int(counter))
+    return Frame(message, int(sender_start), int(receiver_start), int(counter), *echo)
 
 
 class Freshness:
@@ -137,10 +145,10 @@ class Freshness:
         """Former starts of each node: nothing of them is believed again, whoever kept a recording."""
         self._sent = 0
 
-    def envelope(self, message: Message, receiver: int) -> Frame:
-        """Put a message for that node into its envelope."""
+    def envelope(self, message: Message, receiver: int, echo: tuple[float, int] = (0.0, 0)) -> Frame:
+        """Put a message for that node into its envelope; `echo` as in `Frame`."""
         self._sent += 1
-        return Frame(message, self.own_start, self._starts.get(receiver, 0), self._sent)
+        return Frame(message, self.own_start, self._starts.get(receiver, 0), self._sent, *echo)
 
     def accept(self, frame: Frame, network: str) -> bool:
         """Tell whether the frame is fresh: meant for this start of ours, and newer than the last on that network."""

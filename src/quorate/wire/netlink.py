@@ -96,7 +96,9 @@ def attribute_list(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def address_bytes(address: str) -> bytes:
-    """An IPv4 address as four bytes. Raises ValueError."""
+    """An IPv4 address as four bytes, an IPv6 address as sixteen. Raises ValueError."""
+    if ":" in address:
+        return _bytes6(address)
     value = bytes(int(part) for part in address.split("."))
     if len(value) != 4:
         raise ValueError(f"{address} is not an IPv4 address")
@@ -104,8 +106,26 @@ def address_bytes(address: str) -> bytes:
 
 
 def address_text(value: bytes) -> str:
-    """Four bytes as an IPv4 address."""
-    return ".".join(str(byte) for byte in value)
+    """Four bytes as an IPv4 address, sixteen as an IPv6 address in its one short form (RFC 5952)."""
+    if len(value) == 4:
+        return ".".join(str(byte) for byte in value)
+    groups = [f"{value[at] << 8 | value[at + 1]:x}" for at in range(0, 16, 2)]
+    runs = [
+        (length, -at) for at in range(8) for length in range(2, 9 - at) if groups[at : at + length] == ["0"] * length
+    ]
+    if not runs:
+        return ":".join(groups)
+    length, start = max(runs)
+    return f"{':'.join(groups[:-start])}::{':'.join(groups[-start + length :])}"
+
+
+def _bytes6(address: str) -> bytes:
+    head, shortened, tail = address.partition("::")
+    before, after = ([int(group, 16) for group in part.split(":") if part] for part in (head, tail))
+    groups = [*before, *[0] * (8 - len(before) - len(after)), *after] if shortened else before
+    if len(groups) != 8 or "::" in tail or max(groups) > 0xFFFF or min(groups) < 0:
+        raise ValueError(f"{address} is not an IPv6 address")
+    return struct.pack(">8H", *groups)
 
 
 def _padding(length: int) -> bytes:

@@ -8,10 +8,11 @@ a `Report`, so that a new service learns what the former one left (design §2).
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from quorate.core.authority.orders import Heard, Order, Peer, Renewal, Report, Unsettled
+from quorate.core.paths import PathState
 
 LINE_LIMIT_BYTES: Final = 1 << 20
 
@@ -23,10 +24,22 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """Where the other nodes are: per node, per network, the address; and the fabric address of each."""
+    """Where the nodes are: per node, per network, the address; and the fabric address of each.
+
+    `metrics` says which network is used first, by its name; `history_length` how many heartbeats of a lost path count.
+    """
 
     addresses: dict[int, dict[str, str]]
     fabric: dict[int, str]
+    metrics: dict[str, int] = field(default_factory=dict)
+    history_length: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Sentinel to service: every path as this node sees it; sent when one is lost or back, and every second."""
+
+    paths: tuple[PathState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Processes:
 
 
 ToSentinel = Order | Renewal | Progress | Peers | RunProcess | RunHost | EndProcess | ServiceEnds
-ToService = Report | StopNode | Processes
+ToService = Report | StopNode | Processes | Paths
 
 
 class BadLine(Exception):
@@ -98,6 +111,10 @@ def _order(raw: dict[str, Any]) -> Order:
 
 def _heard(raw: dict[str, Any]) -> Heard:
     return Heard(**{**raw, "peer": Peer(*raw["peer"]), "heard": tuple(raw["heard"]), "mutual": tuple(raw["mutual"])})
+
+
+def _path(raw: dict[str, Any]) -> PathState:
+    return PathState(**{**raw, "history": tuple((int(serial), int(ago)) for serial, ago in raw["history"])})
 
 
 def _report(raw: dict[str, Any]) -> Report:
@@ -129,7 +146,11 @@ def decode(line: bytes) -> ToSentinel | ToService:
                 return Peers(
                     {int(node): dict(where) for node, where in raw["addresses"].items()},
                     {int(node): str(where) for node, where in raw["fabric"].items()},
+                    {str(network): int(metric) for network, metric in raw["metrics"].items()},
+                    int(raw["history_length"]),
                 )
+            case "Paths":
+                return Paths(tuple(_path(path) for path in raw["paths"]))
             case "RunProcess":
                 return RunProcess(raw["name"], tuple(raw["argv"]))
             case "RunHost":
