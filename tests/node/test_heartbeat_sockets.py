@@ -5,12 +5,14 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from real_processes import turn_until
 
 from quorate.core.authority.orders import Acknowledgement, Heartbeat, Peer
 from quorate.node.heartbeat_sockets import DATAGRAMS_PER_TURN, HeartbeatSockets
+from quorate.wire.lease_page import boot_time_s
 
 KEY = b"k" * 32
 ADDRESSES = {
@@ -106,7 +108,7 @@ def test_a_datagram_recorded_and_sent_again_is_not_heard_twice(selector: selecto
     meet(selector, one, two)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tap:
         tap.bind((ADDRESSES[2]["b"], 0))
-        one.sockets.addresses = {2: {"b": ADDRESSES[2]["b"]}}
+        one.sockets.addresses = {1: ADDRESSES[1], 2: {"b": ADDRESSES[2]["b"]}}
         recorded = redirected(one, tap)
         for _ in range(2):
             tap.sendto(recorded, (ADDRESSES[2]["b"], port))
@@ -174,3 +176,77 @@ def test_an_address_that_comes_late_is_used_from_then_on(
     one.sockets.send(2, "b", beat(1, 1))
     turn_until(selector, lambda: bool(two.received))
     assert two.received[0][0] == "b"
+
+
+def test_round_trips_are_measured_on_every_path(selector: selectors.BaseSelector, port: int) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+
+    def measured() -> bool:
+        now = boot_time_s()
+        one.sockets.send(2, "b", replace(beat(1, 1), sent_at=now))
+        two.sockets.send(1, "b", replace(beat(2, 1), sent_at=now))
+        return all(state.round_trip_us >= 0 for state in one.sockets.paths.states(now) if state.network == "b")
+
+    turn_until(selector, measured)
+    (state,) = [state for state in two.sockets.paths.states(boot_time_s()) if state.network == "b"]
+    assert state.round_trip_us < 1_000_000
+
+
+def test_a_network_that_is_renamed_keeps_its_socket_and_its_counters(
+    selector: selectors.BaseSelector, port: int
+) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    renamed = {node: {"x": where["a"], "b": where["b"]} for node, where in ADDRESSES.items()}
+    two.sockets.learn(renamed)
+    one.sockets.send(2, "a", beat(1, 1))  # its sender has not heard of the new name
+    turn_until(selector, lambda: bool(two.received))
+    assert two.received == [("x", beat(1, 1))]
+
+
+@pytest.mark.conformance("NW-05")
+def test_over_a_network_that_is_none_of_ours_any_more_nothing_is_heard_or_sent(
+    selector: selectors.BaseSelector, port: int
+) -> None:
+    one, two = Node(1, port, selector), Node(2, port, selector)
+    meet(selector, one, two)
+    for node in (one, two):
+        node.sockets.learn({number: {"b": where["b"]} for number, where in ADDRESSES.items()})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind((ADDRESSES[2]["a"], port))  # nobody else has it
+        squatter.settimeout(0.1)
+        one.sockets.send(2, "a", beat(1, 1))
+        with pytest.raises(TimeoutError):
+            squatter.recv(2048)
+    one.sockets.send(2, "b", beat(1, 2))
+    turn_until(selector, lambda: bool(two.received))
+    assert two.received == [("b", beat(1, 2))]
+    assert one.sockets.peers() == {2: ("b",)}
+
+
+def test_what_comes_back_from_oneself_was_said_by_no_peer(selector: selectors.BaseSelector, port: int) -> None:
+    one = Node(1, port, selector)
+    one.sockets.learn({1: ADDRESSES[1], 2: {"a": ADDRESSES[1]["a"]}})  # a bridge with one address on every machine
+    one.sockets.send(2, "a", beat(1, 1))
+    for _ in range(10):
+        for key, _ in selector.select(0.01):
+            key.data()
+    assert not one.acquainted
+
+
+def test_heartbeats_over_ipv6(selector: selectors.BaseSelector, port: int) -> None:
+    """One machine has one IPv6 address on loopback; two ports stand for two machines."""
+    here = {1: {"six": "::1"}, 2: {"six": "::1"}}
+    one, two = Node(1, port, selector), Node(2, port + 1, selector)
+    one.sockets.learn(here)
+    two.sockets.learn(here)
+    one.sockets._port, two.sockets._port = port + 1, port
+
+    def met() -> bool:
+        one.sockets.send(2, "six", beat(1, 1))
+        two.sockets.send(1, "six", beat(2, 1))
+        return bool(one.received and two.received)
+
+    turn_until(selector, met)
+    assert one.received[0] == ("six", beat(2, 1))

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.authority.orders import Heard, Order, Peer, Renewal, Report, Unsettled
+from quorate.core.paths import PathState
 from quorate.wire.sentinel_channel import (
     LINE_LIMIT_BYTES,
     BadLine,
     EndProcess,
     Lines,
+    Paths,
     Peers,
     Processes,
     Progress,
@@ -71,6 +73,17 @@ REPORT = st.builds(
     unsettled=UNSETTLED,
     order=st.none() | ORDER,
 )
+PATH = st.builds(
+    PathState,
+    node=NODE,
+    network=st.text(),
+    heard=st.booleans(),
+    silent_ms=st.integers(-1),
+    round_trip_us=st.integers(-1),
+    expected=st.integers(0),
+    missing=st.integers(0),
+    history=st.lists(st.tuples(st.integers(1), st.integers(0)), max_size=3).map(tuple),
+)
 MESSAGES = {
     Order: ORDER,
     Report: REPORT,
@@ -80,7 +93,10 @@ MESSAGES = {
         Peers,
         st.dictionaries(NODE, st.dictionaries(st.text(), st.text(), max_size=2), max_size=3),
         st.dictionaries(NODE, st.text(), max_size=3),
+        st.dictionaries(st.text(), st.integers(1), max_size=3),
+        st.integers(0, 40),
     ),
+    Paths: st.builds(Paths, st.lists(PATH, max_size=3).map(tuple)),
     RunHost: st.builds(RunHost, st.text()),
     RunProcess: st.builds(RunProcess, st.text(), st.lists(st.text()).map(tuple)),
     EndProcess: st.builds(EndProcess, st.text()),
