@@ -171,6 +171,17 @@ def test_an_owner_that_only_clients_still_reach_ends_the_group(cluster: Cluster)
         assert cluster.states(taker)[owner] == "down"
 
 
+CLIENT = {"client": "up"}
+
+
+def networks(cluster: Cluster, asked: str) -> dict[str, str]:
+    """The state of each network by name."""
+    listed = cluster.tell(asked, "network", "list")["networks"]
+    assert isinstance(listed, list)
+    return {network["name"]: network["state"] for network in listed}
+
+
+@pytest.mark.conformance("MB-03", "NW-08")
 def test_the_loss_of_one_network_changes_no_node(cluster: Cluster) -> None:
     with under_watch(cluster):
         before = cluster.states("node1")
@@ -180,6 +191,8 @@ def test_the_loss_of_one_network_changes_no_node(cluster: Cluster) -> None:
         cluster.outlast_a_takeover()
         assert cluster.states("node1") == before
         assert cluster.states("node3") == before
+        cluster.drill.until("it is seen down", lambda: networks(cluster, "node1") == {"a": "down", "b": "up", **CLIENT})
+        cluster.drill.until("by all", lambda: networks(cluster, "node3") == networks(cluster, "node1"))
         cluster.drill.cli("node3", "token", "create", "--quiet")  # the store takes writes
         probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
         assert record.outages(probes) == []
