@@ -19,6 +19,7 @@ from quorate.control.events import EventBus
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import FAST, Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.core.paths import PathState
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
@@ -54,6 +55,7 @@ class FacesWorld:
     stopped: bool = False
     store_complaints: tuple[Problem, ...] = ()
     storage_complaints: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    path_states: tuple[PathState, ...] = ()
     now_s: float = 1_800_000_000.0
 
     def __post_init__(self) -> None:
@@ -62,6 +64,9 @@ class FacesWorld:
 
     def report(self) -> Report | None:
         return None
+
+    def paths(self) -> tuple[PathState, ...]:
+        return self.path_states
 
     def leads(self) -> bool:
         return True

@@ -6,6 +6,7 @@ Does not know: sockets and TLS (`api.server`), or what any route does.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import metadata
@@ -18,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as StarletteRoute
 
-from quorate.api.call import Call
+from quorate.api.call import Ask, Call
 from quorate.api.forwarding import ON_BEHALF_OF, Forwarder
 from quorate.api.inputs import read_body, read_seconds, to_json
 from quorate.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
@@ -31,10 +32,14 @@ from quorate.control.lookup import find_node
 from quorate.control.wait import node_stopped, until_unheard, wait_for
 from quorate.model.base import decode
 from quorate.model.problems import Problem, Refused, error
+from quorate.model.workload import NodeSpec
 
 log = logging.getLogger("quorate.api")
 
 BODY_LIMIT_BYTES: Final = 1 << 20
+
+ASK_LIMIT_S: Final = 2.0
+"""For one node's part of an answer."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -69,12 +74,28 @@ def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
             elsewhere = await _at_node(context, forwarder, request, data, caller)
             if elsewhere is not None:
                 return elsewhere
-        call = Call(context, caller, request.path_params, request.query_params, read_body(data, route.takes), behalf)
+        body = read_body(data, route.takes)
+        ask = _asking(forwarder, behalf or caller.name)
+        call = Call(context, caller, request.path_params, request.query_params, body, behalf, ask)
         answer = await route.handler(call)
         pending = isinstance(answer, Changed) and answer.outcome in {"accepted", "pending"} and answer.changed
         return _json(to_json(answer), 202 if pending else 200)
 
     return endpoint
+
+
+def _asking(forwarder: Forwarder, author: str) -> Ask:
+    """How a handler asks other nodes: each has little time, because a view that waits helps nobody."""
+
+    async def ask(node: NodeSpec, path: str) -> bytes | None:
+        try:
+            async with asyncio.timeout(ASK_LIMIT_S):
+                status, body = await forwarder.forward(node, "GET", path, b"", author)
+        except (CannotNow, Unsettled, TimeoutError):
+            return None
+        return body if status == 200 else None
+
+    return ask
 
 
 async def _at_node(
@@ -86,8 +107,8 @@ async def _at_node(
     if node is None or node.node == context.node:
         return None
     wait_s = read_seconds(request.query_params.get("wait_s"), "wait_s")
-    reason = quote(request.query_params.get("reason", ""))
-    target = f"{quote(request.url.path)}?reason={reason}"
+    reason = request.query_params.get("reason", "")
+    target = quote(request.url.path) + (f"?reason={quote(reason)}" if reason else "")
     status, body = await forwarder.forward(node, request.method, target, data, caller.name)
     if status >= 300 or wait_s is None:
         return _json(body, status)

@@ -5,7 +5,7 @@ Owns: `Call`, and the frame of every changing handler. Does not know: HTTP beyon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -21,11 +21,22 @@ from quorate.core.placement import place
 from quorate.core.reasons import in_words
 from quorate.model.base import Value
 from quorate.model.problems import Problem, error
+from quorate.model.workload import NodeSpec
 
 I = TypeVar("I", bound=Value)
 Command = Callable[[ClusterView, Occasion], Change[Done]]
 Until = Callable[[ClusterView, Done], Condition]
 """What counts as the end of a change, told when it is made."""
+
+
+Ask = Callable[[NodeSpec, str], Awaitable[bytes | None]]
+"""The answer of a node to GET of a path; None where it gives none in time."""
+
+
+async def silent(node: NodeSpec, path: str) -> bytes | None:
+    """Nobody else can be asked."""
+    del node, path
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Call(Generic[I]):
     query: Mapping[str, str]
     body: I
     on_behalf_of: str = ""
+    ask: Ask = silent
+    """Asks another node for what only it knows."""
 
     @property
     def name(self) -> str:

@@ -5,10 +5,14 @@ Owns: the joining of these use cases with the input of a request. Does not know:
 
 from __future__ import annotations
 
+import asyncio
+
 from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
-from quorate.control import network_views, networks, views
+from quorate.control import network_views, networks, path_views, views
 from quorate.control.change import Changed
+from quorate.model.base import Damaged, decode
+from quorate.model.workload import NodeSpec
 
 
 async def list_networks(call: Call[Nothing]) -> views.NetworkList:
@@ -50,3 +54,25 @@ async def change_interface(call: Call[networks.NetworkChange]) -> Changed:
     return await Plan(call).run(
         lambda view, occasion: networks.change_interface(view, call.name, call.body, occasion), at_once
     )
+
+
+# ---------------------------------------------------------------- paths
+
+
+async def node_paths(call: Call[Nothing]) -> path_views.NodePaths:
+    """Whom this node hears over which network, how fast, and with what losses."""
+    return path_views.node_paths(call.context)
+
+
+async def list_paths(call: Call[Nothing]) -> path_views.PathMatrix:
+    """Who hears whom over which network, how fast, and with what losses; every node that is up is asked."""
+
+    async def ask(node: NodeSpec) -> path_views.NodePaths | None:
+        answer = await call.ask(node, f"/v1/nodes/{node.node}/paths")
+        try:
+            return decode(answer, path_views.NodePaths, node.name) if answer is not None else None
+        except Damaged:
+            return None
+
+    told = await asyncio.gather(*(ask(node) for node in path_views.others_up(call.context)))
+    return path_views.path_matrix(call.context, [one for one in told if one is not None])

@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.api import handlers, network_handlers
 from quorate.api.handlers import Nothing
-from quorate.control import groups, networks, nodes, quorum, resource_writing, tokens, views
+from quorate.control import groups, networks, nodes, path_views, quorum, resource_writing, tokens, views
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -97,6 +97,16 @@ ROUTES: Final = (
     _get("/v1/networks/{name}", network_handlers.show_network, views.NetworkView),
     _administer("PATCH", "/v1/networks/{name}", network_handlers.change_network, networks.NetworkChange),
     _administer("POST", "/v1/networks/{name}/rename", network_handlers.rename_network, networks.NewName),
+    _get("/v1/paths", network_handlers.list_paths, path_views.PathMatrix),
+    Route(
+        "GET",
+        "/v1/nodes/{name}/paths",
+        Role.VIEWER,
+        network_handlers.node_paths,
+        Nothing,
+        path_views.NodePaths,
+        at_node=True,
+    ),
     _get("/v1/interfaces", network_handlers.list_interfaces, views.InterfaceList),
     _get("/v1/interfaces/{name}", network_handlers.show_interface, views.InterfaceView),
     _administer("PATCH", "/v1/interfaces/{name}", network_handlers.change_interface, networks.NetworkChange),

@@ -72,6 +72,15 @@ def rename(session: Session, name: str, new_name: str) -> None:
     session.finish(session.change("POST", "networks", name, "rename", body=NewName(name=new_name)), "renamed")
 
 
+@network.command()
+@looks
+def matrix(session: Session) -> None:
+    """Show who hears whom over each network, with round trips and losses."""
+    from quorate.control.path_views import PathMatrix
+
+    session.show(session.client.look("/v1/paths", PathMatrix))
+
+
 @interface.command("list")
 @looks
 def list_interfaces(session: Session) -> None:

@@ -6,6 +6,7 @@ Owns: these pages. Does not know: terminals (`cli.render`), or the pages of othe
 from __future__ import annotations
 
 from quorate.cli.page import Page, Section, Table
+from quorate.control.path_views import PathMatrix, PathView
 from quorate.control.views import InterfaceView, NetworkView
 
 
@@ -75,3 +76,38 @@ def interface_page(interface: InterfaceView) -> Page:
         ("description", interface.description or "-"),
     )
     return Page((Section(facts=facts),))
+
+
+def matrix_page(matrix: PathMatrix) -> Page:
+    """One table a network: a row for every hearer, a column for everybody it may hear."""
+    sections = []
+    for network in dict.fromkeys(path.network for path in matrix.paths):
+        paths = {(path.hearer, path.sender): path for path in matrix.paths if path.network == network}
+        names = sorted({name for pair in paths for name in pair})
+        rows = tuple(
+            (hearer, *("·" if hearer == sender else _heard(paths.get((hearer, sender))) for sender in names))
+            for hearer in names
+        )
+        sections.append(Section(f"Network {network}", table=Table(("hears →", *names), rows)))
+        lost = tuple(_lost(path) for path in paths.values() if not path.heard and path.history)
+        if lost:
+            sections.append(Section(sentences=lost))
+    if not sections:
+        return Page((Section(sentences=("no node hears any other: there is one node, or nothing was told yet",)),))
+    return Page(tuple(sections))
+
+
+def _heard(path: PathView | None) -> str:
+    if path is None:
+        return "-"
+    if not path.heard:
+        return f"lost for {path.silent_ms / 1000:.1f} s" if path.silent_ms >= 0 else "lost"
+    if not path.measured:
+        return "heard"
+    trip = f"{path.round_trip_us / 1000:.2f} ms" if path.round_trip_us >= 0 else "heard"
+    return f"{trip}, {path.loss:.0%} lost" if path.missing else trip
+
+
+def _lost(path: PathView) -> str:
+    last = ", ".join(f"{beat.serial} ({beat.before_loss_ms} ms)" for beat in path.history)
+    return f"{path.hearer} lost {path.sender}; its last heartbeats, and how long before: {last}"

@@ -5,9 +5,10 @@ Owns: which facts of a view are shown, and in what order. Does not know: termina
 
 from __future__ import annotations
 
-from quorate.cli.network_pages import interface_page, interface_table, network_page, network_table
+from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
 from quorate.control.events import Event
+from quorate.control.path_views import PathMatrix
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken
 from quorate.control.views import (
@@ -43,6 +44,8 @@ def page_of(value: Value) -> Page:
             return Page((Section(table=network_table(value.networks)),))
         case InterfaceList():
             return Page((Section(table=interface_table(value.interfaces)),))
+        case PathMatrix():
+            return matrix_page(value)
         case NetworkView():
             return network_page(value)
         case InterfaceView():

@@ -14,6 +14,7 @@ from quorate.control.types import TypeCatalogue
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.core.paths import PathState
 from quorate.model.problems import Problem
 from quorate.model.quorum import StorageKind
 from quorate.ports.store import Store
@@ -59,6 +60,10 @@ class Context(Protocol):
 
     def report(self) -> Report | None:
         """The sentinel's latest report; None where there is none yet."""
+        ...
+
+    def paths(self) -> tuple[PathState, ...]:
+        """Every path to another node, as this node's sentinel last told."""
         ...
 
     def leads(self) -> bool:

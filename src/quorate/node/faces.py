@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.core.paths import PathState
 from quorate.model.problems import Problem
 from quorate.model.quorum import StorageKind
 from quorate.model.records import WatchBatch
@@ -89,6 +90,10 @@ class Faces:
     def report(self) -> Report | None:
         """The sentinel's latest report."""
         return self._service.loop.sentinel_report
+
+    def paths(self) -> tuple[PathState, ...]:
+        """Every path to another node."""
+        return self._service.networks.paths
 
     def leads(self) -> bool:
         """This node acts as coordinator."""
