@@ -196,6 +196,8 @@ _CONFLICTS: Final = {
     "operation_under_way", "owner_cannot", "node_cannot_own", "nowhere_to_go", "resource_online", "node_stopping",
     "group_without_owner", "target_cannot_own", "node_down",
     "network_in_use", "network_is_needed",
+    "last_node", "store_would_lose_majority", "group_stays", "resource_homeless", "node_leaving_for_good",
+    "add_evict_delay",
 }  # fmt: skip
 
 

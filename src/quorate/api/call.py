@@ -16,6 +16,7 @@ from quorate.control.context import Context
 from quorate.control.executor import execute, new_occasion
 from quorate.control.wait import Condition, Outcome, groups_of, wait_for
 from quorate.core.cluster_view import ClusterView
+from quorate.core.eviction import vote_obstacle
 from quorate.core.explain import explain_group
 from quorate.core.placement import place
 from quorate.core.reasons import in_words
@@ -104,7 +105,10 @@ class Plan(Generic[I]):
 def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
     """Why a change was made and its end was not reached."""
     if done.id.isdigit():
-        return tuple(_stays(view, group) for group in groups_of(view, int(done.id)))
+        obstacle = vote_obstacle(view, int(done.id)) if view.node_intent(int(done.id)).eviction else ""
+        remedy = "start a voter that is down; the eviction goes on then"
+        kept = (error("store_would_lose_majority", obstacle, where=done.name, remedy=remedy),) if obstacle else ()
+        return (*kept, *(_stays(view, group) for group in groups_of(view, int(done.id))))
     resource = view.resources.get(done.id)
     group = resource.record.group if resource else done.id
     if group not in view.groups:
@@ -122,7 +126,7 @@ def _stays(view: ClusterView, group: str) -> Problem:
         "group_stays",
         f"group {spec.name} stays, because no other node can take it: {against}",
         where=spec.name,
-        remedy="bring another node up or resume one; the drain goes on",
+        remedy="bring another node up or resume one; it goes on then",
     )
 
 

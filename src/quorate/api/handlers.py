@@ -8,6 +8,7 @@ from __future__ import annotations
 from quorate.api.call import Call, Plan, at_once
 from quorate.control import (
     enrolment,
+    evicting,
     groups,
     nodes,
     queries,
@@ -20,7 +21,7 @@ from quorate.control import (
     wait,
 )
 from quorate.control.access import Role
-from quorate.control.change import Change, Changed, Occasion
+from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, execute_reading, new_occasion
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
@@ -207,6 +208,22 @@ async def stop_node(call: Call[Nothing]) -> Changed:
         changed = nodes.stopped_unrecorded(call.context.view, call.context.node, problem.problems)
     await call.context.stop_node()
     return changed
+
+
+async def evict_node(call: Call[evicting.EvictWish]) -> Changed:
+    """Remove a node from the cluster for good.
+
+    The node itself answers before it is gone; whoever asked another node can wait there.
+    """
+    own = node_name(call.context.view, call.context.node)
+    return await Plan(call).run(
+        lambda view, occasion: evicting.evict_node(view, call.name, call.body, occasion),
+        None if call.name.casefold() in {own.casefold(), str(call.context.node)} else _until_evicted,
+    )
+
+
+def _until_evicted(_: ClusterView, done: Done) -> wait.Condition:
+    return wait.node_evicted(int(done.id))
 
 
 # ---------------------------------------------------------------- quorum

@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.api import handlers, network_handlers
 from quorate.api.handlers import Nothing
-from quorate.control import groups, networks, nodes, path_views, quorum, resource_writing, tokens, views
+from quorate.control import evicting, groups, networks, nodes, path_views, quorum, resource_writing, tokens, views
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -75,6 +75,7 @@ ROUTES: Final = (
     _operate("/v1/nodes/{name}/resume", handlers.resume_node),
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
     _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
+    _administer("POST", "/v1/nodes/{name}/evict", handlers.evict_node, evicting.EvictWish),
     _get("/v1/groups", handlers.list_groups, views.GroupList),
     _administer("POST", "/v1/groups", handlers.create_group, groups.NewGroup),
     _get("/v1/groups/{name}", handlers.show_group, views.GroupView),

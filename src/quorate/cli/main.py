@@ -19,7 +19,7 @@ from quorate.sdk.overriding import override
 
 NOUNS = {
     "cluster": ("quorate.cli.cluster:cluster", "Make a cluster on this machine; see how one stands."),
-    "node": ("quorate.cli.node:node", "Join, run, pause, drain and stop nodes."),
+    "node": ("quorate.cli.node:node", "Join, run, pause, drain, stop and evict nodes."),
     "group": ("quorate.cli.group:group", "Groups: what fails over together."),
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
     "quorum": ("quorate.cli.quorum:quorum", "Votes, and what may still be lost."),

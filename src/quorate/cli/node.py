@@ -1,4 +1,4 @@
-"""`quorate node`: join, run, list, show, pause, resume, drain, stop.
+"""`quorate node`: join, run, list, show, pause, resume, drain, stop, evict.
 
 Owns: words and options of these commands. Does not know: how a node joins or runs.
 """
@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,13 +17,18 @@ from quorate.cli.cluster import numbers
 from quorate.cli.exits import Exit
 from quorate.cli.frame import Session, changes, local, looks, pairs
 
+if TYPE_CHECKING:
+    from quorate.control.change import Changed
+    from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
+    from quorate.wire.join_token import JoinToken
+
 POLL_S = 0.2
 """Between looks at whether this node's own service has gone: it cannot tell us any more."""
 
 
 @click.group()
 def node() -> None:
-    """Join, run, pause, drain and stop nodes."""
+    """Join, run, pause, drain, stop and evict nodes."""
 
 
 @node.command()
@@ -48,11 +54,12 @@ def join(
 ) -> None:
     """Make this machine a node of the cluster that made TOKEN.
 
+    Soon after an eviction (cluster property add_evict_delay_s) it waits, and says so.
     If the answer is lost, give the same command again: the machine gets the same node number.
     """
     from importlib import metadata
 
-    from quorate.client.joining import enrol
+    from quorate.client.joining import enrol_patiently
     from quorate.node.join import Wish, join_cluster
     from quorate.node.places import Places
 
@@ -64,6 +71,10 @@ def join(
         ports=numbers("--port", ports),
         check_addresses=not no_check,
     )
+
+    def enrol(token: JoinToken, request: EnrolmentRequest) -> EnrolmentAnswer:
+        return enrol_patiently(token, request, lambda text: click.echo(text, err=True), time.sleep)
+
     answer = join_cluster(Places.from_environment(), wish, enrol)
     if session.as_json:
         session.print_json({"node": answer.node, "cluster": answer.cluster, "nodes": answer.nodes})
@@ -178,6 +189,42 @@ def stop(session: Session, name: str) -> None:
             time.sleep(POLL_S)
         session.finish(altered(changed, outcome="pending"), "stopped")
     session.finish(changed, "stopped", "is stopping; its groups leave first")
+
+
+@node.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Take groups offline that no other node can take.")
+@changes
+def evict(session: Session, name: str, force: bool) -> None:
+    """Remove a node from the cluster for good.
+
+    A node that is up lets its groups move first, leaves, and puts its state folder aside: its machine is a node no
+    more. One that is down, or joined and never started, is removed as it is; its machine learns of it when it starts.
+    The number of the node is never used again, its name is free. `quorate node resume` takes an eviction back as
+    long as groups have not left.
+    """
+    from quorate.control.evicting import EvictWish
+
+    here = _is_here(name)
+    changed = session.change("POST", "nodes", name, "evict", body=EvictWish(force=force))
+    if here and session.wait_s is not None and changed.outcome == "accepted":
+        _wait_for_retirement(session, changed)
+    session.finish(changed, "evicted", "is being evicted; its groups leave first")
+
+
+def _wait_for_retirement(session: Session, changed: Changed) -> None:
+    """This very machine is evicted: nobody is left to ask in the end but its state folder."""
+    from quorate.control.change import altered
+    from quorate.node.places import Places
+    from quorate.node.process import is_held
+
+    places = Places.from_environment()
+    end = time.monotonic() + (session.wait_s or 0.0)
+    while time.monotonic() < end:
+        if not places.identity.exists() and not is_held(places.sentinel_lock):
+            session.finish(altered(changed, outcome="done"), "evicted")
+        time.sleep(POLL_S)
+    session.finish(altered(changed, outcome="pending"), "evicted")
 
 
 def _is_here(name: str) -> bool:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+from collections.abc import Callable
+from typing import Final
 
 from quorate.client import CONNECT_LIMIT_S, post_once
 from quorate.client.errors import NoConnection, OutcomeUnknown
-from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
-from quorate.model.problems import error
+from quorate.model.enrolment import ADD_EVICT_DELAY, EnrolmentAnswer, EnrolmentRequest
+from quorate.model.problems import Refused, error
 from quorate.wire.join_token import JoinToken
+
+ASK_AGAIN_S: Final = 1.0
+"""Between attempts of a join that came too soon after an eviction."""
 
 
 def enrol(token: JoinToken, request: EnrolmentRequest) -> EnrolmentAnswer:
@@ -70,3 +75,20 @@ def _shown_chain(tls: ssl.SSLSocket) -> list[bytes]:
         return list(public())
     inner = getattr(tls, "_sslobj")  # noqa: B009 - see above
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in inner.get_unverified_chain()]
+
+
+def enrol_patiently(
+    token: JoinToken, request: EnrolmentRequest, say: Callable[[str], None], pause: Callable[[float], None]
+) -> EnrolmentAnswer:
+    """As `enrol`; a join that comes too soon after an eviction waits until it may be. Raises Refused or CallFailed."""
+    told = False
+    while True:
+        try:
+            return enrol(token, request)
+        except Refused as refused:
+            if {problem.code for problem in refused.problems} != {ADD_EVICT_DELAY}:
+                raise
+            if not told:
+                say(f"waiting: {refused.problems[0].what}")
+            told = True
+        pause(ASK_AGAIN_S)

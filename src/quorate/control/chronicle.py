@@ -42,6 +42,7 @@ class Chronicle:
         self._groups: dict[str, GroupState] = {}
         self._names: dict[str, str] = {}
         self._networks = NetworkChronicle()
+        self._nodes: dict[int, str] = {}
 
     def look(self, view: ClusterView, changed: Iterable[str] | None) -> list[Happening]:
         """What happened since the last look, as far as these keys go; None means all keys."""
@@ -59,6 +60,8 @@ class Chronicle:
 
     def _everything(self, view: ClusterView) -> Iterator[Happening]:
         yield from self._look_coordinator(view)
+        for node in sorted(view.nodes.keys() | self._nodes.keys()):
+            yield from self._look_listing(view, node)
         for node in sorted(view.authority.members.keys() | self._members.keys() | view.node_intents.keys()):
             yield from self._look_member(view, node)
             yield from self._look_node_intent(view, node)
@@ -80,6 +83,8 @@ class Chronicle:
             yield from self._look_member(view, int(rest))
         elif key.startswith(keys.INTENT_NODE):
             yield from self._look_node_intent(view, int(key.removeprefix(keys.INTENT_NODE)))
+        elif key.startswith(keys.SPEC_NODE):
+            yield from self._look_listing(view, int(key.removeprefix(keys.SPEC_NODE)))
         elif key.startswith(keys.SPEC_GROUP):
             yield from self._look_group(view, key.removeprefix(keys.SPEC_GROUP))
         elif key.startswith(keys.ASSIGNMENT):
@@ -100,6 +105,22 @@ class Chronicle:
             f"{name} leads the cluster in epoch {known.record.epoch}",
             data={"node": known.record.node, "epoch": known.record.epoch},
         )
+
+    def _look_listing(self, view: ClusterView, node: int) -> Iterator[Happening]:
+        """A node that is listed is one of the cluster's, whether it was ever up or not."""
+        known, former = view.nodes.get(node), self._nodes.get(node)
+        if known is None:
+            if former is not None:
+                del self._nodes[node]
+                self._members.pop(node, None)
+                self._intents.pop(node, None)
+                yield Happening("node_evicted", former, f"{former} was evicted", data={"node": node})
+            return
+        name = self._nodes[node] = known.record.name
+        if former is None:
+            yield Happening("node_added", name, f"{name} belongs to the cluster", data={"node": node})
+        elif former != name:
+            yield Happening("node_renamed", name, f"{former} is called {name} now", data={"node": node})
 
     def _look_member(self, view: ClusterView, node: int) -> Iterator[Happening]:
         known = view.authority.members.get(node)
@@ -124,6 +145,7 @@ class Chronicle:
         self._intents[node] = now
         name = node_name(view, node)
         for kind, flag, former, what in (
+            ("node_leaving_for_good", now.eviction is not None, before.eviction is not None, "is being evicted"),
             ("node_draining", bool(now.drain), bool(before.drain), "is being drained"),
             ("node_stopping", now.stopping, before.stopping, "is being stopped"),
             ("node_paused", now.paused, before.paused, "is paused"),

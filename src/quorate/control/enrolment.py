@@ -10,6 +10,7 @@ token cannot both be given a number, and one machine asking twice is given the s
 from __future__ import annotations
 
 import ipaddress
+import math
 from typing import Final, Protocol
 
 from quorate.control.change import Change, Occasion, altered, audited, guard, put, unchanged
@@ -18,7 +19,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.topology import quiet_networks
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
-from quorate.model.enrolment import Credentials, EnrolmentRequest, TokenRecord
+from quorate.model.enrolment import ADD_EVICT_DELAY, Credentials, EnrolmentRequest, TokenRecord
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.records import KeyValue, Put
 from quorate.model.workload import ClusterSpec, NodeSpec
@@ -84,7 +85,7 @@ def enrol(
         if known is None:
             raise Refused([_token_problem("the node that used this token is gone")])
         return unchanged(_enrolled(view, cluster.record, known.record))
-    problems: list[Problem] = []
+    problems: list[Problem] = _delay_problems(view, cluster.record, occasion.at_s)
     if record.expires_s < occasion.at_s:
         problems.append(_token_problem("this token has expired"))
     if key_hash is None:
@@ -158,6 +159,25 @@ def _enrolment(
 def _enrolled(view: ClusterView, cluster: ClusterSpec, node: NodeSpec) -> Enrolled:
     others = [known.record for number, known in sorted(view.nodes.items()) if number != node.node]
     return Enrolled(node=node, cluster=cluster, nodes=(*others, node))
+
+
+def _delay_problems(view: ClusterView, cluster: ClusterSpec, at_s: float) -> list[Problem]:
+    """A node was evicted a moment ago (AddEvictDelay, spec/02 §5.1). Clocks may differ: never longer than that."""
+    last = max((known.record for known in view.evicted.values()), key=lambda gone: gone.at_s, default=None)
+    if last is None:
+        return []
+    left_s = min(last.at_s + cluster.add_evict_delay_s - at_s, cluster.add_evict_delay_s)
+    if left_s <= 0:
+        return []
+    return [
+        error(
+            ADD_EVICT_DELAY,
+            f"{last.name} was evicted at {last.at}: no machine joins within {cluster.add_evict_delay_s} s of that "
+            f"(add_evict_delay_s), {math.ceil(left_s)} s from now",
+            where="cluster.add_evict_delay_s",
+            remedy="wait, or ask again then; the token stays good until it expires",
+        )
+    ]
 
 
 def _token_problem(what: str) -> Problem:

@@ -14,6 +14,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error, warning
+from quorate.model.records import Guard
 from quorate.model.workload import NodeIntent, NodeSpec
 
 
@@ -33,7 +34,7 @@ def pause_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]
 
 
 def resume_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
-    """The node takes groups again; a drain under way ends."""
+    """The node takes groups again; a drain under way ends, and so does an eviction that waits for groups."""
     node = _node(view, name)
     intent = view.node_intent(node.node)
     if intent.stopping:
@@ -47,9 +48,23 @@ def resume_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done
                 )
             ]
         )
+    member = view.authority.members.get(node.node)
+    if intent.eviction is not None and (member is None or member.record.state != "up"):
+        raise Refused(
+            [
+                error(
+                    "node_leaving_for_good",
+                    f"{node.name} has left and is being evicted; that cannot be taken back any more",
+                    where="node",
+                    remedy="let the machine join again when it is gone: quorate token create, quorate node join",
+                )
+            ]
+        )
     if intent == NodeIntent():
         return unchanged(Done(id=str(node.node), name=node.name, changed=False))
-    return _intend(view, node, NodeIntent(), occasion, "resume")
+    # An eviction is taken back only from a node that is up: from one that is down its vote may be gone by now.
+    guards = (guard(keys.member(node.node), member.revision),) if intent.eviction and member else ()
+    return _intend(view, node, NodeIntent(), occasion, "resume", guards=guards)
 
 
 def drain_node(view: ClusterView, name: str, wish: DrainWish, occasion: Occasion) -> Change[Done]:
@@ -76,7 +91,7 @@ def _target_problems(view: ClusterView, node: NodeSpec, target: NodeSpec) -> lis
         why = "it is the node that is drained"
     elif member is None or member.record.state != "up":
         why = "it is down"
-    elif intent.paused or intent.drain or intent.stopping:
+    elif intent.paused or intent.drain or intent.stopping or intent.eviction:
         why = "it takes no groups now"
     else:
         return []
@@ -158,11 +173,12 @@ def _intend(
     *,
     operation: str = "",
     warnings: tuple[Problem, ...] = (),
+    guards: tuple[Guard, ...] = (),
 ) -> Change[Done]:
     key = f"{keys.INTENT_NODE}{node.node}"
     known = view.node_intents.get(node.node)
     change = Change(
-        guards=(guard(key, known.revision if known else None),),
+        guards=(guard(key, known.revision if known else None), *guards),
         writes=(put(key, wanted),),
         answer=Done(id=str(node.node), name=node.name, operation=operation, warnings=warnings),
     )

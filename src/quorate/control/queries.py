@@ -43,6 +43,8 @@ def as_of(context: Context) -> AsOf:
 
 def node_state(view: ClusterView, node: int) -> NodeState:
     """The state that people see."""
+    if view.node_intent(node).eviction is not None:
+        return "evicting"
     member = view.authority.members.get(node)
     if member is None or member.record.state != "up":
         return "joining" if node in view.authority.joins else "down"

@@ -11,6 +11,7 @@ from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
+from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
 from quorate.model.problems import Problem, Refused, error, warning
@@ -86,7 +87,9 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         )
     found += _quorum_problems(context)
     for node in sorted(view.nodes):
-        if node not in view.authority.up():
+        if view.node_intent(node).eviction is not None:
+            found += _eviction_problems(view, node)
+        elif node not in view.authority.up():
             name = node_name(view, node)
             found.append(
                 warning(
@@ -151,3 +154,23 @@ def _network_problems(view: ClusterView) -> list[Problem]:
             )
         )
     return found
+
+
+def _eviction_problems(view: ClusterView, node: int) -> list[Problem]:
+    """What holds an eviction up."""
+    name, eviction = node_name(view, node), view.node_intent(node).eviction
+    obstacle = vote_obstacle(view, node)
+    if obstacle:
+        remedy = "start a voter that is down"
+        return [warning("eviction_waits", f"{name} keeps its vote: {obstacle}", where=f"node.{name}", remedy=remedy)]
+    if node not in view.authority.up() or (eviction is not None and eviction.force):
+        return []
+    return [
+        warning(
+            "eviction_waits",
+            f"{name} waits to be evicted: no other node can take group {view.groups[group].record.name}",
+            where=f"node.{name}",
+            remedy="start or resume another node; or quorate node evict --force; or quorate node resume ends it",
+        )
+        for group in stuck_groups(view, node)
+    ]

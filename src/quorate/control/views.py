@@ -11,7 +11,7 @@ from quorate.model.base import Value
 from quorate.model.problems import Problem
 from quorate.model.properties import PropertyValue
 
-NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down"]
+NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down", "evicting"]
 
 
 class AsOf(Value, frozen=True, kw_only=True):

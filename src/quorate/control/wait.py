@@ -14,6 +14,7 @@ from typing import Literal
 from quorate.control.context import Context
 from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, state_of
 from quorate.core.cluster_view import ClusterView
+from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.placement import place
 from quorate.model.workload import desired
 
@@ -126,6 +127,22 @@ def node_drained(node: int) -> Condition:
 def groups_of(view: ClusterView, node: int) -> list[str]:
     """The groups that a node owns."""
     return [group for group, known in view.assignments.items() if known.record.owner == node and group in view.groups]
+
+
+def node_evicted(node: int) -> Condition:
+    """The node is listed no more; failed where something holds its eviction up that does not pass by itself."""
+
+    def look(view: ClusterView) -> Outcome:
+        if node not in view.nodes:
+            return "done"
+        eviction = view.node_intent(node).eviction
+        if eviction is None:
+            return "failed"  # somebody took it back
+        moving = any(view.assignments[group].record.phase == "stop" for group in groups_of(view, node))
+        stuck = not eviction.force and not moving and node in view.authority.up() and bool(stuck_groups(view, node))
+        return "failed" if stuck or vote_obstacle(view, node) else "pending"
+
+    return look
 
 
 def node_stopped(node: int) -> Condition:

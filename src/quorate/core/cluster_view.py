@@ -19,6 +19,7 @@ from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.workload import (
     Assignment,
     ClusterSpec,
+    EvictedNode,
     GroupFact,
     GroupIntent,
     GroupSpec,
@@ -38,6 +39,7 @@ class ClusterView:
         self.authority = AuthorityView(voters)
         self.cluster: Known[ClusterSpec] | None = None
         self.nodes: dict[int, Known[NodeSpec]] = {}
+        self.evicted: dict[int, Known[EvictedNode]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
         self.groups: dict[str, Known[GroupSpec]] = {}
         self.intents: dict[str, Known[GroupIntent]] = {}
@@ -68,6 +70,7 @@ class ClusterView:
             table.clear()
         for other in (self.assignments, self.facts, self.quorum_facts, self.networks, self.adapters, self.paths):
             other.clear()
+        self.evicted.clear()
         self.quorum = None
         self._revisions.clear()
         self.touched_all = True
@@ -139,6 +142,8 @@ class ClusterView:
             self._count_votes()
         elif key.startswith(keys.SPEC_NETWORK):
             put(self.networks, key.removeprefix(keys.SPEC_NETWORK), NetworkSpec)
+        elif key.startswith(keys.EVICTED):
+            put(self.evicted, int(key.removeprefix(keys.EVICTED)), EvictedNode)
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
 

@@ -78,7 +78,9 @@ def _orphaned(view: ClusterView, group: GroupSpec, now: Assignment, weights: dic
     else:
         return None
     member = view.authority.members.get(now.owner)
-    proof = member.record.proof if member is not None and member.record.state == "down" else "replaced"
+    proof: str = member.record.proof if member is not None and member.record.state == "down" else "replaced"
+    if now.owner not in view.nodes:
+        proof = "evicted"
     made = Assignment(
         group=group.id,
         owner=node,
@@ -145,7 +147,7 @@ def _leave(
     if intent.move is not None:
         return _asked(view, group, now, intent, intent.move, weights)
     owner_intent = view.node_intent(now.owner)
-    if owner_intent.stopping or owner_intent.drain:
+    if owner_intent.stopping or owner_intent.drain or owner_intent.eviction is not None:
         target = owner_intent.drain_target
         if target and objection(view, group, target) is None:
             found = Reason(code="drain_target", node=target)

@@ -42,6 +42,8 @@ def objection(view: ClusterView, group: GroupSpec, node: int, *, ignore_pause: b
     if known is None or known.record.state != "up":
         return Reason(code="node_down", node=node)
     intent = view.node_intent(node)
+    if intent.eviction is not None:
+        return Reason(code="node_evicted_soon", node=node)
     if intent.stopping:
         return Reason(code="node_stopping", node=node)
     if intent.drain:

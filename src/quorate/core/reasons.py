@@ -23,6 +23,8 @@ SENTENCES: Final = {
     "fewest_groups": "{node} is no preferred owner; groups that should be online on it: {detail}, and fewer is better",
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",
+    "not_listed": "{node} does not belong to the cluster",
+    "node_evicted_soon": "{node} is being evicted",
     "node_stopping": "{node} is being stopped",
     "node_draining": "{node} is being drained",
     "not_possible_owner": "{node} is not a possible owner of resource {subject}",
@@ -44,7 +46,7 @@ CAUSES: Final = {
     "created": "it was placed for the first time",
     "node_lost": "its owner was lost",
     "moved": "it was moved on request",
-    "drained": "its owner was drained or stopped",
+    "drained": "its owner was drained, stopped or evicted",
     "resource_failed": "a resource failed",
     "failback": "a better preferred owner came back",
 }
@@ -55,6 +57,7 @@ PROOFS: Final = {
     "ended": "its sentinel swore that everything was ended",
     "fenced": "it was fenced",
     "confirmed": "an operator confirmed that it is off",
+    "evicted": "it was evicted",
     "replaced": "it came back as a new incarnation",
     "": "proof not recorded",
 }

@@ -7,8 +7,13 @@ admitted: `core.authority` owns what a node in one of its lives may do.
 
 from __future__ import annotations
 
+from typing import Final
+
 from quorate.model.base import Value
 from quorate.model.workload import ClusterSpec, NodeSpec
+
+ADD_EVICT_DELAY: Final = "add_evict_delay"
+"""Code of the one refusal that passes by itself: a machine that joins waits for its end."""
 
 
 class EnrolmentRequest(Value, frozen=True, kw_only=True):

@@ -23,9 +23,11 @@ FACT = "fact/"
 NAME = "name/"
 TOKEN = "token/"  # noqa: S105 - a place, not a secret
 AUDIT = "audit/"
+EVICTED = "evicted/"
+"""What is kept of a node that was evicted, by its number, which is never used again."""
 
 
-REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME)
+REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED)
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 
 

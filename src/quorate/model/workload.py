@@ -106,6 +106,34 @@ class NodeSpec(Value, frozen=True, kw_only=True):
         return self.peer_port + 10
 
 
+class Eviction(Value, frozen=True, kw_only=True):
+    """A request to remove a node from the cluster."""
+
+    id: str
+    author: str = ""
+    reason: str = ""
+    force: bool = False
+    """Groups that no other node can take are taken offline; else they hold the eviction up."""
+    member: str = ""
+    """Id of the node's member of the store, in hexadecimal; written before it is removed."""
+
+
+class EvictedNode(Value, frozen=True, kw_only=True):
+    """What is kept of a node that was evicted: by this the machine itself learns of it when it starts again."""
+
+    node: int
+    name: str
+    at: str
+    at_s: float
+    """Wall time, in seconds; for the delay after an eviction (spec/02 §5.1), never for authority."""
+    author: str = ""
+    reason: str = ""
+    member: str = ""
+    """Id of its member of the store; empty where it had none."""
+    peer: str = ""
+    """Where that member listened: one that is found there later, and belongs to nobody, is removed too."""
+
+
 class NodeIntent(Value, frozen=True, kw_only=True):
     """What an administrator wants of a node."""
 
@@ -115,6 +143,8 @@ class NodeIntent(Value, frozen=True, kw_only=True):
     drain_target: int = 0
     stopping: bool = False
     """The node is being stopped: its groups leave first. The node takes this back when it starts again."""
+    eviction: Eviction | None = None
+    """The node shall be removed for good: its groups leave first, then it does."""
 
 
 class ClusterSpec(Value, frozen=True, kw_only=True):
@@ -132,6 +162,8 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     fabric_prefix: str = ""
     next_node: int = 2
     """Node numbers are never reused."""
+    add_evict_delay_s: int = 60
+    """So long after an eviction no machine joins (spec/02 §5.1)."""
 
 
 class Reason(Value, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from quorate.model.problems import Problem, Refused, error
 from quorate.node import settings as node_settings
 from quorate.node.identity import Identity, Replica, load_identity
 from quorate.node.places import Places
+from quorate.node.retired import MARK
 from quorate.node.settings_text import settings_text
 
 PORTS: Final = {"api": "api_port", "heartbeat": "heartbeat_port", "client": "client_port", "peer": "peer_port"}
@@ -64,7 +65,11 @@ def machine_problems(places: Places) -> list[Problem]:
             )
         ]
     try:
-        found = sorted(entry.name for entry in places.state.iterdir() if entry not in leftovers(places))
+        found = sorted(
+            entry.name
+            for entry in places.state.iterdir()
+            if entry not in leftovers(places) and not entry.name.startswith(MARK)
+        )
     except FileNotFoundError:
         found = []
     except OSError as problem:

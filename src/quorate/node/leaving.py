@@ -7,6 +7,7 @@ node's intent says *stopping*. Every step is level-triggered, so an interrupted 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from quorate.core.placement import objection
@@ -36,8 +37,8 @@ class Leaving:
         self._service = service
         self.under_way = False
 
-    async def run(self) -> None:
-        """Drain, take offline, leave, end."""
+    async def run(self, after: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Drain, take offline, leave, do what comes `after` that, end."""
         if self.under_way:
             return
         self.under_way = True
@@ -66,6 +67,8 @@ class Leaving:
                     await service.turned()
         except TimeoutError:
             log.warning("the node could not leave in time; its sentinel ends the rest")
+        if after is not None:
+            await after()
         service.end(stop_node=True)
 
     async def _say_stopping(self) -> None:

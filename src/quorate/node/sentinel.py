@@ -32,6 +32,7 @@ from quorate.node.host_desk import HOST_PREFIX, HostDesk, LeftoversRemain
 from quorate.node.path_watch import PathWatch
 from quorate.node.places import Places
 from quorate.node.process import harden, hold_alone, log
+from quorate.node.retired import retire, retired
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_desk import ServiceDesk
 from quorate.node.service_watch import ServiceWatch
@@ -98,6 +99,8 @@ class Sentinel:
         self._stopping = False
         self._stop_limit_at = 0.0
         self._kill_at = 0.0
+        self._retire = ""
+        """Suffix under which the state folder is put aside when everything has ended; empty: it stays."""
 
     def _end_leftovers(self) -> str:
         """Only when nothing of a former life is left may this node take part (rule 13), however long that takes."""
@@ -237,7 +240,8 @@ class Sentinel:
                 self._children.keep(f"{HOST_PREFIX}{name}", self.host_argv(name), now)
             case channel.EndProcess(name=name):
                 self._children.end(name)
-            case channel.ServiceEnds(stop_node=stop_node):
+            case channel.ServiceEnds(stop_node=stop_node, retire=suffix):
+                self._retire = suffix or self._retire
                 if stop_node:
                     self._end_node()
                 else:
@@ -317,6 +321,11 @@ class Sentinel:
         self._fabric.close()
         for path in (self.places.sentinel_socket, self.places.holdings_socket):
             path.unlink(missing_ok=True)
+        if self._retire:
+            try:
+                log(f"this machine is a node no more; its state is kept in {retire(self.places, self._retire)}")
+            except OSError as problem:
+                log(f"{self.places.state} cannot be put aside: {problem}; quorate node cleanup --force does it")
 
 
 def boot_id(path: Path) -> str:
@@ -332,6 +341,8 @@ def main() -> int:
     places = Places.from_environment()
     if not places.identity.exists():
         log(f"{places.identity} is missing: run 'quorate cluster create' or 'quorate node join'")
+        for folder in retired(places):
+            log(f"this machine was a node before; what it had is kept in {folder}")
         return 4
     try:
         # Before anything is read or touched: a second sentinel would end what the first one's resources hold.

@@ -29,6 +29,7 @@ from quorate.model.base import encode
 from quorate.model.problems import Refused
 from quorate.model.records import Absent, Put, Write
 from quorate.model.workload import NodeSpec
+from quorate.node.evicting import EvictionKeeper
 from quorate.node.faces import Faces
 from quorate.node.history_keeper import HistoryKeeper
 from quorate.node.host_fleet import HostFleet
@@ -39,6 +40,7 @@ from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
 from quorate.node.quorum_share import QuorumShare
+from quorate.node.retiring import Retiring
 from quorate.node.sentinel_link import SentinelLink
 from quorate.node.service_log import log
 from quorate.node.service_loop import ServiceLoop
@@ -102,6 +104,10 @@ class Service:
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
         self.networks = NetworkKeeper(self)
+        self.retiring = Retiring(self)
+        self.evictions = EvictionKeeper(
+            self.view, self.store, self.gateway, self.faces.leads, lambda text: log.info("eviction", detail=text)
+        )
         self.history = HistoryKeeper(
             self.node,
             self._etcd,
@@ -121,7 +127,7 @@ class Service:
 
     def own_spec(self) -> NodeSpec:
         """This node's specification, from the store or as last seen."""
-        return next(spec for spec in self.nodes() if spec.node == self.node)
+        return next(spec for spec in (*self.nodes(), *self.replica.nodes) if spec.node == self.node)
 
     def _endpoints(self) -> list[str]:
         """Etcd's client endpoints, this node's own member first (design §3)."""
@@ -176,6 +182,7 @@ class Service:
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
+                tasks.create_task(self.evictions.run(), name="eviction keeper"),
             ]
             await self.faces.start()
             await self._ended.wait()
@@ -186,10 +193,13 @@ class Service:
         await self.gateway.aclose()
         await link.close()
 
-    def end(self, *, stop_node: bool) -> None:
-        """End this process; `stop_node` where the node has left and the sentinel shall end too."""
+    def end(self, *, stop_node: bool, retire: str = "") -> None:
+        """End this process; `stop_node` where the node has left and the sentinel shall end too.
+
+        With `retire` the sentinel puts the state folder aside, under that suffix: the machine is a node no more.
+        """
         if self._link is not None:
-            self._link.send(channel.ServiceEnds(stop_node=stop_node))
+            self._link.send(channel.ServiceEnds(stop_node=stop_node, retire=retire))
         self._ended.set()
 
     async def _listen(self, link: SentinelLink) -> None:
@@ -331,7 +341,8 @@ class Service:
         self.loop.clear_stopping()
         if self.loop.being_stopped and not self.leaving.under_way:
             self.spawn(self.leaving.run())  # a former service of this life had begun it
-        if everything:
+        self.retiring.look()
+        if everything and not self.retiring.unlisted:
             self._announce_peers()
             self.hosts.dismiss()
             cluster = self.view.cluster

@@ -16,6 +16,7 @@ from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
+from quorate.core.gate import barred
 from quorate.core.group_run import GroupRun
 from quorate.model import keys
 from quorate.model.base import encode, replace
@@ -147,6 +148,7 @@ class ServiceLoop:
             self.deadline = None  # nothing can be decided before the sentinel has spoken
             return
         busy = frozenset(request.purpose for request in self._requests.values())
+        self.view.authority.barred = barred(self.view)
         step = self.membership.step(now, self.view.authority, report, busy)
         if self._full_read is not None:
             answered, self._full_read = self._full_read, None
@@ -217,6 +219,11 @@ class ServiceLoop:
     def left(self) -> bool:
         """This node has left cleanly, or was never in."""
         return self.membership.left
+
+    @property
+    def is_up(self) -> bool:
+        """This life of the node is recorded up."""
+        return self.membership.is_up(self.view.authority)
 
     @property
     def runs(self) -> dict[str, GroupRun]:

@@ -14,6 +14,7 @@ from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.messages import Member
 from quorate.core import votes
 from quorate.core.authority.view import Known
+from quorate.core.eviction import has_left
 from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
 from quorate.model import keys
@@ -69,7 +70,8 @@ class VoteKeeper:
         nodes = tuple((n, known.revision) for n, known in sorted(view.nodes.items()))
         facts = tuple((n, known.revision) for n, known in sorted(view.quorum_facts.items()))
         up = tuple(sorted(view.authority.up()))
-        return (nodes, facts, up, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
+        left = tuple(node for node in view.nodes if has_left(view, node))
+        return (nodes, facts, up, left, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
 
     def _unfinished(self) -> bool:
         spec = self._service.view.quorum_spec
@@ -86,7 +88,9 @@ class VoteKeeper:
         holder = view.quorum_holder()
         fact = view.quorum_fact(holder) if holder else None
         nodes = {
-            node: NodeVote(bool(k.record.votes), k.record.vote_pending, k.record.weight, node in up)
+            node: NodeVote(
+                bool(k.record.votes), k.record.vote_pending, 0 if has_left(view, node) else k.record.weight, node in up
+            )
             for node, k in view.nodes.items()
         }
         return Picture(

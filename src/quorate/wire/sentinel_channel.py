@@ -66,9 +66,13 @@ class EndProcess:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEnds:
-    """The service is about to end. `stop_node`: everything has left, the sentinel ends the rest and itself."""
+    """The service is about to end. `stop_node`: everything has left, the sentinel ends the rest and itself.
+
+    `retire`, where it is not empty: the machine is a node no more, its state folder is put aside under that suffix.
+    """
 
     stop_node: bool
+    retire: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ def decode(line: bytes) -> ToSentinel | ToService:
             case "EndProcess":
                 return EndProcess(raw["name"])
             case "ServiceEnds":
-                return ServiceEnds(bool(raw["stop_node"]))
+                return ServiceEnds(bool(raw["stop_node"]), str(raw.get("retire", "")))
             case "StopNode":
                 return StopNode()
             case "Processes":

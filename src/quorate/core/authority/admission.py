@@ -64,7 +64,11 @@ class Admissions:
     def step(self, frame: Frame) -> None:
         """Take the next step of every admission, by the join requests in the view."""
         view = frame.view
-        wanted = {Peer(node, known.record.incarnation): known for node, known in view.joins.items()}
+        wanted = {
+            Peer(node, known.record.incarnation): known
+            for node, known in view.joins.items()
+            if view.is_listed(node) and (node not in view.barred or self._may_be_in(node))
+        }
         for peer, known in wanted.items():
             member = view.members.get(peer.node)
             if member is not None and member.record.state == "up":
@@ -73,11 +77,15 @@ class Admissions:
             self._advance(self.candidates[peer], known, frame)
         for peer, candidate in list(self.candidates.items()):
             unsettled = candidate.unsettled
-            if unsettled is not None and view.revision_of(unsettled.guarded_key) > unsettled.guarded_revision:
+            if unsettled is not None and view.is_past(unsettled.guarded_key, unsettled.guarded_revision):
                 frame.note(8, "admission settled by the view", peer.node)
                 candidate.unsettled = None
             if candidate.unsettled is None and (peer not in wanted or self._in(peer, frame)):
                 del self.candidates[peer]
+
+    def _may_be_in(self, node: int) -> bool:
+        """An admission of that node may still execute: it is pursued, whatever was said of the node since (rule 8)."""
+        return any(peer.node == node and c.unsettled is not None for peer, c in self.candidates.items())
 
     @staticmethod
     def _in(peer: Peer, frame: Frame) -> bool:
@@ -109,6 +117,7 @@ class Admissions:
             node=node, state="up", incarnation=candidate.peer.incarnation, boot_id=known.record.boot_id
         )
         guards = (*frame.epoch_guard(coordinator), Unchanged(keys.join(node), known.revision), place)
+        guards += frame.view.listing(node)
         if frame.commit(f"admit {node}", guards, (put_member(admitted), Delete(keys.join(node)))):
             frame.note(11, "repeat admission" if candidate.unsettled else "admit", node)
             candidate.unsettled = Unsettled(

@@ -71,8 +71,10 @@ def compose(frame: Frame, duties: Duties, *, serial: int, up: bool, leads: bool,
 
 
 def _must_end(frame: Frame) -> bool:
-    """Ordered out, found down, or replaced by another life: everything ends (rule 3)."""
+    """Ordered out, found down, replaced by another life, or evicted: everything ends (rule 3)."""
     me = frame.view.members.get(frame.node)
+    if not frame.view.is_listed(frame.node):
+        return frame.incarnation != ""
     if me is None or frame.incarnation == "" or frame.report.incarnation != frame.incarnation:
         return False
     record = me.record

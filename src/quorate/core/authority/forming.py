@@ -97,7 +97,7 @@ class Forming:
         unsettled = self.unsettled
         if unsettled is None or "form" in frame.busy:
             return
-        if frame.view.revision_of(unsettled.guarded_key) > unsettled.guarded_revision:
+        if frame.view.is_past(unsettled.guarded_key, unsettled.guarded_revision):
             frame.note(8, "forming settled by the view", unsettled.peer.node)
             self.unsettled = None
             return
@@ -172,6 +172,7 @@ class Forming:
         guards += [Unchanged(keys.member(node), known.revision) for node, known in view.members.items()]
         if frame.node not in view.members:
             guards.append(Absent(keys.member(frame.node)))
+        guards += view.listing(frame.node)
         me = MemberRecord(node=frame.node, state="up", incarnation=frame.incarnation, boot_id=boot_id)
         writes: list[Write] = [
             put_member(me),

@@ -180,8 +180,8 @@ class Membership:
         if over:
             frame.note(3, "begins a new life", self.node)
             self._begin_life(frame)
-        if not self.is_up(view) and not replaced:
-            self._seek(frame)
+        if not self.is_up(view) and not replaced and view.is_listed(self.node):
+            self._seek(frame)  # who was evicted neither asks nor forms
 
     def _begin_life(self, frame: Frame) -> None:
         self.incarnation = self._new_incarnation()

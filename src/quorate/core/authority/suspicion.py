@@ -120,7 +120,7 @@ class Suspicions:
 
     @staticmethod
     def _settled_by_view(unsettled: Unsettled, frame: Frame) -> bool:
-        return frame.view.revision_of(unsettled.guarded_key) > unsettled.guarded_revision
+        return frame.view.is_past(unsettled.guarded_key, unsettled.guarded_revision)
 
     def held_by_order(self, serial: int, frame: Frame) -> None:
         """Note that the order of that serial is the first to forbid acknowledging the newly suspected."""

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from quorate.model import keys
 from quorate.model.base import Damaged, decode
 from quorate.model.membership import CoordinatorRecord, JoinRequest, MemberRecord
-from quorate.model.records import Change, KeyValue, Position
+from quorate.model.records import Change, Guard, KeyValue, Position, Unchanged
 
 T = TypeVar("T")
 
@@ -39,6 +39,10 @@ class AuthorityView:
         self.coordinator: Known[CoordinatorRecord] | None = None
         self.members: dict[int, Known[MemberRecord]] = {}
         self.joins: dict[int, Known[JoinRequest]] = {}
+        self.listed: dict[int, int] = {}
+        """Nodes that the database lists, each with the revision of its specification; who was evicted is not."""
+        self.barred: frozenset[int] = frozenset()
+        """Nodes that may not be admitted now: evicted soon, quarantined, of another version. Whoever leads sets it."""
         self.damaged: dict[str, str] = {}
         self._revisions: dict[str, int] = {}
 
@@ -47,6 +51,7 @@ class AuthorityView:
         if position < self.position:
             return
         self.coordinator, self.members, self.joins, self._revisions = None, {}, {}, {}
+        self.listed = {}
         for item in items:
             self.note(item.key, item.value, item.mod_revision)
         self.position = position
@@ -74,6 +79,11 @@ class AuthorityView:
             self._put(self.members, int(key.removeprefix(keys.MEMBER)), key, value, MemberRecord, revision)
         elif key.startswith(keys.JOIN):
             self._put(self.joins, int(key.removeprefix(keys.JOIN)), key, value, JoinRequest, revision)
+        elif key.startswith(keys.SPEC_NODE):
+            node = int(key.removeprefix(keys.SPEC_NODE))
+            self.listed.pop(node, None)
+            if value is not None:
+                self.listed[node] = revision
 
     @staticmethod
     def _put(
@@ -94,6 +104,24 @@ class AuthorityView:
     def revision_of(self, key: str) -> int:
         """The revision that last changed a key, as far as known; 0 if never seen."""
         return self._revisions.get(key, 0)
+
+    def is_past(self, key: str, revision: int) -> bool:
+        """Tell whether the key was changed or deleted after `revision`: nothing guarded on that can execute any more.
+
+        A full read does not show what was deleted before it; a key that is not there, in a picture complete beyond
+        that revision, is gone for good at that revision.
+        """
+        known = self._revisions.get(key)
+        return known > revision if known is not None else self.position.revision > revision > 0
+
+    def is_listed(self, node: int) -> bool:
+        """Tell whether the node belongs to the cluster. One that lists nobody was never filled."""
+        return not self.listed or node in self.listed
+
+    def listing(self, node: int) -> tuple[Guard, ...]:
+        """Guard a write by the node being listed as it is now: an eviction makes it void."""
+        revision = self.listed.get(node)
+        return () if revision is None else (Unchanged(f"{keys.SPEC_NODE}{node}", revision),)
 
     def up(self) -> dict[int, Known[MemberRecord]]:
         """Members that are recorded up."""

@@ -1,0 +1,24 @@
+"""Who may not be admitted to the cluster at present, whatever authority would allow (spec/02 §1.5, §2.1, §5.3, §6).
+
+Owns: the refusals of policy, each with its reason. Pure. Does not know: how admission works; `core.authority` leaves
+out whom this module bars. A bar is never a proof of anything: it only keeps a node waiting.
+"""
+
+from __future__ import annotations
+
+from quorate.core.cluster_view import ClusterView
+from quorate.model.workload import Reason
+
+
+def refusal(view: ClusterView, node: int) -> Reason | None:
+    """Why the node may not be admitted now, or None."""
+    if node not in view.nodes:
+        return Reason(code="not_listed", node=node)
+    if view.node_intent(node).eviction is not None:
+        return Reason(code="node_evicted_soon", node=node)
+    return None
+
+
+def barred(view: ClusterView) -> frozenset[int]:
+    """All nodes that ask to be admitted and may not be."""
+    return frozenset(node for node in view.authority.joins if refusal(view, node) is not None)
