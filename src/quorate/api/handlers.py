@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from quorate.api.call import Call, Plan, at_once
 from quorate.control import (
+    cluster,
     enrolment,
     evicting,
     groups,
@@ -50,6 +51,11 @@ async def who_am_i(call: Call[Nothing]) -> views.WhoAmI:
 async def show_cluster(call: Call[Nothing]) -> views.ClusterStatus:
     """The whole cluster at a glance."""
     return status.cluster_status(call.context)
+
+
+async def change_cluster(call: Call[cluster.ClusterChange]) -> Changed:
+    """Set properties of the cluster."""
+    return await Plan(call).run(lambda view, occasion: cluster.change_cluster(view, call.body, occasion), at_once)
 
 
 async def list_nodes(call: Call[Nothing]) -> views.NodeList:

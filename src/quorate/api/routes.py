@@ -13,7 +13,18 @@ import msgspec
 
 from quorate.api import handlers, network_handlers
 from quorate.api.handlers import Nothing
-from quorate.control import evicting, groups, networks, nodes, path_views, quorum, resource_writing, tokens, views
+from quorate.control import (
+    cluster,
+    evicting,
+    groups,
+    networks,
+    nodes,
+    path_views,
+    quorum,
+    resource_writing,
+    tokens,
+    views,
+)
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
@@ -69,6 +80,7 @@ def _administer(method: str, path: str, handler: Handler, takes: type[Value] = N
 ROUTES: Final = (
     _get("/v1/me", handlers.who_am_i, views.WhoAmI),
     _get("/v1/cluster", handlers.show_cluster, views.ClusterStatus),
+    _administer("PATCH", "/v1/cluster", handlers.change_cluster, cluster.ClusterChange),
     _get("/v1/nodes", handlers.list_nodes, views.NodeList),
     _get("/v1/nodes/{name}", handlers.show_node, views.NodeView),
     _operate("/v1/nodes/{name}/pause", handlers.pause_node),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import click
 
-from quorate.cli.frame import Session, local, looks, pairs
+from quorate.cli.frame import Session, changes, local, looks, pairs
+from quorate.cli.values import given_properties
 
 
 @click.group()
@@ -91,6 +92,18 @@ def status(session: Session) -> None:
     from quorate.control.views import ClusterStatus
 
     session.show(session.client.look("/v1/cluster", ClusterStatus))
+
+
+@cluster.command("set")
+@click.argument("properties", nargs=-1, required=True, metavar="NAME=VALUE...")
+@changes
+def set_properties(session: Session, properties: tuple[str, ...]) -> None:
+    """Set properties of the cluster, under our names or those of the reference; `NAME=` means the default."""
+    from quorate.control.cluster import ClusterChange
+    from quorate.model.common_properties import CLUSTER_PROPERTIES, find_common
+
+    values = given_properties("NAME=VALUE", properties, lambda name: find_common(CLUSTER_PROPERTIES, name))
+    session.finish(session.change("PATCH", "cluster", body=ClusterChange(properties=values)), "changed")
 
 
 def numbers(option: str, given: tuple[str, ...]) -> dict[str, int]:

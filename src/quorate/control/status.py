@@ -14,6 +14,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
+from quorate.model.common_properties import CLUSTER_PROPERTIES
 from quorate.model.problems import Problem, Refused, error, warning
 
 
@@ -42,6 +43,7 @@ def cluster_status(context: Context) -> ClusterStatus:
         epoch=view.authority.epoch,
         takeover_bound_s=round(context.timings.takeover_bound_s, 3),
         store=store,
+        properties={definition.name: getattr(cluster, definition.name) for definition in CLUSTER_PROPERTIES},
         nodes=list_nodes(context).nodes,
         groups=list_groups(context).groups,
         networks=view_networks(view),

@@ -145,6 +145,7 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     takeover_bound_s: float
     """Takeover of a silent node, without commits and the start of its resources (design §4)."""
     store: StoreView
+    properties: dict[str, PropertyValue]
     nodes: tuple[NodeView, ...]
     groups: tuple[GroupView, ...]
     networks: tuple[NetworkView, ...] = ()

@@ -68,6 +68,10 @@ NETWORK_PROPERTIES: Final = (
 
 INTERFACE_PROPERTIES: Final = (DESCRIPTION,)
 
+CLUSTER_PROPERTIES: Final = (
+    _number("add_evict_delay_s", "AddEvictDelay", "no machine joins so long after an eviction", 0, 600, 60, "s"),
+)
+
 RESOURCE_PROPERTIES: Final = (
     DESCRIPTION,
     _number("restart_action", "RestartAction", "0: leave failed; 1: restart here; 2: restart, then move", 0, 2, 2),

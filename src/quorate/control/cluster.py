@@ -1,0 +1,63 @@
+"""Commands on the cluster as a whole: its properties and its name (spec/02 §3, spec/05 §1).
+
+Owns: what each command demands and the cluster's record that it writes. Does not know: what a property brings about.
+"""
+
+from __future__ import annotations
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.core.authority.view import Known
+from quorate.core.cluster_view import ClusterView
+from quorate.model import keys
+from quorate.model.base import Value
+from quorate.model.common_properties import CLUSTER_PROPERTIES, read_common
+from quorate.model.problems import Problem, Refused, error, stops
+from quorate.model.properties import PropertyValue
+from quorate.model.workload import ClusterSpec
+
+
+class ClusterChange(Value, frozen=True, kw_only=True):
+    """Properties of the cluster to be set; null stands for the default."""
+
+    properties: dict[str, PropertyValue] = {}
+
+
+def formed(view: ClusterView) -> Known[ClusterSpec]:
+    """The cluster's record. Raises Refused where the database has not been read yet."""
+    if view.cluster is not None:
+        return view.cluster
+    what, remedy = "the cluster has not formed yet", "try again when `quorate cluster status` answers"
+    raise Refused([error("cluster_not_formed", what, remedy=remedy)])
+
+
+def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -> Change[Done]:
+    """Set properties of the cluster."""
+    known = formed(view)
+    problems: list[Problem] = []
+    values, faults = read_common(CLUSTER_PROPERTIES, wish.properties, "properties")
+    problems += faults
+    if stops(problems):
+        raise Refused(problems)
+    changed = altered(known.record, **values)
+    if changed == known.record:
+        return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
+    return write_cluster(known, changed, occasion, "set", ", ".join(f"{n}={v}" for n, v in sorted(values.items())))
+
+
+def write_cluster(
+    known: Known[ClusterSpec],
+    changed: ClusterSpec,
+    occasion: Occasion,
+    verb: str,
+    detail: str = "",
+    warnings: tuple[Problem, ...] = (),
+) -> Change[Done]:
+    """The cluster's record anew, where nobody else has changed it."""
+    change = Change(
+        guards=(guard(keys.SPEC_CLUSTER, known.revision),),
+        writes=(put(keys.SPEC_CLUSTER, changed),),
+        answer=Done(id=changed.id, name=changed.name, warnings=warnings),
+    )
+    return audited(
+        change, occasion, verb=verb, kind="cluster", object_id=changed.id, object_name=changed.name, detail=detail
+    )
