@@ -20,6 +20,7 @@ from quorate.sim.profiles import (
     hangs_and_pair_cuts,
     interrupted_joins,
     one_at_a_time,
+    storage_faults,
     store_faults,
 )
 from quorate.sim.sentinel_process import SLOW_OATH_S
@@ -87,3 +88,16 @@ def draw(
     last = max(quiet, *(fault.at_s + fault.duration_s for fault in faults))
     calm_again = last + max(options.chaos.late_s, SLOW_OATH_S) + options.recovery_limit_s
     return replace(options, end_s=calm_again if end_s is None else end_s)
+
+
+def draw_with_storage(seed: int, *, mutations: frozenset[Mutation] = NONE) -> Options:
+    """A world of two or four nodes that has a quorum storage, which gives trouble of its own."""
+    chance = random.Random(f"storage {seed}")
+    options = draw(seed, mutations=mutations, nodes=chance.choice((2, 2, 2, 4)))
+    quiet = options.quiet_after_s
+    faults = [] if options.nothing_ends else storage_faults(chance, options.nodes, quiet, options.timings)
+    return replace(
+        options,
+        storage=chance.choice(("lock", "lock", "claim")),
+        faults=tuple(sorted((*options.faults, *faults), key=lambda fault: fault.at_s)),
+    )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from quorate.sim.node import SimNode
     from quorate.sim.world import World
 
+TO_ALL: frozenset[FaultKind] = frozenset(
+    {"heal", "stall_store", "elect", "cut_store", "stop_member", "move_group", "power_off_all", "cut_storage"}
+)
 CUTS: frozenset[FaultKind] = frozenset({"cut", "cut_one_way", "cut_network", "partition"})
 
 
@@ -29,7 +32,7 @@ def inject(world: World, fault: Fault) -> None:
         world.troubles.injure(world.nodes, fault.duration_s)
     if fault.kind in CUTS:
         _cut(world, fault)
-    elif fault.kind in {"heal", "stall_store", "elect", "cut_store", "stop_member", "move_group", "power_off_all"}:
+    elif fault.kind in TO_ALL:
         _to_all(world, fault)
     else:
         for node in [world.nodes[n] for n in fault.nodes]:
@@ -60,6 +63,8 @@ def _to_node(world: World, node: SimNode, fault: Fault) -> None:
             node.pause("host", duration_s)
         case "freeze_node":
             node.freeze(duration_s)
+        case "kill_keeper":
+            node.keeper.die()
         case "break_host":
             node.host.break_connection(duration_s)
         case "lose_command":
@@ -96,10 +101,21 @@ def _to_all(world: World, fault: Fault) -> None:
         case "stop_member":
             for n in fault.nodes:
                 media.stop_member(n, now + fault.duration_s)
+        case "cut_storage":
+            _cut_storage(world, fault)
         case "move_group":
             _move(world, fault)
         case _:
             pass
+
+
+def _cut_storage(world: World, fault: Fault) -> None:
+    """The storage does not answer these nodes for a while; a member there cannot write either."""
+    if world.storage is None:
+        return
+    storage = world.storage
+    storage.cut_off |= set(fault.nodes)
+    world.at(world.now + fault.duration_s, lambda: storage.cut_off.difference_update(fault.nodes))
 
 
 def _cut(world: World, fault: Fault) -> None:
@@ -144,7 +160,19 @@ def touched(world: World, fault: Fault) -> set[int]:
             lost = everyone - _kept(world)
         case _:
             return set()
+    if world.storage is not None:
+        return _touched_with_storage(world, lost)
     return lost if len(everyone - lost) > len(everyone) // 2 else everyone
+
+
+def _touched_with_storage(world: World, lost: set[int]) -> set[int]:
+    """Where the holder of the storage is lost, the rest may be without a store for longer than a lease."""
+    everyone = set(world.nodes)
+    holder = next((n for n, node in world.nodes.items() if node.keeper.holds), 0)
+    if holder in lost or not holder:
+        return everyone if lost else set()
+    rest = everyone - lost
+    return lost if len(rest) + 1 > (len(everyone) + 1) // 2 else everyone
 
 
 def _kept(world: World) -> set[int]:

@@ -8,6 +8,7 @@ leader must be connected, both ways, with a majority of the voters that live, an
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from quorate.core.authority.timings import Timings
 
@@ -16,9 +17,16 @@ class Media:
     """Connectivity of one world. Nodes are numbers; `alive` tells which run (powered, not frozen)."""
 
     def __init__(
-        self, nodes: tuple[int, ...], networks: tuple[str, ...], timings: Timings, chance: random.Random
+        self,
+        nodes: tuple[int, ...],
+        networks: tuple[str, ...],
+        timings: Timings,
+        chance: random.Random,
+        quorum_at: Callable[[], int] | None = None,
     ) -> None:
+        """`quorum_at` tells where the quorum resource's member runs, 0 for nowhere; None: there is none."""
         self.nodes = nodes
+        self._quorum_at = quorum_at
         self.networks = networks
         self.alive: set[int] = set()
         self.leader = 0
@@ -79,15 +87,23 @@ class Media:
         self._member_stopped_until[node] = max(self._member_stopped_until.get(node, 0.0), until)
 
     def _runs(self, node: int, now: float) -> bool:
-        return node in self.alive and now >= self._member_stopped_until.get(node, 0.0)
+        """A member runs there: the node's own, or the quorum resource's."""
+        return self._members_at(node, now) > 0
+
+    def _members_at(self, node: int, now: float) -> int:
+        if node not in self.alive:
+            return 0
+        own = int(now >= self._member_stopped_until.get(node, 0.0))
+        return own + int(self._quorum_at is not None and self._quorum_at() == node)
 
     def force_election(self, now: float) -> None:
         """The leader steps down."""
         self._lose(now)
 
     def _majority(self, node: int, now: float) -> bool:
-        members = [other for other in self.nodes if self._runs(other, now) and self.connected(node, other)]
-        return len(members) >= len(self.nodes) // 2 + 1
+        reached = sum(self._members_at(other, now) for other in self.nodes if self.connected(node, other))
+        voters = len(self.nodes) + int(self._quorum_at is not None)
+        return reached >= voters // 2 + 1
 
     def _lose(self, now: float) -> None:
         self.leader = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from quorate.sim.channel import Channel
 from quorate.sim.host import RUNNING, SimHost
+from quorate.sim.keeper import SimKeeper
 from quorate.sim.sentinel_process import SimSentinel
 from quorate.sim.service_process import SimService
 
@@ -39,6 +40,7 @@ class SimNode:
         self.channel = Channel(self)
         self.sentinel = SimSentinel(self)
         self.service = SimService(self)
+        self.keeper = SimKeeper(self, world.storage)
         self._boots = 0
 
     # ---------------------------------------------------------------- time
@@ -87,6 +89,7 @@ class SimNode:
         self.paused_until = dict.fromkeys(self.paused_until, 0.0)
         self.frozen_until = 0.0
         self.sentinel.start(ended="")
+        self.keeper.start()
 
     def power_off(self) -> None:
         """Everything stops at once."""
@@ -94,6 +97,7 @@ class SimNode:
         self.powered = False
         self.sentinel.power_off()
         self.service.die(restart=False)
+        self.keeper.die(restart=False)
         self.channel.end()
         self.host.power_off()
         self.world.checker.all_off(self.number)

@@ -40,6 +40,8 @@ FaultKind = Literal[
     "power_off_all",
     "fail_resource",
     "move_group",
+    "kill_keeper",
+    "cut_storage",
 ]
 
 
@@ -98,6 +100,10 @@ class Options:
     mutations: frozenset[Mutation] = NONE
     nothing_ends: bool = False
     """A calm world: no node but those that a fault touches may end its resources (promise 3)."""
+    storage: Literal["", "lock", "claim"] = ""
+    """The kind of quorum storage: its lock falls with its holder, or its claim has to be watched; empty: none."""
+    storage_counted: bool = True
+    """False is a mutation: the records do not say that the quorum resource votes (rules 4 and 13)."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
 

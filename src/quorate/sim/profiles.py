@@ -40,7 +40,10 @@ WEIGHTS: dict[FaultKind, float] = {
     "power_off_all": 0.5,
     "fail_resource": 1.0,
     "move_group": 1.0,
+    "kill_keeper": 0.0,
+    "cut_storage": 0.0,
 }
+"""The last two mean something only where there is a quorum storage; its faults are drawn apart (`storage_faults`)."""
 
 CALM_WEIGHTS: dict[FaultKind, float] = {
     **{kind: 1.0 for kind, weight in WEIGHTS.items() if weight and kind not in {"power_on", "heal", "power_off_all"}},
@@ -204,3 +207,16 @@ def any_faults(chance: random.Random, count: int, quiet: float, timings: Timings
             faults.append(Fault(at + chance.uniform(0.1, 6.0), "power_on", tuple(some)))
         at += chance.expovariate(1 / pace)
     return [fault for fault in faults if fault.at_s < quiet]
+
+
+def storage_faults(chance: random.Random, count: int, quiet: float, timings: Timings) -> list[Fault]:
+    """The keeper is killed, or the storage does not answer: one node, or all of them."""
+    faults: list[Fault] = []
+    everyone = list(range(1, count + 1))
+    at = chance.uniform(4.0, 8.0)
+    while at < quiet:
+        kind: FaultKind = chance.choice(("kill_keeper", "cut_storage", "cut_storage"))
+        some = everyone if chance.random() < 0.3 else chance.sample(everyone, 1)
+        faults.append(Fault(at, kind, tuple(some), min(_duration(chance, timings), quiet - at)))
+        at += chance.uniform(1.0, 6.0)
+    return faults

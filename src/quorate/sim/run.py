@@ -57,6 +57,6 @@ def judge(world: World) -> str:
     return ""
 
 
-def replay_command(seed: int) -> str:
+def replay_command(seed: int, *, storage: bool = False) -> str:
     """The one command that replays a seed."""
-    return f"quorate sim --seed {seed} --trace"
+    return f"quorate sim --seed {seed} --trace{' --storage' if storage else ''}"

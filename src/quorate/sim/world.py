@@ -16,8 +16,10 @@ from quorate.core.authority.orders import Acknowledgement, Heartbeat
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import MemberRecord
+from quorate.model.quorum import QuorumSpec
 from quorate.model.records import Put, Write
 from quorate.model.workload import Assignment, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.ports.quorum_storage_memory import MemoryStorage
 from quorate.ports.store_engine import MemoryEngine
 from quorate.sim.checkers import Checker
 from quorate.sim.faults import inject
@@ -44,7 +46,9 @@ class World:
         self.log: list[str] = []
         self.tracing = False
         numbers = tuple(range(1, options.nodes + 1))
-        self.media = Media(numbers, options.networks, options.timings, self.chance)
+        self.storage = MemoryStorage(falls_with_holder=options.storage == "lock") if options.storage else None
+        quorum_at = self._quorum_at if options.storage else None
+        self.media = Media(numbers, options.networks, options.timings, self.chance, quorum_at)
         self.store = SimStore(self)
         self.troubles = Troubles(numbers, options.timings)
         self.chaos = options.chaos
@@ -62,9 +66,22 @@ class World:
         }
         self._prepare()
 
+    def _quorum_at(self) -> int:
+        """Where the quorum resource's member runs; 0 for nowhere."""
+        return next((n for n, node in self.nodes.items() if node.keeper.member_runs), 0)
+
     def _prepare(self) -> None:
         """Write what an administrator would have: nodes, and groups that should be online."""
         writes: list[Write] = []
+        if self.storage is not None:
+            quorum = QuorumSpec(
+                model="node_and_disk_majority",
+                kind="directory",
+                path="/quorum",
+                votes=int(self.options.storage_counted),
+                member="1",
+            )
+            writes.append(Put(keys.SPEC_QUORUM, encode(quorum)))
         for n in self.nodes:
             writes.append(Put(f"{keys.SPEC_NODE}{n}", encode(NodeSpec(node=n, name=f"node{n}"))))
         for g in range(1, self.options.groups + 1):
