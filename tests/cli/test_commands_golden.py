@@ -48,6 +48,7 @@ def test_status_of_a_new_cluster(line: CommandLine) -> None:
         coordinator  node1, epoch 1
         database     3 of 3 voters up, 2 needed; one more voter may be lost; votes are dynamic
         takeover     843 ms and the start of the resources (profile fast)
+        heartbeats   every 50 ms; silence is 150 ms without one
         as of        revision 2, 250 ms old, from node1
 
         Nodes

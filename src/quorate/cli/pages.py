@@ -91,6 +91,7 @@ def _cluster(status: ClusterStatus) -> Page:
         ("coordinator", f"{status.coordinator or 'none'}, epoch {status.epoch}"),
         ("database", f"{voters}; {losses}; votes are {store.votes}"),
         ("takeover", bound),
+        ("heartbeats", f"every {status.heartbeat_ms} ms; silence is {status.suspicion_ms} ms without one"),
         ("as of", f"revision {seen.revision}, {seen.age_s * 1000:.0f} ms old, from {seen.answered_by}"),
     )
     sections = [Section(facts=facts), Section("Nodes", table=_nodes(status.nodes))]

@@ -6,6 +6,8 @@ Owns: what each command demands and the cluster's record that it writes. Does no
 from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.heartbeat_settings import timing_problems, without_effect
+from quorate.control.networks import role_by_name
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
@@ -33,12 +35,17 @@ def formed(view: ClusterView) -> Known[ClusterSpec]:
 def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -> Change[Done]:
     """Set properties of the cluster."""
     known = formed(view)
-    problems: list[Problem] = []
-    values, faults = read_common(CLUSTER_PROPERTIES, wish.properties, "properties")
+    problems = without_effect(wish.properties)
+    idle = {problem.where.removeprefix("properties.") for problem in problems}
+    given = {name: value for name, value in wish.properties.items() if name not in idle}
+    values, faults = read_common(CLUSTER_PROPERTIES, role_by_name(given), "properties")
     problems += faults
     if stops(problems):
         raise Refused(problems)
     changed = altered(known.record, **values)
+    problems = timing_problems(changed)
+    if problems:
+        raise Refused(problems)
     if changed == known.record:
         return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
     return write_cluster(known, changed, occasion, "set", ", ".join(f"{n}={v}" for n, v in sorted(values.items())))

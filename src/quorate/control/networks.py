@@ -48,7 +48,7 @@ def change_network(view: ClusterView, name: str, wish: NetworkChange, occasion: 
     problems: list[Problem] = []
     spec = find_network(view, name, problems)
     given, faults = _readable(wish.properties)
-    values, more = read_common(NETWORK_PROPERTIES, _role_by_name(given), "properties")
+    values, more = read_common(NETWORK_PROPERTIES, role_by_name(given), "properties")
     problems += faults + more
     if "metric" in values and values.get("auto_metric") is True:
         problems.append(
@@ -147,12 +147,12 @@ def _readable(given: Mapping[str, PropertyValue]) -> tuple[dict[str, PropertyVal
     return kept, problems
 
 
-def _role_by_name(given: Mapping[str, PropertyValue]) -> dict[str, PropertyValue]:
+def role_by_name(given: Mapping[str, PropertyValue]) -> dict[str, PropertyValue]:
     """The reference's numbers for roles stand for our words."""
 
     def named(name: str, value: PropertyValue) -> PropertyValue:
         number = int(value) if isinstance(value, str) and value.isdigit() else value
-        is_role = name.casefold() == "role" and isinstance(number, int) and not isinstance(number, bool)
+        is_role = name.casefold().endswith("role") and isinstance(number, int) and not isinstance(number, bool)
         return ROLES[number] if is_role and isinstance(number, int) and 0 <= number < len(ROLES) else value
 
     return {name: named(name, value) for name, value in given.items()}

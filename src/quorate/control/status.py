@@ -42,6 +42,8 @@ def cluster_status(context: Context) -> ClusterStatus:
         coordinator=node_name(view, coordinator.record.node) if coordinator else "",
         epoch=view.authority.epoch,
         takeover_bound_s=round(context.timings.takeover_bound_s, 3),
+        heartbeat_ms=round(context.timings.heartbeat_s * 1000),
+        suspicion_ms=round(context.timings.suspicion_s * 1000),
         store=store,
         properties={definition.name: getattr(cluster, definition.name) for definition in CLUSTER_PROPERTIES},
         nodes=list_nodes(context).nodes,

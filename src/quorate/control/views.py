@@ -144,6 +144,8 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     epoch: int
     takeover_bound_s: float
     """Takeover of a silent node, without commits and the start of its resources (design §4)."""
+    heartbeat_ms: int
+    suspicion_ms: int
     store: StoreView
     properties: dict[str, PropertyValue]
     nodes: tuple[NodeView, ...]

@@ -62,6 +62,12 @@ class Paths:
         self._newest: dict[int, int] = {}
         self._starts: dict[int, int] = {}
 
+    def retime(self, suspicion_s: float, heartbeat_s: float, now: float) -> None:
+        """Wait so long from now on, for heartbeats that come so often."""
+        if (suspicion_s, heartbeat_s) != (self.suspicion_s, self.heartbeat_s):
+            self.suspicion_s, self.heartbeat_s = suspicion_s, heartbeat_s
+            self.stalled(now)
+
     def learn(self, peers: dict[int, tuple[str, ...]], now: float) -> None:
         """Know exactly these paths; a new one is given S from now."""
         wanted = {(node, network) for node, networks in peers.items() for network in networks}

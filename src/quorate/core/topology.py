@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from quorate.core.authority.timings import Timings, in_force
 from quorate.core.cluster_view import ClusterView
 from quorate.model.base import replace
 from quorate.model.topology import AdapterFact, NetworkRole, NetworkSpec
@@ -98,6 +99,11 @@ def quiet_networks(view: ClusterView) -> tuple[str, ...]:
 def metrics(view: ClusterView) -> dict[str, int]:
     """The metric that counts, of every network by name."""
     return {known.record.name: known.record.effective_metric for known in view.networks.values()}
+
+
+def timings_of(cluster: ClusterSpec) -> Timings:
+    """The timings in force: the profile's, with the cluster's own heartbeats."""
+    return in_force(cluster.profile, cluster.same_subnet_delay_ms, cluster.same_subnet_threshold)
 
 
 def discover(view: ClusterView) -> Findings:

@@ -46,6 +46,23 @@ GROUP_PROPERTIES: Final = (
     _number("priority", "Priority", "higher ones are placed first", 0, 4999, 2000),
 )
 
+CLUSTER_PROPERTIES: Final = (
+    _number("add_evict_delay_s", "AddEvictDelay", "no machine joins so long after an eviction", 0, 600, 60, "s"),
+    PropertyDefinition(
+        name="default_network_role",
+        reference_alias="DefaultNetworkRole",
+        kind=PropertyKind.STRING,
+        words="role of networks that are found later: none (0), cluster (1), client (2), both (3)",
+        choices=ROLES,
+        default="both",
+    ),
+    _number("same_subnet_delay_ms", "SameSubnetDelay", "between heartbeats; 0: the profile's", 0, 2000, 0, "ms"),
+    _number(
+        "same_subnet_threshold", "SameSubnetThreshold", "heartbeats that may be missed; 0: the profile's", 0, 120, 0
+    ),
+    _number("route_history_length", "RouteHistoryLength", "heartbeats kept of a path that is lost", 0, 40, 10),
+)
+
 NETWORK_PROPERTIES: Final = (
     DESCRIPTION,
     PropertyDefinition(
@@ -67,10 +84,6 @@ NETWORK_PROPERTIES: Final = (
 )
 
 INTERFACE_PROPERTIES: Final = (DESCRIPTION,)
-
-CLUSTER_PROPERTIES: Final = (
-    _number("add_evict_delay_s", "AddEvictDelay", "no machine joins so long after an eviction", 0, 600, 60, "s"),
-)
 
 RESOURCE_PROPERTIES: Final = (
     DESCRIPTION,

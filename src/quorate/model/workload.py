@@ -159,6 +159,12 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """Prefix of each network that was given for clients alone, by name."""
     default_network_role: NetworkRole = "both"
     """Role of networks that are found later (spec/05 §1, DefaultNetworkRole)."""
+    same_subnet_delay_ms: int = 0
+    """Heartbeat interval; 0: the profile's."""
+    same_subnet_threshold: int = 0
+    """Heartbeats that may be missed before a path or node counts as silent; 0: the profile's."""
+    route_history_length: int = 10
+    """Heartbeats kept of a path that is lost."""
     fabric_prefix: str = ""
     next_node: int = 2
     """Node numbers are never reused."""

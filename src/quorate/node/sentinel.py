@@ -21,7 +21,7 @@ from typing import Final, cast
 
 from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Order, Renewal, Report
-from quorate.core.authority.timings import PROFILES
+from quorate.core.authority.timings import in_force
 from quorate.core.paths import Paths
 from quorate.node.address_guard import AddressGuard
 from quorate.node.children import STOPPED_LIMIT_S, Child, Children
@@ -61,7 +61,10 @@ class Sentinel:
         identity = json.loads(places.identity.read_text())
         replica = json.loads(places.replica.read_text())
         self.node = int(identity["node"])
-        self.timings = PROFILES[str(replica["cluster"].get("profile", "default"))]
+        cluster = replica["cluster"]
+        self._profile = str(cluster.get("profile", "default"))
+        delay_ms, threshold = (int(cluster.get(f"same_subnet_{name}", 0)) for name in ("delay_ms", "threshold"))
+        self.timings = in_force(self._profile, delay_ms, threshold)
         places.hosts.mkdir(parents=True, exist_ok=True)
         boot = boot_id(places.boot_id)
         self._selector = selectors.DefaultSelector()
@@ -169,6 +172,7 @@ class Sentinel:
                 self._children.kill(name)
             self._fabric.repeat(self._fabric_addresses, self._network.addresses)
         self._move_routes(now)
+        self._network.paths.retime(self.loop.timings.suspicion_s, self.loop.timings.heartbeat_s, now)
         news = self._path_watch.news(now)
         if news is not None:
             self._service.tell(news)
@@ -234,6 +238,9 @@ class Sentinel:
                 self._fabric.metrics = message.metrics
                 self._network.paths.history_length = message.history_length
                 self._learn(message.addresses)
+            case channel.Pace(delay_ms=delay_ms, threshold=threshold):
+                self.timings = in_force(self._profile, delay_ms, threshold)
+                self.loop.retime(self.timings, now)
             case channel.RunProcess(name=name, argv=argv):
                 self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum"} else 0)
             case channel.RunHost(name=name):

@@ -7,7 +7,7 @@ Does not know: sockets, processes or the store. `node.sentinel` turns it with a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quorate.core.authority.lease import EndAll, Lease, LeaseMoved, ServiceHung
 from quorate.core.authority.mutations import NONE, Mutation
@@ -19,6 +19,10 @@ STALLED_BEATS = 1.5
 """A tick is due every heartbeat. One that comes so late means that this process stood still, and what it did not hear
 meanwhile proves nothing. Together with one heartbeat on its way this is below S: else a coordinator that stands still
 for less than S would suspect everybody (simulation seed 92)."""
+
+
+CALM_S = 2.0
+"""By then every node that can be reached has learned of changed timings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class SentinelLoop:
         self.links = Links(timings.suspicion_s)
         self.peers: Mapping[int, tuple[str, ...]] = {}
         """Nodes and the networks on which to reach them."""
+        self._wanted = timings
+        self._retime_at = now
         self._boot_id = boot_id
         self._outputs: list[Output] = []
         self._serial = 0
@@ -81,6 +87,27 @@ class SentinelLoop:
                 self._outputs += self.lease.acknowledged(message, now)
                 if (first and self.lease.acknowledged_since(message.sender)) or acting != self.lease.acting(now):
                     self._report(now)
+
+    def retime(self, timings: Timings, now: float) -> None:
+        """Beat and wait with these timings; L and G are as before (`core.authority.timings.in_force`).
+
+        Nodes learn of a change one after the other. So at first the shorter interval and the longer silence hold, and
+        the rest when everybody has learned: nobody is suspected because of what was set.
+        """
+        if timings == self._wanted:
+            return
+        self._wanted, self._retime_at = timings, now + CALM_S
+        calm = replace(
+            timings,
+            heartbeat_s=min(timings.heartbeat_s, self.timings.heartbeat_s),
+            suspicion_s=max(timings.suspicion_s, self.timings.suspicion_s),
+        )
+        self._use(calm, now)
+
+    def _use(self, timings: Timings, now: float) -> None:
+        self.timings = self.lease.timings = timings
+        self.links.suspicion_s = timings.suspicion_s
+        self._beat(now)
 
     def order(self, order: Order, now: float) -> None:
         """Follow an order of the service and confirm it."""
@@ -120,6 +147,8 @@ class SentinelLoop:
 
     def tick(self, now: float) -> None:
         """Look at the time."""
+        if self.timings != self._wanted and now >= self._retime_at:
+            self._use(self._wanted, now)
         if now - self._ticked_at > STALLED_BEATS * self.timings.heartbeat_s:
             self.links.stalled(now)
         self._ticked_at = now

@@ -20,9 +20,8 @@ from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.store import EtcdStore
 from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
-from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
-from quorate.core.topology import metrics, quiet_networks
+from quorate.core.topology import metrics, quiet_networks, timings_of
 from quorate.core.votes import may_vote
 from quorate.model import keys
 from quorate.model.base import encode
@@ -73,7 +72,7 @@ class Service:
         self.identity = identity
         self.replica = load_replica(places, identity)
         self.node = identity.node
-        self.timings = PROFILES[self.replica.cluster.profile]
+        self.timings = timings_of(self.replica.cluster)
         self.view = ClusterView()
         self.watched_at = 0.0
         self.votes = VoteKeeper(self)
@@ -99,6 +98,7 @@ class Service:
         self._pumping = False
         self._turn = asyncio.Event()
         self._peers: channel.Peers | None = None
+        self._pace: channel.Pace | None = None
         self._unheard: frozenset[int] = frozenset()
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
@@ -343,6 +343,7 @@ class Service:
             self.spawn(self.leaving.run())  # a former service of this life had begun it
         self.retiring.look()
         if everything and not self.retiring.unlisted:
+            self._retime()
             self._announce_peers()
             self.hosts.dismiss()
             cluster = self.view.cluster
@@ -370,6 +371,15 @@ class Service:
             writes.append(Put(keys.name("node", spec.name), str(spec.node).encode()))
         await self.store.commit([Absent(keys.SCHEMA)], writes)
 
+    def _retime(self) -> None:
+        """Heartbeats and suspicion as the cluster has them now; nothing else may change while it runs."""
+        cluster = self.view.cluster.record if self.view.cluster else self.replica.cluster
+        self.timings = self.loop.membership.timings = timings_of(cluster)
+        pace = channel.Pace(cluster.same_subnet_delay_ms, cluster.same_subnet_threshold)
+        if pace != self._pace:
+            self._pace = pace
+            self.tell_sentinel(pace)
+
     def _announce_peers(self) -> None:
         nodes = self.nodes()
         quiet = quiet_networks(self.view) if self.view.nodes else self.replica.quiet_networks
@@ -377,6 +387,7 @@ class Service:
             {spec.node: {n: a for n, a in spec.addresses.items() if n not in quiet} for spec in nodes},
             {spec.node: spec.fabric_address for spec in nodes},
             metrics(self.view),
+            self.replica.cluster.route_history_length,
         )
         if peers != self._peers and self._link is not None:
             self._peers = peers

@@ -36,6 +36,14 @@ class Peers:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """Service to sentinel: heartbeat interval and missed heartbeats as the cluster has them; 0: the profile's."""
+
+    delay_ms: int
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """Sentinel to service: every path as this node sees it; sent when one is lost or back, and every second."""
 
@@ -87,7 +95,7 @@ class Processes:
     running: dict[str, int]
 
 
-ToSentinel = Order | Renewal | Progress | Peers | RunProcess | RunHost | EndProcess | ServiceEnds
+ToSentinel = Order | Renewal | Progress | Peers | Pace | RunProcess | RunHost | EndProcess | ServiceEnds
 ToService = Report | StopNode | Processes | Paths
 
 
@@ -153,6 +161,8 @@ def decode(line: bytes) -> ToSentinel | ToService:
                     {str(network): int(metric) for network, metric in raw["metrics"].items()},
                     int(raw["history_length"]),
                 )
+            case "Pace":
+                return Pace(int(raw["delay_ms"]), int(raw["threshold"]))
             case "Paths":
                 return Paths(tuple(_path(path) for path in raw["paths"]))
             case "RunProcess":

@@ -6,7 +6,7 @@ Does not know: any clock. Values are seconds; what people see is milliseconds (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CLOCK_RATE_BOUND = 0.01
 """ρ: the largest rate error of one clock that the proofs allow for."""
@@ -83,3 +83,17 @@ FAST = Timings(0.050, 0.150, 0.550, 0.100, 0.010, 0.090)
 WIDE = Timings(0.500, 2.500, 5.000, 1.000, 0.100, 1.000, hang_limit_s=2.0)
 
 PROFILES = {"default": DEFAULT, "fast": FAST, "wide": WIDE}
+
+
+def in_force(profile: str, delay_ms: int = 0, threshold: int = 0) -> Timings:
+    """The profile with another heartbeat interval, or another number of heartbeats that may be missed; 0 keeps its own.
+
+    Only these two may change while the cluster runs: no proof rests on them. Everybody's lease L and ending time G must
+    be what those believe who wait for them to end (rule 7).
+    """
+    timings = PROFILES[profile]
+    missed = threshold or round(timings.suspicion_s / timings.heartbeat_s)
+    heartbeat_s = delay_ms / 1000 if delay_ms else timings.heartbeat_s
+    if not delay_ms and not threshold:
+        return timings
+    return replace(timings, heartbeat_s=heartbeat_s, suspicion_s=heartbeat_s * missed)
