@@ -274,3 +274,14 @@ def test_a_starting_node_takes_control_only_where_it_has_heard_nobody_active() -
     assert mode(lease_held=True, may_run=False) == "stay"
     assert mode(lease_held=True, leaving=True) == "release"
     assert mode(lease_held=True, here=False) == "release"
+
+
+def test_what_was_seen_is_tried_once() -> None:
+    """It was tried again and again, and a storage that had changed since was never looked at again."""
+    keeping = Keeping(FAST, falls_with_holder=True)
+    keeping.mode = "hold"
+    keeping.looked(Sight(None, free=True, locked=False), 0.0)
+    assert keeping.step(0.0, 0.0) == TakeControl(None)
+    keeping.refused(0.0)
+    assert keeping.step(0.0, 0.0) is None
+    assert keeping.step(FAST.heartbeat_s, 0.0) == Look()

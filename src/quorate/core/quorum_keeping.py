@@ -94,6 +94,8 @@ class Keeping:
         self.can_run = True
         """There is something to start: the folder of the member, or leave to make it."""
         self._sight: Sight | None = None
+        self._tried = False
+        """A claim was tried on what was seen last."""
         self._still_since = 0.0
         self._look_at = 0.0
         self._claimed_at = 0.0
@@ -111,7 +113,7 @@ class Keeping:
         """A look ended; None where the storage does not answer: nothing was watched then."""
         if sight is None or self._sight is None or sight.claim != self._sight.claim:
             self._still_since = now
-        self._sight = sight
+        self._sight, self._tried = sight, False
         self._look_at = now + self.timings.heartbeat_s * (1 if self.mode == "hold" else LOOK_SELDOM)
 
     def claimed(self, sent_at: float, now: float) -> None:
@@ -190,21 +192,21 @@ class Keeping:
         return ""
 
     def _watch(self, now: float) -> Action | None:
-        sight = self._sight
-        fresh = sight is not None and now < self._look_at
-        if not fresh:
+        if now >= self._look_at:
             return Look()
-        assert sight is not None
+        sight = self._sight
+        if sight is None or self._tried:
+            return None
         if self.mode != "hold" or now < self._hold_off_until or sight.locked:
             return None
         if sight.free or self.falls_with_holder:
-            return self._claim(None, now)
+            return self._claim(None)
         if now - self._still_since > self.timings.verdict_wait_s:
-            return self._claim(sight.claim, now)
+            return self._claim(sight.claim)
         return None
 
-    def _claim(self, still: Hashable | None, now: float) -> Action:
-        self._look_at = now  # whatever comes of it, the next step looks again
+    def _claim(self, still: Hashable | None) -> Action:
+        self._tried = True  # whatever comes of it, what was seen is used up
         return TakeControl(still)
 
 

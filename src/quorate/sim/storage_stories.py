@@ -133,6 +133,11 @@ def two_that_slept_take_the_storage(world: World) -> None:
             world.at(world.now + 1.5, lambda n=n: world.power_off(world.nodes[n]))  # type: ignore[misc]
         world.at(world.now + 4.0, swap)
 
+    def formed() -> None:
+        leads = set(world.checker.acting)
+        assert leads & set(sleep), f"{leads} lead; the side with the storage has the majority and did not form"
+        _online(world, "the side with the storage formed the cluster")
+
     def swap() -> None:
         assert world.storage is not None
         world.storage.cut_off |= set(stay)
@@ -143,7 +148,7 @@ def two_that_slept_take_the_storage(world: World) -> None:
                     cut(world, one, other, network)
         for n in sleep:
             world.power_on(world.nodes[n])
-        world.at(world.now + 7.9, lambda: _online(world, "the side with the storage formed the cluster"))
+        world.at(world.now + 7.9, formed)
         world.at(world.now + 8.0, world.media.heal)
         world.at(world.now + 8.0, world.storage.cut_off.clear)
 
