@@ -10,9 +10,11 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control import cluster, enrolment, evicting, groups, nodes, tokens
 from quorate.control.change import Change, Done, Occasion
+from quorate.control.ending import DestroyWish, destroy_cluster, stop_cluster
 from quorate.control.evicting import EvictWish
 from quorate.control.executor import execute, execute_reading, new_occasion
 from quorate.control.groups import NewGroup
+from quorate.control.names import NewName
 from quorate.control.queries import show_node
 from quorate.control.status import cluster_status
 from quorate.control.wait import node_evicted
@@ -152,3 +154,59 @@ async def test_properties_of_the_cluster_have_bounds(world: FacesWorld) -> None:
     assert await refused(world, change(AddEvictDelay=601, delay=1)) == {"property_range", "property_unknown"}
     assert not (await run(world, change(add_evict_delay_s=60))).changed
     assert cluster_status(world).properties["add_evict_delay_s"] == 60
+
+
+# ---------------------------------------------------------------- names, and the end of a cluster
+
+
+async def test_a_node_is_renamed_and_its_old_name_is_free(world: FacesWorld) -> None:
+    def rename(name: str, new_name: str) -> Made:
+        return lambda v, o: nodes.rename_node(v, name, NewName(name=new_name), o)
+
+    assert await refused(world, rename("node3", "NODE2")) == {"name_in_use"}
+    assert await refused(world, rename("node9", "a b")) == {"node_unknown", "name_form"}
+    await run(world, rename("node3", "Node3"))
+    assert show_node(world, "node3").name == "Node3", "only its case has changed"
+    await run(world, rename("node3", "annex"))
+    assert not (await run(world, rename("annex", "annex"))).changed
+    assert show_node(world, "ANNEX").number == 3
+    await run(world, rename("node2", "node3"))
+    names = (await world.store.read(prefixes=[f"{keys.NAME}node/"])).items
+    assert {item.key: item.value for item in names} == {
+        keys.name("node", "annex"): b"3", keys.name("node", "node3"): b"2",
+    }  # fmt: skip
+
+
+async def test_a_name_that_is_being_taken_is_not_given_twice(world: FacesWorld) -> None:
+    """The key of the name decides, not the replica: two commands at once cannot both have it."""
+    change = nodes.rename_node(world.view, "node3", NewName(name="annex"), new_occasion(world, "ann", ""))
+    await run(world, lambda v, o: nodes.rename_node(v, "node2", NewName(name="Annex"), o))
+    assert not (await world.store.commit(change.guards, change.writes)).succeeded
+
+
+async def test_the_cluster_is_renamed_and_told_when_that_is_published(world: FacesWorld) -> None:
+    made = await run(world, lambda v, o: cluster.rename_cluster(v, NewName(name="omega"), o))
+    (later,) = made.warnings
+    assert "published when the core name next comes online" in later.what
+    assert cluster_status(world).name == "omega"
+    assert await refused(world, lambda v, o: cluster.rename_cluster(v, NewName(name="-"), o)) == {"name_form"}
+
+
+@pytest.mark.conformance("CF-16")
+async def test_a_stop_of_the_cluster_tells_every_node_at_once(world: FacesWorld) -> None:
+    await world.put((keys.member(3), MemberRecord(node=3, state="down", incarnation="3.a")))
+    before = world.engine.engine.revision
+    await run(world, stop_cluster)
+    assert world.engine.engine.revision == before + 1, "one transaction"
+    assert [world.view.node_intent(node).stopping for node in (1, 2, 3)] == [True, True, False]
+    assert not (await run(world, stop_cluster)).changed
+
+
+async def test_a_destruction_names_whom_it_cannot_reach(world: FacesWorld) -> None:
+    assert await refused(world, lambda v, o: destroy_cluster(v, DestroyWish(), o)) == {"destruction_not_confirmed"}
+    await world.put((keys.member(3), MemberRecord(node=3, state="down", incarnation="3.a")))
+    made = await run(world, lambda v, o: destroy_cluster(v, DestroyWish(force=True), o), "moved out")
+    assert ["node3" in problem.what for problem in made.warnings] == [True]
+    assert world.view.cluster is not None
+    assert world.view.cluster.record.destroyed is not None
+    assert world.view.node_intent(1).stopping

@@ -12,8 +12,9 @@ from quorate.control import networks, resource_writing
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import execute, new_occasion
 from quorate.control.groups import NewGroup, create_group
+from quorate.control.names import NewName
 from quorate.control.network_views import list_interfaces, list_networks, show_interface, show_network
-from quorate.control.networks import NetworkChange, NewName
+from quorate.control.networks import NetworkChange
 from quorate.control.resource_writing import NewResource
 from quorate.control.status import cluster_status
 from quorate.core.cluster_view import ClusterView

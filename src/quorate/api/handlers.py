@@ -8,6 +8,7 @@ from __future__ import annotations
 from quorate.api.call import Call, Plan, at_once
 from quorate.control import (
     cluster,
+    ending,
     enrolment,
     evicting,
     groups,
@@ -24,6 +25,7 @@ from quorate.control import (
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, execute_reading, new_occasion
+from quorate.control.names import NewName
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
@@ -56,6 +58,26 @@ async def show_cluster(call: Call[Nothing]) -> views.ClusterStatus:
 async def change_cluster(call: Call[cluster.ClusterChange]) -> Changed:
     """Set properties of the cluster."""
     return await Plan(call).run(lambda view, occasion: cluster.change_cluster(view, call.body, occasion), at_once)
+
+
+async def rename_cluster(call: Call[NewName]) -> Changed:
+    """Give the cluster another name."""
+    return await Plan(call).run(lambda view, occasion: cluster.rename_cluster(view, call.body, occasion), at_once)
+
+
+async def stop_cluster(call: Call[Nothing]) -> Changed:
+    """Stop every node; it answers before they are gone."""
+    return await Plan(call).run(ending.stop_cluster, None)
+
+
+async def destroy_cluster(call: Call[ending.DestroyWish]) -> Changed:
+    """Stop every node for good; it answers before they are gone."""
+    return await Plan(call).run(lambda view, occasion: ending.destroy_cluster(view, call.body, occasion), None)
+
+
+async def rename_node(call: Call[NewName]) -> Changed:
+    """Give a node another name."""
+    return await Plan(call).run(lambda view, occasion: nodes.rename_node(view, call.name, call.body, occasion), at_once)
 
 
 async def list_nodes(call: Call[Nothing]) -> views.NodeList:

@@ -9,7 +9,7 @@ import asyncio
 
 from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
-from quorate.control import network_views, networks, path_views, views
+from quorate.control import names, network_views, networks, path_views, views
 from quorate.control.change import Changed
 from quorate.model.base import Damaged, decode
 from quorate.model.workload import NodeSpec
@@ -32,7 +32,7 @@ async def change_network(call: Call[networks.NetworkChange]) -> Changed:
     )
 
 
-async def rename_network(call: Call[networks.NewName]) -> Changed:
+async def rename_network(call: Call[names.NewName]) -> Changed:
     """Give a network another name."""
     return await Plan(call).run(
         lambda view, occasion: networks.rename_network(view, call.name, call.body, occasion), at_once

@@ -5,10 +5,19 @@ Owns: words and options of these commands. Does not know: how a cluster is made 
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING, NoReturn
+
 import click
 
 from quorate.cli.frame import Session, changes, local, looks, pairs
 from quorate.cli.values import given_properties
+
+if TYPE_CHECKING:
+    from quorate.control.change import Changed
+
+POLL_S = 0.2
+"""Between looks at whether the node that answered has gone: it cannot tell us any more."""
 
 
 @click.group()
@@ -104,6 +113,56 @@ def set_properties(session: Session, properties: tuple[str, ...]) -> None:
 
     values = given_properties("NAME=VALUE", properties, lambda name: find_common(CLUSTER_PROPERTIES, name))
     session.finish(session.change("PATCH", "cluster", body=ClusterChange(properties=values)), "changed")
+
+
+@cluster.command()
+@click.argument("new_name")
+@changes
+def rename(session: Session, new_name: str) -> None:
+    """Give the cluster another name."""
+    from quorate.control.names import NewName
+
+    session.finish(session.change("POST", "cluster", "rename", body=NewName(name=new_name)), "renamed")
+
+
+@cluster.command()
+@changes
+def stop(session: Session) -> None:
+    """Stop every node. What should be online is online again when a majority of the voters has started."""
+    changed = session.change("POST", "cluster", "stop")
+    wait_for_end(session, changed, "stopped", "is stopping; every node takes its groups offline and leaves")
+
+
+@cluster.command()
+@click.option("--force", is_flag=True, help="It is meant.")
+@changes
+def destroy(session: Session, force: bool) -> None:
+    """End the cluster for good: every machine stops, belongs to no cluster, and keeps its files under another name."""
+    from quorate.control.ending import DestroyWish
+
+    changed = session.change("POST", "cluster", "destroy", body=DestroyWish(force=force))
+    wait_for_end(session, changed, "destroyed", "is being destroyed; every node stops and steps aside")
+
+
+def wait_for_end(session: Session, changed: Changed, done: str, begun: str) -> NoReturn:
+    """Wait, where that was asked for, until the node that answered has gone: the nodes wait for one another."""
+    from quorate.client import CallFailed
+    from quorate.control.change import altered
+    from quorate.control.views import WhoAmI
+    from quorate.node.places import Places
+    from quorate.node.process import is_held
+
+    if session.wait_s is None:
+        session.finish(changed, done, begun)
+    end = time.monotonic() + session.wait_s
+    while time.monotonic() < end:
+        try:
+            session.client.look("/v1/me", WhoAmI)
+        except CallFailed:
+            if not is_held(Places.from_environment().sentinel_lock):
+                session.finish(altered(changed, outcome="done"), done)
+        time.sleep(POLL_S)
+    session.finish(altered(changed, outcome="pending"), done)
 
 
 def numbers(option: str, given: tuple[str, ...]) -> dict[str, int]:

@@ -67,7 +67,7 @@ def set_network(session: Session, /, name: str, properties: tuple[str, ...], **c
 @changes
 def rename(session: Session, name: str, new_name: str) -> None:
     """Give the network another name."""
-    from quorate.control.networks import NewName
+    from quorate.control.names import NewName
 
     session.finish(session.change("POST", "networks", name, "rename", body=NewName(name=new_name)), "renamed")
 

@@ -212,6 +212,59 @@ def evict(session: Session, name: str, force: bool) -> None:
     session.finish(changed, "evicted", "is being evicted; its groups leave first")
 
 
+@node.command()
+@click.argument("name")
+@click.argument("new_name")
+@changes
+def rename(session: Session, name: str, new_name: str) -> None:
+    """Give a node another name; its certificates and what runs on it are not touched."""
+    from quorate.control.names import NewName
+
+    session.finish(session.change("POST", "nodes", name, "rename", body=NewName(name=new_name)), "renamed")
+
+
+@node.command()
+@local
+def state(session: Session) -> None:
+    """Tell what this machine is, without asking any cluster.
+
+    0 not installed, 1 not configured, 3 not running, 19 running.
+    """
+    from quorate.cli.frame import print_problem
+    from quorate.node.local_state import local_state
+    from quorate.node.places import Places
+
+    found = local_state(Places.from_environment())
+    if session.as_json:
+        session.print_json(found)
+        return
+    click.echo(f"{found.words} ({found.value})")
+    if found.number:
+        click.echo(f"node {found.number}, {found.node}, of cluster {found.cluster}")
+    for folder in found.retired:
+        click.echo(f"kept from a former membership: {folder}")
+    for problem in found.problems:
+        print_problem(problem)
+
+
+@node.command()
+@click.option("--force", is_flag=True, help="It is meant.")
+@local
+def cleanup(session: Session, force: bool) -> None:
+    """Make this machine, on which no cluster service runs, belong to no cluster. Its files are kept aside.
+
+    For machines whose cluster is gone. A cluster that lives goes on listing the node: evict it there.
+    """
+    from quorate.node.local_state import clean_up
+    from quorate.node.places import Places
+
+    kept = clean_up(Places.from_environment(), force=force)
+    if session.as_json:
+        session.print_json({"changed": kept is not None, "kept": str(kept or "")})
+        return
+    click.echo(f"this machine belongs to no cluster now; what it had is kept in {kept}" if kept else "nothing to do")
+
+
 def _wait_for_retirement(session: Session, changed: Changed) -> None:
     """This very machine is evicted: nobody is left to ask in the end but its state folder."""
     from quorate.control.change import altered
@@ -229,12 +282,8 @@ def _wait_for_retirement(session: Session, changed: Changed) -> None:
 
 def _is_here(name: str) -> bool:
     """Whether the node of that name is this machine."""
-    from quorate.model.problems import Refused
-    from quorate.node.identity import load_identity
+    from quorate.node.local_state import local_state
     from quorate.node.places import Places
 
-    try:
-        identity = load_identity(Places.from_environment())
-    except Refused:
-        return False
-    return identity is not None and identity.name.casefold() == name.casefold()
+    here = local_state(Places.from_environment())
+    return bool(here.number) and name.casefold() in {here.node.casefold(), str(here.number)}

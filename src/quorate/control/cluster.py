@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.heartbeat_settings import timing_problems, without_effect
+from quorate.control.names import NewName, name_problems
 from quorate.control.networks import role_by_name
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import CLUSTER_PROPERTIES, read_common
-from quorate.model.problems import Problem, Refused, error, stops
+from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue
 from quorate.model.workload import ClusterSpec
 
@@ -49,6 +50,24 @@ def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -
     if changed == known.record:
         return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
     return write_cluster(known, changed, occasion, "set", ", ".join(f"{n}={v}" for n, v in sorted(values.items())))
+
+
+def rename_cluster(view: ClusterView, wish: NewName, occasion: Occasion) -> Change[Done]:
+    """Give the cluster another name: stored at once; clients see it when the core name next comes online."""
+    known = formed(view)
+    problems = name_problems(wish.name, "name")
+    if problems:
+        raise Refused(problems)
+    if wish.name == known.record.name:
+        return unchanged(Done(id=known.record.id, name=wish.name, changed=False))
+    later = warning(
+        "published_at_next_online",
+        f"stored (5024); {wish.name} is published when the core name next comes online",
+        where="name",
+        remedy="a cluster without a core name publishes none: every face shows the new name from now on",
+    )
+    renamed = altered(known.record, name=wish.name)
+    return write_cluster(known, renamed, occasion, "rename", f"it was {known.record.name}", (later,))
 
 
 def write_cluster(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from quorate.model.base import Value
 from quorate.model.problems import Problem, error
 
 NAME_LIMIT: Final = 63
@@ -18,6 +19,12 @@ NAME_LIMIT: Final = 63
 
 _FORM: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 _HOST_FORM: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
+
+
+class NewName(Value, frozen=True, kw_only=True):
+    """The name that an object shall have."""
+
+    name: str
 
 
 def name_problems(name: str, where: str, *, host: bool = False) -> list[Problem]:

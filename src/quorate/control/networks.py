@@ -13,7 +13,7 @@ from typing import Final
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.lookup import find_interface, find_network
-from quorate.control.names import name_problems, taken
+from quorate.control.names import NewName, name_problems, taken
 from quorate.core.cluster_view import ClusterView
 from quorate.core.networks import standing
 from quorate.model import keys
@@ -35,12 +35,6 @@ class NetworkChange(Value, frozen=True, kw_only=True):
     """Common properties to change, under our names or the reference's; all are changed or none."""
 
     properties: dict[str, PropertyValue] = {}
-
-
-class NewName(Value, frozen=True, kw_only=True):
-    """The name that an object shall have."""
-
-    name: str
 
 
 def change_network(view: ClusterView, name: str, wish: NetworkChange, occasion: Occasion) -> Change[Done]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate.control.change import Change, Changed, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.change import Change, Changed, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.lookup import find_node
+from quorate.control.names import NewName, name_problems, taken
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error, warning
-from quorate.model.records import Guard
+from quorate.model.records import Guard, Put, Write
 from quorate.model.workload import NodeIntent, NodeSpec
 
 
@@ -107,6 +108,32 @@ def _target_problems(view: ClusterView, node: NodeSpec, target: NodeSpec) -> lis
 
 UNRECORDED: Final = {"store_unavailable", "outcome_unknown", "node_down"}
 """What keeps a stop from being written down and is no reason for a node to go on."""
+
+
+def rename_node(view: ClusterView, name: str, wish: NewName, occasion: Occasion) -> Change[Done]:
+    """Give a node another name. Nothing but faces goes by it: nodes know each other by number and address."""
+    problems: list[Problem] = []
+    node = find_node(view, name, problems)
+    problems += name_problems(wish.name, "name", host=True)
+    holder = next((k.record for k in view.nodes.values() if k.record.name.casefold() == wish.name.casefold()), None)
+    if holder is not None and node is not None and holder.node != node.node:
+        problems.append(taken("node", wish.name, "name"))
+    if node is None or problems:
+        raise Refused(problems)
+    if wish.name == node.name:
+        return unchanged(Done(id=str(node.node), name=node.name, changed=False))
+    key = f"{keys.SPEC_NODE}{node.node}"
+    guards: list[Guard] = [guard(key, view.nodes[node.node].revision)]
+    writes: list[Write] = [put(key, altered(node, name=wish.name))]
+    former, wanted = keys.name("node", node.name), keys.name("node", wish.name)
+    if wanted != former:
+        guards.append(guard(wanted, None))
+        writes += [Put(wanted, str(node.node).encode()), delete(former)]
+    change = Change(tuple(guards), tuple(writes), Done(id=str(node.node), name=wish.name))
+    return audited(
+        change, occasion, verb="rename", kind="node", object_id=str(node.node), object_name=wish.name,
+        detail=f"it was {node.name}",
+    )  # fmt: skip
 
 
 def stop_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:

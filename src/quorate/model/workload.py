@@ -147,6 +147,15 @@ class NodeIntent(Value, frozen=True, kw_only=True):
     """The node shall be removed for good: its groups leave first, then it does."""
 
 
+class Destruction(Value, frozen=True, kw_only=True):
+    """A request to end the cluster for good."""
+
+    id: str
+    author: str = ""
+    reason: str = ""
+    at: str = ""
+
+
 class ClusterSpec(Value, frozen=True, kw_only=True):
     """The cluster itself."""
 
@@ -168,6 +177,8 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     fabric_prefix: str = ""
     next_node: int = 2
     """Node numbers are never reused."""
+    destroyed: Destruction | None = None
+    """The cluster is being ended for good: every node stops and steps aside."""
     add_evict_delay_s: int = 60
     """So long after an eviction no machine joins (spec/02 §5.1)."""
 

@@ -69,7 +69,22 @@ class Leaving:
             log.warning("the node could not leave in time; its sentinel ends the rest")
         if after is not None:
             await after()
-        service.end(stop_node=True)
+        else:
+            await self._wait_for_others()
+        service.end(stop_node=True, retire=service.retiring.destroyed_suffix)
+
+    async def _wait_for_others(self) -> None:
+        """Where the whole cluster stops, nobody ends its member of the store before everybody has left.
+
+        Else the last ones, without a majority, could write neither that their groups ended nor that they have left.
+        """
+        view = self._service.view
+        try:
+            async with asyncio.timeout(STORE_LIMIT_S):
+                while view.authority.up() and all(view.node_intent(node).stopping for node in view.authority.up()):
+                    await self._service.turned()
+        except TimeoutError:
+            log.info("another node that is being stopped takes long; it is not waited for")
 
     async def _say_stopping(self) -> None:
         service = self._service

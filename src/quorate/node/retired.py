@@ -22,7 +22,7 @@ def retire(places: Places, suffix: str) -> Path:
     try:
         return state.rename(target)
     except OSError:
-        if not places.identity.exists():
+        if not state.is_mount():
             raise
     inside = _free(state, MARK + suffix)
     inside.mkdir(mode=0o700)

@@ -35,11 +35,20 @@ class Retiring:
         view = self._service.view
         return bool(view.nodes) and self._service.node not in view.nodes
 
+    @property
+    def destroyed_suffix(self) -> str:
+        """Under what the state folder is put aside when the node has stopped; empty where the cluster is to live on."""
+        cluster = self._service.view.cluster
+        return f"node-{self._service.node}" if cluster is not None and cluster.record.destroyed is not None else ""
+
     def look(self) -> None:
         """Take the next step, if there is one."""
         service = self._service
         if self.unlisted:
             self._step_aside()
+        elif self.destroyed_suffix and not service.leaving.under_way:
+            log.warning(f"cluster {service.replica.cluster.name} is being destroyed; this node stops and steps aside")
+            service.spawn(service.leaving.run())
         elif may_leave(service.view, service.node) and service.loop.is_up and not service.leaving.under_way:
             log.info("this node is evicted: it leaves the cluster")
             service.spawn(service.leaving.run(after=self.wait_unlisted))
