@@ -265,24 +265,19 @@ async def test_an_older_copy_is_refused(any_world: World) -> None:
     assert await refused(any_world, 2, newest=Progress(3, 20)) == "quorum_storage_older"
 
 
+async def test_a_known_storage_without_a_trace_of_the_cluster_is_refused(any_world: World) -> None:
+    """An empty folder where it should be mounted looks free; nothing is made there."""
+    with pytest.raises(ClaimRefused) as refused:
+        await any_world.way(1).claim(CLUSTER, 1, stood_still=None, newest=NOTHING, known=True)
+    assert refused.value.problem.code == "quorum_storage_empty"
+    assert (await any_world.way(2).evidence()).claim is None
+    await any_world.way(1).claim(CLUSTER, 1, stood_still=None, newest=NOTHING)
+
+
 async def test_the_storage_of_another_cluster_is_refused(any_world: World) -> None:
     other = await any_world.way(1).claim("c-2", 1, stood_still=None, newest=NOTHING)
     await other.give_up()
     assert await refused(any_world, 2) == "quorum_storage_foreign"
-
-
-async def test_a_new_process_goes_on_with_the_claim_of_a_member_that_still_runs(world: World) -> None:
-    first = await claimed(world, 1)
-    await first.renew(Progress(1, 1))
-    again = await world.way(1).adopt(first.claim)
-    await again.renew(Progress(1, 2))
-    assert again.claim.beat == 2
-    await first.give_up()
-    with pytest.raises(StorageLost):
-        await world.way(1).adopt(first.claim)
-
-
-# ---------------------------------------------------------------- the directory alone
 
 
 def living_with(descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -149,6 +149,15 @@ def cut(name: str, one: str, other: str, one_way: bool, networks: tuple[str, ...
 
 
 @lab.command()
+@click.argument("node")
+@click.argument("what", type=click.Choice(["away", "back"]))
+@_name
+def storage(name: str, node: str, what: str) -> None:
+    """Take the lab's shared folder away from NODE, as if it were no longer mounted there, or give it back."""
+    Lab.find(name).storage(node, there=what == "back")
+
+
+@lab.command()
 @_name
 def heal(name: str) -> None:
     """Undo every cut."""

@@ -29,6 +29,7 @@ from quorate.lab.namespaces import Namespaces
 from quorate.lab.plan import (
     LEDGER_FILE,
     SHARED_FOLDER,
+    SHARED_POINT,
     LabError,
     Machine,
     Network,
@@ -120,6 +121,20 @@ class Lab:
             self.ground.power_on(machine)
         if program is not None and machine.number and (self.folder / machine.name / RUN_LOG).exists():
             self.recipe(lambda _: None, program).run(machine)
+        return began_s
+
+    def storage(self, word: str | int, *, there: bool) -> float:
+        """Take the shared folder away from a machine, or give it back: as if it were no longer mounted there."""
+        machine = self.machine(word)
+        if not self.plan.namespaces:
+            raise LabError("without namespaces every machine has the same folders")
+        shared = str(self.folder / SHARED_FOLDER)
+        words = ("mount", "--bind", shared, SHARED_POINT) if there else ("umount", "-l", SHARED_POINT)
+        with self.alone():
+            began_s = boot_time_s()
+            done = ground.run(self.ground, machine, words, limit_s=10.0, capture=True)
+        if done.returncode:
+            raise LabError(f"{' '.join(words)} on {machine.name}: {done.stderr.strip()}")
         return began_s
 
     def cut(

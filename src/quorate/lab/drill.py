@@ -84,11 +84,16 @@ class Drill:
     def bring_up(self) -> None:
         """Form the cluster, let the others join, and wait until every node votes."""
         self.lab.recipe(self.say, PROGRAM).bring_up()
-        count = len(self.lab.plan.node_machines)
-        self.until(f"{count} nodes up, each with a vote", lambda: self.all_vote(count), 60.0)
+        count = self.voters
+        self.until(f"{count} voters up", lambda: self.all_vote(count), 60.0)
+
+    @property
+    def voters(self) -> int:
+        """How many vote when everything is whole: every node, and the quorum resource where there is one."""
+        return len(self.lab.plan.node_machines) + (1 if self.lab.plan.quorum else 0)
 
     def all_vote(self, count: int) -> bool:
-        """So many nodes are up and vote."""
+        """So many voters are up."""
         try:
             store = self.ask("cluster", "status").get("store")
         except LabError:

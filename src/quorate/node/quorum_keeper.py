@@ -184,14 +184,10 @@ class QuorumKeeper:
         if claim is not None:
             self._remember(claim.progress)
         standing = self._desk.standing
-        known = standing.code not in {"quorum_storage_lost", "quorum_storage_missing"}
-        self._tell(
-            reached=True,
-            holder=claim.node if claim is not None and not seen.yielded else 0,
-            code=standing.code if known else "",
-            problem=standing.problem if known else "",
-            remedy=standing.remedy if known else "",
-        )
+        self._tell(reached=True, holder=claim.node if claim is not None and not seen.yielded else 0)
+        over = standing.code == "quorum_storage_empty" and claim is not None
+        if over or standing.code in {"quorum_storage_lost", "quorum_storage_missing"}:
+            self._tell(code="", problem="", remedy="")
 
     def _sight(self, seen: Evidence) -> Sight:
         claim = seen.claim
@@ -204,7 +200,9 @@ class QuorumKeeper:
         sent_at = boot_time_s()
         newest = Progress(self._remembered.term, self._remembered.index)
         try:
-            self._control = await self._storage.claim(order.cluster, order.node, stood_still=still, newest=newest)
+            self._control = await self._storage.claim(
+                order.cluster, order.node, stood_still=still, newest=newest, known=order.known
+            )
         except ClaimRefused as refused:
             keeping.refused(boot_time_s())
             problem = refused.problem

@@ -150,6 +150,7 @@ class QuorumShare:
             profile=self._service.replica.cluster.profile,
             member=spec.member,
             may_create=may_create,
+            known=bool(spec.member or spec.votes),
             argv=self._argv(own, spec),
             term=self._progress[0],
             index=self._progress[1],

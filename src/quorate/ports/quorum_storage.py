@@ -75,10 +75,7 @@ class Control(Protocol):
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """Descriptors that every process that writes there must inherit: the lock falls with the last of them.
-
-        Empty after `adopt`: the processes that run already have them.
-        """
+        """Descriptors that every process that writes there must inherit: the lock falls with the last of them."""
         ...
 
     @property
@@ -111,19 +108,17 @@ class QuorumStorage(Protocol):
         """What is to be seen now. Raises StorageLost where the storage does not answer."""
         ...
 
-    async def adopt(self, claim: Claim) -> Control:
-        """Go on where a former process of this node left off, its member still running under its lock.
-
-        Raises StorageLost where the claim on the storage is another one, or nobody holds the lock.
-        """
-        ...
-
-    async def claim(self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress) -> Control:
+    async def claim(
+        self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress, known: bool = False
+    ) -> Control:
         """Take control.
+
+        `known`: this storage has been the cluster's before. One that bears no trace of it is refused then: it is
+        another one, or an empty folder where it should be mounted.
 
         `stood_still` is the claim that the caller has watched for longer than a lease, None where it relies on the
         lock having fallen or on there being no claim. `newest` is the furthest progress that the caller knows of.
-        Raises ClaimRefused (somebody holds it, the claim has moved, it belongs to another cluster, or it is an older
-        copy than `newest`) and StorageLost.
+        Raises ClaimRefused (somebody holds it, the claim has moved, it belongs to another cluster, to none where
+        it is `known`, or it is an older copy than `newest`) and StorageLost.
         """
         ...

@@ -74,14 +74,9 @@ class MemoryWay:
         storage = self.storage
         return Evidence(storage.claim, storage.claim is not None and storage.yielded, locked=bool(storage.holder))
 
-    async def adopt(self, claim: Claim) -> MemoryControl:
-        """Go on with the claim of a member that still runs."""
-        seen = await self.evidence()
-        if not seen.locked or seen.yielded or seen.claim is None or seen.claim.start != claim.start:
-            raise StorageLost("the claim is another one")
-        return MemoryControl(self, seen.claim)
-
-    async def claim(self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress) -> MemoryControl:
+    async def claim(
+        self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress, known: bool = False
+    ) -> MemoryControl:
         """Take control, or say why not."""
         self.answer()
         storage, former = self.storage, self.storage.claim
@@ -90,6 +85,8 @@ class MemoryWay:
             raise ClaimRefused(error("quorum_storage_held", "somebody controls the storage", remedy=remedy))
         if former is not None and former.cluster != cluster:
             raise ClaimRefused(error("quorum_storage_foreign", "it belongs to another cluster", remedy=remedy))
+        if former is None and known:
+            raise ClaimRefused(error("quorum_storage_empty", "it bears no trace of this cluster", remedy=remedy))
         progress = former.progress if former is not None else Progress()
         if progress < newest:
             raise ClaimRefused(error("quorum_storage_older", "it holds an older copy", remedy=remedy))

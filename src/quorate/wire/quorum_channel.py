@@ -30,6 +30,8 @@ class KeeperOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the member in hexadecimal; empty where the store has none yet."""
     may_create: bool
     """The member never ran: its folder may be made. Otherwise a missing folder is a loss."""
+    known: bool
+    """The storage has been this cluster's before."""
     argv: tuple[str, ...]
     """The member's command line, `DATA_FOLDER` for its folder."""
     term: int = 0

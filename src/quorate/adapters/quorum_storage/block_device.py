@@ -79,16 +79,9 @@ class BlockDevice:
         claim = _claim_of(seen.key) if seen.key is not None else None
         return Evidence(claim, yielded=False, locked=False)
 
-    async def adopt(self, claim: Claim) -> Held:
-        """Go on with a reservation whose member still runs. Raises StorageLost."""
-        key = ClaimKey(cluster_tag(claim.cluster), claim.node, int(claim.start, 16), claim.beat)
-        seen = await self.worker.run(self._look)
-        if seen.key is None or not seen.key.is_same_claim(key):
-            raise StorageLost("the reservation on the quorum device is not the one of this node's running member")
-        folder = await self.worker.run(self.medium.attach)
-        return Held(self, seen.key, claim, folder)
-
-    async def claim(self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress) -> Held:
+    async def claim(
+        self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress, known: bool = False
+    ) -> Held:
         """Register, reserve or preempt, mount, look. Raises ClaimRefused and StorageLost."""
         key = ClaimKey(cluster_tag(cluster), node, secrets.randbelow(STARTS), secrets.randbelow(BEATS))
         seen = await self.worker.run(self._look)
@@ -104,13 +97,13 @@ class BlockDevice:
         except _Beaten as problem:
             raise ClaimRefused(error("quorum_storage_held", str(problem), remedy=_REMEDY)) from problem
         try:
-            return await self._open(key, cluster, newest)
+            return await self._open(key, cluster, newest, known=known)
         except BaseException:
             with contextlib.suppress(StorageLost):
                 await self.worker.run(lambda: self.let_go(key))
             raise
 
-    async def _open(self, key: ClaimKey, cluster: str, newest: Progress) -> Held:
+    async def _open(self, key: ClaimKey, cluster: str, newest: Progress, *, known: bool) -> Held:
         folder = await self.worker.run(self.medium.attach)
         block = await self.worker.run(self.medium.read_progress)
         read = claim_block.decode(block) if block else None
@@ -118,6 +111,10 @@ class BlockDevice:
             what = f"the device belongs to cluster {read[0].cluster}"
             remedy = "give each cluster a device of its own"
             raise ClaimRefused(error("quorum_storage_foreign", what, remedy=remedy))
+        if read is None and known:
+            what = "the file system on the device bears no trace of this cluster"
+            remedy = "put the device back that the cluster had"
+            raise ClaimRefused(error("quorum_storage_empty", what, remedy=remedy))
         reached = read[0].progress if read is not None else Progress()
         if reached < newest:
             what = f"the device holds an older copy ({reached}) than this node has seen ({newest})"

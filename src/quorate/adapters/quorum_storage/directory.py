@@ -59,14 +59,9 @@ class Directory:
         """Claim and lock as they are now. Raises StorageLost."""
         return await self.worker.run(self._evidence)
 
-    async def adopt(self, claim: Claim) -> Held:
-        """Go on with a claim whose member still runs. Raises StorageLost."""
-        seen = await self.evidence()
-        if not seen.locked or seen.yielded or seen.claim is None or seen.claim.start != claim.start:
-            raise StorageLost("the claim on the quorum storage is not the one of this node's running member")
-        return Held(self, seen.claim, -1)
-
-    async def claim(self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress) -> Held:
+    async def claim(
+        self, cluster: str, node: int, *, stood_still: Claim | None, newest: Progress, known: bool = False
+    ) -> Held:
         """Lock, look, and write. Raises ClaimRefused and StorageLost."""
         wanted = Claim(cluster, node, secrets.token_hex(8), 0, Progress())
         taken: list[int] = []
@@ -77,7 +72,7 @@ class Directory:
                 os.close(taken.pop())
 
         def work() -> Claim:
-            claim, lock = self._claim(wanted, stood_still, newest)
+            claim, lock = self._claim(wanted, stood_still, newest, known=known)
             taken.append(lock)
             if abandoned.is_set():  # whoever asked has gone: nobody else would ever let it go
                 let_go()
@@ -130,7 +125,9 @@ class Directory:
         finally:
             os.close(descriptor)
 
-    def _claim(self, wanted: Claim, stood_still: Claim | None, newest: Progress) -> tuple[Claim, int]:
+    def _claim(self, wanted: Claim, stood_still: Claim | None, newest: Progress, *, known: bool) -> tuple[Claim, int]:
+        if known and self.read_claim() is None:
+            raise ClaimRefused(empty_problem(str(self.path)))  # before anything is made there
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             claim = self._claim_under(lock, wanted, stood_still, newest)
@@ -200,6 +197,13 @@ class Directory:
             os.close(descriptor)
 
 
+def empty_problem(where: str) -> Problem:
+    """A storage that should be the cluster's and bears no trace of it."""
+    what = f"{where} bears no trace of this cluster"
+    remedy = "perhaps it is not mounted; mount it, or put the storage back that the cluster had"
+    return error("quorum_storage_empty", what, where=where, remedy=remedy)
+
+
 class Held:
     """Implements `Control`."""
 
@@ -216,7 +220,7 @@ class Held:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """The lock; nothing after `adopt`."""
+        """The lock; nothing after it was given up."""
         return (self._lock,) if self._lock >= 0 else ()
 
     @property
