@@ -178,10 +178,10 @@ def test_who_is_being_evicted_is_not_admitted() -> None:
     cluster = Cluster()
     cluster.member(3, up=False)
     cluster.put(keys.join(3), JoinRequest(node=3, incarnation="3.b"))
-    assert barred(cluster.view) == frozenset()
+    assert barred(cluster.view, 0.0) == frozenset()
     asked(cluster)
-    assert barred(cluster.view) == {3}
-    assert refusal(cluster.view, 4) is not None, "a stranger"
+    assert barred(cluster.view, 0.0) == {3}
+    assert refusal(cluster.view, 4, 0.0) is not None, "a stranger"
 
 
 def started(cluster: Cluster, node: int, heard: tuple[Heard, ...] = ()) -> tuple[Membership, Report]:

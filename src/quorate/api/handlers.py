@@ -75,6 +75,11 @@ async def destroy_cluster(call: Call[ending.DestroyWish]) -> Changed:
     return await Plan(call).run(lambda view, occasion: ending.destroy_cluster(view, call.body, occasion), None)
 
 
+async def clear_quarantine(call: Call[Nothing]) -> Changed:
+    """Forget the failures of a node: it may come back at once."""
+    return await Plan(call).run(lambda view, occasion: nodes.clear_quarantine(view, call.name, occasion), at_once)
+
+
 async def rename_node(call: Call[NewName]) -> Changed:
     """Give a node another name."""
     return await Plan(call).run(lambda view, occasion: nodes.rename_node(view, call.name, call.body, occasion), at_once)

@@ -92,6 +92,7 @@ ROUTES: Final = (
     _operate("/v1/nodes/{name}/resume", handlers.resume_node),
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
     _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
+    _operate("/v1/nodes/{name}/clear-quarantine", handlers.clear_quarantine),
     _administer("POST", "/v1/nodes/{name}/rename", handlers.rename_node, names.NewName),
     _administer("POST", "/v1/nodes/{name}/evict", handlers.evict_node, evicting.EvictWish),
     _get("/v1/groups", handlers.list_groups, views.GroupList),

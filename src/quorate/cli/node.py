@@ -223,6 +223,14 @@ def rename(session: Session, name: str, new_name: str) -> None:
     session.finish(session.change("POST", "nodes", name, "rename", body=NewName(name=new_name)), "renamed")
 
 
+@node.command("clear-quarantine")
+@click.argument("name")
+@changes
+def clear_quarantine(session: Session, name: str) -> None:
+    """Let a node in at once that is kept out because it failed too often."""
+    session.finish(session.change("POST", "nodes", name, "clear-quarantine"), "may come back")
+
+
 @node.command()
 @local
 def state(session: Session) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from quorate.control.network_chronicle import NetworkChronicle, concerns
 from quorate.control.standing import last_word
 from quorate.core.cluster_view import ClusterView
+from quorate.core.quarantine import quarantine, standing
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model import keys
 from quorate.model.workload import Assignment, GroupState, NodeIntent, ResourceFact
@@ -43,6 +44,7 @@ class Chronicle:
         self._names: dict[str, str] = {}
         self._networks = NetworkChronicle()
         self._nodes: dict[int, str] = {}
+        self._quarantined: set[int] = set()
 
     def look(self, view: ClusterView, changed: Iterable[str] | None) -> list[Happening]:
         """What happened since the last look, as far as these keys go; None means all keys."""
@@ -85,6 +87,8 @@ class Chronicle:
             yield from self._look_node_intent(view, int(key.removeprefix(keys.INTENT_NODE)))
         elif key.startswith(keys.SPEC_NODE):
             yield from self._look_listing(view, int(key.removeprefix(keys.SPEC_NODE)))
+        elif key.startswith(keys.STANDING):
+            yield from self._look_standing(view, int(rest))
         elif key.startswith(keys.SPEC_GROUP):
             yield from self._look_group(view, key.removeprefix(keys.SPEC_GROUP))
         elif key.startswith(keys.ASSIGNMENT):
@@ -121,6 +125,18 @@ class Chronicle:
             yield Happening("node_added", name, f"{name} belongs to the cluster", data={"node": node})
         elif former != name:
             yield Happening("node_renamed", name, f"{former} is called {name} now", data={"node": node})
+
+    def _look_standing(self, view: ClusterView, node: int) -> Iterator[Happening]:
+        failures = standing(view, node).failures
+        found = quarantine(view, node, max(failures)) if failures else None
+        name = node_name(view, node)
+        if found is not None and node not in self._quarantined:
+            self._quarantined.add(node)
+            what = f"{name} failed {found.failures} times within an hour and is kept out"
+            yield Happening("node_quarantined", name, what, data={"node": node, "failures": found.failures})
+        elif not failures and node in self._quarantined:
+            self._quarantined.discard(node)
+            yield Happening("quarantine_cleared", name, f"{name} may come back", data={"node": node})
 
     def _look_member(self, view: ClusterView, node: int) -> Iterator[Happening]:
         known = view.authority.members.get(node)

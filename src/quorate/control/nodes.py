@@ -110,6 +110,20 @@ UNRECORDED: Final = {"store_unavailable", "outcome_unknown", "node_down"}
 """What keeps a stop from being written down and is no reason for a node to go on."""
 
 
+def clear_quarantine(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """Forget the failures of a node: it may be admitted at once (spec/02 §6)."""
+    node = _node(view, name)
+    known = view.standings.get(node.node)
+    done = Done(id=str(node.node), name=node.name)
+    if known is None or not known.record.failures:
+        return unchanged(altered(done, changed=False))
+    key = f"{keys.STANDING}{node.node}"
+    change = Change((guard(key, known.revision),), (put(key, altered(known.record, failures=())),), done)
+    return audited(
+        change, occasion, verb="clear-quarantine", kind="node", object_id=str(node.node), object_name=node.name
+    )
+
+
 def rename_node(view: ClusterView, name: str, wish: NewName, occasion: Occasion) -> Change[Done]:
     """Give a node another name. Nothing but faces goes by it: nodes know each other by number and address."""
     problems: list[Problem] = []

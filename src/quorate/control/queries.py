@@ -7,6 +7,8 @@ because a value read may be old the next moment (spec/06 A-10).
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from quorate.control.context import Context
 from quorate.control.lookup import find_group, find_node, find_resource
 from quorate.control.standing import assignment_of, resource_fact, state_of
@@ -24,6 +26,7 @@ from quorate.control.views import (
 )
 from quorate.core.cluster_view import ClusterView
 from quorate.core.explain import explain_group
+from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
 from quorate.model.dependency import format_dependency
 from quorate.model.problems import Problem, Refused
@@ -56,6 +59,11 @@ def node_state(view: ClusterView, node: int) -> NodeState:
     return "paused" if intent.paused else "up"
 
 
+def moment(wall_s: float) -> str:
+    """A wall time for people: UTC in RFC 3339."""
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _owns_wanted(view: ClusterView, node: int) -> bool:
     return any(known.record.owner == node for group, known in view.assignments.items() if group in view.groups)
 
@@ -70,10 +78,12 @@ def view_node(context: Context, node: int) -> NodeView:
         view.groups[g].record.name for g, k in view.assignments.items() if k.record.owner == node and g in view.groups
     ]
     down = member is not None and member.record.state == "down"
+    state = node_state(view, node)
+    kept_out = quarantine(view, node, context.wall_time_s()) if state in {"down", "joining"} else None
     return NodeView(
         number=node,
         name=spec.name,
-        state=node_state(view, node),
+        state="quarantined" if kept_out is not None and not is_needed(view, node) else state,
         coordinator=coordinator is not None and coordinator.record.node == node,
         voter=bool(spec.votes),
         addresses=spec.addresses,
@@ -82,6 +92,8 @@ def view_node(context: Context, node: int) -> NodeView:
         groups=tuple(sorted(owned)),
         incarnation=member.record.incarnation if member else "",
         proof=member.record.proof if member and down else "",
+        quarantined_until=moment(kept_out.until_s) if kept_out is not None else "",
+        failures=len(standing(view, node).failures),
         processes=dict(context.processes()) if node == context.node else {},
     )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from quorate.control.context import Context
 from quorate.control.network_views import view_networks
-from quorate.control.queries import as_of, list_groups, list_nodes
+from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
+from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
 from quorate.model.common_properties import CLUSTER_PROPERTIES
@@ -93,6 +94,8 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
     for node in sorted(view.nodes):
         if view.node_intent(node).eviction is not None:
             found += _eviction_problems(view, node)
+        elif node not in view.authority.up() and (kept_out := quarantine(view, node, context.wall_time_s())):
+            found.append(_quarantine_problem(view, node, kept_out))
         elif node not in view.authority.up():
             name = node_name(view, node)
             found.append(
@@ -178,3 +181,14 @@ def _eviction_problems(view: ClusterView, node: int) -> list[Problem]:
         )
         for group in stuck_groups(view, node)
     ]
+
+
+def _quarantine_problem(view: ClusterView, node: int, kept_out: Quarantine) -> Problem:
+    name, until = node_name(view, node), moment(kept_out.until_s)
+    what = f"{name} failed {kept_out.failures} times within an hour"
+    if is_needed(view, node):
+        what += f": it would be kept out until {until}, but the quorum needs it and lets it in"
+    else:
+        what += f" and is kept out until {until}"
+    remedy = f"find out why it fails; quorate node clear-quarantine {name} lets it in at once"
+    return warning("node_quarantined", what, where=f"node.{name}", remedy=remedy)

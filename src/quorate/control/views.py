@@ -11,7 +11,7 @@ from quorate.model.base import Value
 from quorate.model.problems import Problem
 from quorate.model.properties import PropertyValue
 
-NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down", "evicting"]
+NodeState = Literal["up", "paused", "draining", "stopping", "joining", "down", "evicting", "quarantined"]
 
 
 class AsOf(Value, frozen=True, kw_only=True):
@@ -38,6 +38,10 @@ class NodeView(Value, frozen=True, kw_only=True):
     incarnation: str = ""
     proof: str = ""
     """How its last life was proved to be over; for a node that is down."""
+    quarantined_until: str = ""
+    """It failed too often and is kept out until then (UTC); empty where it is not."""
+    failures: int = 0
+    """Failures counted against it, of the last hour before the newest."""
     processes: dict[str, int] = {}
     """Process ids, of the answering node only."""
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.base import Damaged, decode
+from quorate.model.membership import NodeStanding
 from quorate.model.quorum import QUORUM_VOTER, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
@@ -40,6 +41,7 @@ class ClusterView:
         self.cluster: Known[ClusterSpec] | None = None
         self.nodes: dict[int, Known[NodeSpec]] = {}
         self.evicted: dict[int, Known[EvictedNode]] = {}
+        self.standings: dict[int, Known[NodeStanding]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
         self.groups: dict[str, Known[GroupSpec]] = {}
         self.intents: dict[str, Known[GroupIntent]] = {}
@@ -71,6 +73,7 @@ class ClusterView:
         for other in (self.assignments, self.facts, self.quorum_facts, self.networks, self.adapters, self.paths):
             other.clear()
         self.evicted.clear()
+        self.standings.clear()
         self.quorum = None
         self._revisions.clear()
         self.touched_all = True
@@ -142,6 +145,8 @@ class ClusterView:
             self._count_votes()
         elif key.startswith(keys.SPEC_NETWORK):
             put(self.networks, key.removeprefix(keys.SPEC_NETWORK), NetworkSpec)
+        elif key.startswith(keys.STANDING):
+            put(self.standings, int(key.removeprefix(keys.STANDING)), NodeStanding)
         elif key.startswith(keys.EVICTED):
             put(self.evicted, int(key.removeprefix(keys.EVICTED)), EvictedNode)
         elif key == keys.SPEC_CLUSTER:

@@ -148,6 +148,7 @@ def _removal(
         Delete(f"{keys.INTENT_NODE}{node}"),
         Delete(keys.member(node)),
         Delete(keys.join(node)),
+        Delete(f"{keys.STANDING}{node}"),
         *(Delete(key) for key in facts),
     ]
     for group, group_known in view.groups.items():

@@ -24,6 +24,8 @@ SENTENCES: Final = {
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",
     "not_listed": "{node} does not belong to the cluster",
+    "failure_not_counted": "the failure of {node} is being counted",
+    "node_quarantined": "{node} failed {detail} times within an hour and is kept out for a while",
     "node_evicted_soon": "{node} is being evicted",
     "node_stopping": "{node} is being stopped",
     "node_draining": "{node} is being drained",

@@ -46,6 +46,8 @@ class Recipe:
         first, *others = self.plan.node_machines
         self.create(first)
         self.run(first)
+        # What a lab is for is not to be taken for trouble: its nodes fail as often as somebody likes.
+        self.patiently(first, "cluster", "set", "quarantine_threshold=0")
         for machine in others:
             self.join(machine, self.token(first))
             self.run(machine)
@@ -71,13 +73,17 @@ class Recipe:
 
     def token(self, machine: Machine) -> str:
         """A token for one join, as soon as this node can make one."""
+        return self.patiently(machine, "token", "create", "--quiet").split()[-1]
+
+    def patiently(self, machine: Machine, *words: str) -> str:
+        """What a command says, as soon as it succeeds: a node that was just started answers nothing at first."""
         deadline_s = time.monotonic() + READY_LIMIT_S
         while True:
-            done = self._try(machine, "token", "create", "--quiet")
+            done = self._try(machine, *words)
             if done.returncode == 0:
-                return done.stdout.split()[-1]
+                return done.stdout
             if time.monotonic() >= deadline_s:
-                raise LabError(f"{machine.name} cannot make a token: {_words(done)}; see {self.log(machine)}")
+                raise LabError(f"{' '.join(words)} failed on {machine.name}: {_words(done)}; see {self.log(machine)}")
             time.sleep(RETRY_PAUSE_S)
 
     def join(self, machine: Machine, token: str) -> None:

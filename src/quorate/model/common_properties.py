@@ -48,6 +48,10 @@ GROUP_PROPERTIES: Final = (
 
 CLUSTER_PROPERTIES: Final = (
     _number("add_evict_delay_s", "AddEvictDelay", "no machine joins so long after an eviction", 0, 600, 60, "s"),
+    _number(
+        "quarantine_threshold", "QuarantineThreshold", "failures an hour that keep a node out; 0: never", 0, NEVER_MS, 3
+    ),
+    _number("quarantine_duration_s", "QuarantineDuration", "how long a node is kept out", 0, NEVER_MS, 7200, "s"),
     PropertyDefinition(
         name="default_network_role",
         reference_alias="DefaultNetworkRole",

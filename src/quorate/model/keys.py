@@ -26,8 +26,11 @@ AUDIT = "audit/"
 EVICTED = "evicted/"
 """What is kept of a node that was evicted, by its number, which is never used again."""
 
+STANDING = "standing/"
+"""Failures counted against a node, by its number."""
 
-REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED)
+
+REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED, STANDING)
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 
 

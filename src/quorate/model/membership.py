@@ -42,6 +42,15 @@ class MemberRecord(Value, frozen=True, kw_only=True):
     boot_id: str = ""
 
 
+class NodeStanding(Value, frozen=True, kw_only=True):
+    """Failures of a node, as coordinators have counted them (spec/02 §6)."""
+
+    counted: str = ""
+    """The incarnation whose end was counted last."""
+    failures: tuple[float, ...] = ()
+    """Wall times of the coordinators, in seconds; for the quarantine, never for authority."""
+
+
 class JoinRequest(Value, frozen=True, kw_only=True):
     """A node asks to be admitted under a new incarnation."""
 

@@ -181,6 +181,10 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """The cluster is being ended for good: every node stops and steps aside."""
     add_evict_delay_s: int = 60
     """So long after an eviction no machine joins (spec/02 §5.1)."""
+    quarantine_threshold: int = 3
+    """So many failures of a node within an hour keep it out; 0: never (spec/02 §6)."""
+    quarantine_duration_s: int = 7200
+    """So long after its newest failure."""
 
 
 class Reason(Value, frozen=True, kw_only=True):

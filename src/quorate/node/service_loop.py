@@ -18,6 +18,7 @@ from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
 from quorate.core.group_run import GroupRun
+from quorate.core.quarantine import counting
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
@@ -28,6 +29,7 @@ from quorate.node.outputs import Output, StoreRequest
 from quorate.node.owning import Owning
 
 INTENT = "intent"
+STANDING = "standing"
 
 
 class ServiceLoop:
@@ -53,6 +55,7 @@ class ServiceLoop:
         self.deadline: float | None = now
         self.hosts_ready = False
         """Every host has said what it runs; before that nothing is known of any resource."""
+        self._wall_s = wall_s
         self._coordinating = Coordinating(self.view, wall_s, mutations)
         self._owning = Owning(node, self.view)
         self._report: Report | None = None
@@ -99,7 +102,7 @@ class ServiceLoop:
                 self._owning.facts_answered(outcome)
             case coordinating.PURPOSE:
                 self._coordinating.answered(outcome)
-            case "intent":
+            case "intent" | "standing":
                 pass  # the watch shows what became of it
             case _:
                 renewal = self.membership.answered(request, outcome, now, self.view.authority)
@@ -148,7 +151,7 @@ class ServiceLoop:
             self.deadline = None  # nothing can be decided before the sentinel has spoken
             return
         busy = frozenset(request.purpose for request in self._requests.values())
-        self.view.authority.barred = barred(self.view)
+        self.view.authority.barred = barred(self.view, self._wall_s())
         step = self.membership.step(now, self.view.authority, report, busy)
         if self._full_read is not None:
             answered, self._full_read = self._full_read, None
@@ -166,6 +169,7 @@ class ServiceLoop:
         self._led = leads
         again: set[str] = set()
         if leads:
+            self._count_failures(busy)
             again = self._assign(touched, busy)
         if self.hosts_ready:
             self._run(touched, now, report, busy)
@@ -190,6 +194,12 @@ class ServiceLoop:
         if request is not None:
             self._ask(request)
         return again
+
+    def _count_failures(self, busy: frozenset[str]) -> None:
+        if STANDING not in busy:
+            guards, writes = counting(self.view, self._wall_s())
+            if writes:
+                self._ask(CommitRequest(STANDING, guards, writes))
 
     def _run(self, touched: set[str], now: float, report: Report, busy: frozenset[str]) -> None:
         incarnation = self.membership.incarnation

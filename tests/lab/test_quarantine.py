@@ -1,0 +1,98 @@
+"""A node that loses its power again and again, on real nodes: kept out, let in when needed, or by a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from under_watch import until
+
+from quorate.lab import ground
+from quorate.lab.cluster import Lab, clear
+from quorate.lab.drill import PROGRAM
+from quorate.lab.plan import FOLDER_ENVIRONMENT
+
+pytestmark = pytest.mark.etcd
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Three nodes that vote; two failures make a quarantine."""
+    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
+        folder = Path(short) / "lab"
+        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
+        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        environment.setenv("HOME", short)
+        try:
+            made = Lab.make("d-quarantine", 3, "fast", namespaces=False)
+            made.recipe(lambda _: None, PROGRAM).bring_up()
+            until("all vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)  # type: ignore[index]
+            good(made, 1, "cluster", "set", "QuarantineThreshold=2", "QuarantineDuration=600")
+            yield made
+        finally:
+            clear(folder)
+
+
+def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
+    return ground.run(lab.ground, lab.machine(number), (*PROGRAM, *words), limit_s=LIMIT_S, capture=True)
+
+
+def good(lab: Lab, number: int, *words: str) -> str:
+    done = quorate(lab, number, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def status(lab: Lab) -> dict[str, object]:
+    done = quorate(lab, 1, "cluster", "status", "--json")
+    empty: dict[str, object] = {"store": {"voters_up": []}, "nodes": [], "problems": []}
+    return json.loads(done.stdout) if done.returncode == 0 else empty
+
+
+def state(lab: Lab, name: str) -> str:
+    nodes = status(lab)["nodes"]
+    assert isinstance(nodes, list)
+    return next((str(node["state"]) for node in nodes if node["name"] == name), "")
+
+
+def fail(lab: Lab, number: int) -> None:
+    lab.power_off(number)
+    until("it is out", lambda: state(lab, f"node{number}") in {"down", "quarantined"}, LIMIT_S)
+    lab.power_on(number, PROGRAM)
+
+
+@pytest.mark.conformance("ND-19", "ND-20")
+def test_a_node_that_fails_too_often_is_kept_out_until_that_is_lifted(lab: Lab) -> None:
+    fail(lab, 3)
+    until("once is forgiven", lambda: state(lab, "node3") == "up", LIMIT_S)
+    fail(lab, 3)
+    until("it runs, and asks to be let in", lambda: quorate(lab, 3, "node", "list").returncode == 0, LIMIT_S)
+    shown = json.loads(good(lab, 3, "node", "show", "node3", "--json"))  # it knows itself why
+    assert (shown["state"], shown["failures"]) == ("quarantined", 2)
+    assert shown["quarantined_until"].endswith("Z")
+    problems = status(lab)["problems"]
+    assert isinstance(problems, list)
+    (told,) = [problem for problem in problems if problem["code"] == "node_quarantined"]
+    assert "failed 2 times within an hour and is kept out until" in told["what"]
+    good(lab, 1, "node", "clear-quarantine", "node3", "--reason", "new power supply")
+    until("it is let in", lambda: state(lab, "node3") == "up", LIMIT_S)
+
+
+def test_a_node_that_the_quorum_needs_is_let_in_all_the_same(lab: Lab) -> None:
+    fail(lab, 3)
+    until("it is let in", lambda: state(lab, "node3") == "up", LIMIT_S)
+    fail(lab, 3)
+    until("it runs", lambda: quorate(lab, 3, "node", "list").returncode == 0, LIMIT_S)
+    assert state(lab, "node3") == "quarantined"
+    lab.power_off(2)
+    until("two are up again", lambda: state(lab, "node3") == "up", LIMIT_S)
+    lab.power_on(2, PROGRAM)
+    until("the other one is back", lambda: state(lab, "node2") == "up", LIMIT_S)
