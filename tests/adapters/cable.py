@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import pytest
 
-from quorate.adapters import arp
+from quorate.adapters import neighbours
 from quorate.adapters.process import kernel
 
 CLONE_NEWNET = 0x4000_0000
 ADDRESS = "192.0.2.77"
+ADDRESS_6 = "fd00:77::77"
 T = TypeVar("T")
 _numbers = itertools.count()
 
@@ -78,5 +79,12 @@ def cable() -> Iterator[tuple[Namespace, Namespace]]:
             subprocess.run(["ip", "netns", "del", end.name], check=False, capture_output=True)
 
 
-def who_has(client: Namespace, limit_ms: int = 60) -> str | None:
-    return client.inside(lambda: asyncio.run(arp.probe("link0", ADDRESS, limit_ms)))
+def who_has(client: Namespace, limit_ms: int = 60, address: str = ADDRESS) -> str | None:
+    return client.inside(lambda: asyncio.run(neighbours.probe("link0", address, limit_ms)))
+
+
+def six(cable: tuple[Namespace, Namespace]) -> tuple[Namespace, Namespace]:
+    """The same two with IPv6 addresses beside, at once usable."""
+    for end, address in zip(cable, ("fd00:77::1", "fd00:77::2"), strict=True):
+        run("ip", "-n", end.name, "addr", "add", f"{address}/64", "dev", "link0", "nodad")
+    return cable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -9,8 +10,9 @@ import threading
 import time
 
 import pytest
-from cable import ADDRESS, Namespace, cable, run, who_has
+from cable import ADDRESS, ADDRESS_6, Namespace, cable, run, six, who_has
 
+from quorate.adapters import neighbours
 from quorate.adapters.guard import GuardMissing, LeaseGuard
 from quorate.adapters.netlink import AddressGone, InterfaceAddress, LinkChanged, News, NewsSocket, RouteSocket
 
@@ -18,11 +20,15 @@ PORT = 7777
 __all__ = ["cable"]
 
 
+def family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 class Echo:
     """Answers every datagram to one address; ended with the test."""
 
     def __init__(self, owner: Namespace, address: str = ADDRESS) -> None:
-        self._socket = owner.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self._socket = owner.inside(lambda: socket.socket(family(address), socket.SOCK_DGRAM))
         self._socket.bind((address, PORT))
         self._socket.settimeout(0.2)
         self._stop = False
@@ -44,7 +50,7 @@ class Echo:
 
 
 def client_socket(client: Namespace, address: str = ADDRESS) -> socket.socket:
-    opened = client.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    opened = client.inside(lambda: socket.socket(family(address), socket.SOCK_DGRAM))
     opened.connect((address, PORT))
     return opened
 
@@ -149,7 +155,7 @@ def test_installing_again_keeps_addresses_and_a_flush_is_noticed(cable: tuple[Na
         listed = subprocess.run(
             ["ip", "netns", "exec", owner.name, "nft", "list", "ruleset"], check=True, capture_output=True, text=True
         ).stdout
-        assert listed.count("meta protocol != @lease drop") == 4
+        assert listed.count("meta protocol != @lease drop") == 6
         guard.remove()
         guard.remove()
         for call in (guard.protected, guard.revoke, lambda: guard.renew(10), lambda: guard.protect("192.0.2.9")):
@@ -198,3 +204,65 @@ def test_the_lifetime_of_an_address_is_the_kernels(cable: tuple[Namespace, Names
         assert "valid_lft 7sec" in shown or "valid_lft 6sec" in shown
     finally:
         route.close()
+
+
+@pytest.mark.root
+def test_an_ipv6_address_is_found_answers_at_once_and_falls_silent(cable: tuple[Namespace, Namespace]) -> None:
+    owner, client = six(cable)
+    guard, route = owner.inside(LeaseGuard), owner.inside(RouteSocket)
+    heard: list[News] = []
+    news = owner.inside(lambda: NewsSocket(heard.append))
+    index = next(link.index for link in route.links() if link.name == "link0")
+    guard.install()
+    guard.protect(ADDRESS_6)
+    assert guard.protected() == (ADDRESS_6,)
+    assert who_has(client, address=ADDRESS_6) is None
+    address = InterfaceAddress(index, ADDRESS_6, 64)
+    guard.renew(60_000)
+    route.add_address(address, 60)
+    assert address in route.addresses()
+    echo, asking = Echo(owner, ADDRESS_6), client_socket(client, ADDRESS_6)
+    try:
+        assert answers(asking, 0.5), "the kernel's own detection would keep it silent for a second"
+        assert who_has(client, address=ADDRESS_6) == next(x.hardware_address for x in route.links() if x.index == index)
+        guard.renew(300)
+        time.sleep(0.35)  # the lease is time
+        assert not answers(asking)
+        assert who_has(client, address=ADDRESS_6) is None, "the kernel must not advertise it either"
+        guard.renew(60_000)
+        assert answers(asking, 1.0)
+        guard.revoke()
+        assert not answers(asking)
+        assert route.delete_address(address)
+        assert not route.delete_address(address)
+        guard.unprotect(ADDRESS_6)
+        assert guard.protected() == ()
+        deadline_s = time.monotonic() + 2
+        while AddressGone(index, ADDRESS_6) not in heard and time.monotonic() < deadline_s:
+            news.read()
+        assert AddressGone(index, ADDRESS_6) in heard
+    finally:
+        for opened in (echo, asking, guard, route, news):
+            opened.close()
+
+
+@pytest.mark.root
+def test_an_announcement_moves_what_neighbours_remember_of_an_ipv6_address(
+    cable: tuple[Namespace, Namespace],
+) -> None:
+    owner, client = six(cable)
+
+    def remembered() -> str:
+        words = ("ip", "-6", "-n", client.name, "neigh", "show", ADDRESS_6)
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+    run("ip", "-n", client.name, "neigh", "add", ADDRESS_6, "lladdr", "02:00:00:00:00:99", "dev", "link0",
+        "nud", "reachable")  # fmt: skip
+    turns = iter([True, False])
+    owner.inside(lambda: asyncio.run(neighbours.announce("link0", ADDRESS_6, lambda: next(turns))))
+    hardware = owner.inside(RouteSocket)
+    try:
+        link = next(link for link in hardware.links() if link.name == "link0")
+    finally:
+        hardware.close()
+    assert link.hardware_address in remembered()

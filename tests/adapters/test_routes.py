@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from cable import Namespace, cable
+from cable import Namespace, cable, six
 
 from quorate.adapters.netlink import InterfaceAddress, RouteSocket
 from quorate.node.fabric import Fabric
@@ -61,3 +61,51 @@ def test_other_addresses_of_the_subnet_stay_when_the_first_one_goes(cable: tuple
     addresses = shown(owner, "addr", "show", "dev", "link0")
     assert "198.51.100.10" not in addresses
     assert "198.51.100.11" in addresses
+
+
+def test_the_fabric_runs_over_a_network_that_is_ipv6_alone(cable: tuple[Namespace, Namespace]) -> None:
+    fabrics = {1: "100.64.9.1", 2: "100.64.9.2"}
+    networks = {1: {"six": "fd00:77::1"}, 2: {"six": "fd00:77::2"}}
+    owner, client = six(cable)
+    made = []
+    for end, own, peer in ((owner, 1, 2), (client, 2, 1)):
+
+        def route(own: int = own, peer: int = peer) -> Fabric:
+            fabric = Fabric(fabrics[own], networks[own], managed=True)
+            assert fabric.update(peer, fabrics[peer], networks[peer], ("six",), now=0.0) == "six"
+            return fabric
+
+        subprocess.run(["ip", "-n", end.name, "addr", "flush", "dev", "link0", "scope", "global", "to", "192.0.2.0/24"],
+                       check=True, capture_output=True)  # fmt: skip
+        made.append(end.inside(route))
+    assert f"{fabrics[2]} via inet6 fd00:77::2" in shown(owner, "route")
+    with (
+        client.inside(lambda: socket.create_server((fabrics[2], 7777))) as server,
+        owner.inside(lambda: socket.create_connection((fabrics[2], 7777), timeout=3)) as connected,
+    ):
+        accepted, sender = server.accept()
+        accepted.close()
+        assert sender[0] == fabrics[1]
+        assert connected.getpeername()[0] == fabrics[2]
+    for fabric in made:
+        fabric.close()
+
+
+def test_a_network_of_lower_metric_is_used_when_it_has_been_alive_for_a_while(
+    cable: tuple[Namespace, Namespace],
+) -> None:
+    owner, client = six(cable)
+    ways = {"four": client.own, "six": "fd00:77::2"}
+
+    def prefer() -> list[str | None]:
+        fabric = Fabric("100.64.9.1", {"four": owner.own}, managed=True)
+        fabric.metrics = {"four": 100, "six": 90}
+        found = [fabric.update(2, "100.64.9.2", ways, ("four",), now=0.0)]
+        found += [fabric.update(2, "100.64.9.2", ways, ("four", "six"), now) for now in (1.0, 5.9)]
+        found += [fabric.update(2, "100.64.9.2", ways, ("four",), 5.95)]  # not steadily
+        found += [fabric.update(2, "100.64.9.2", ways, ("four", "six"), now) for now in (6.0, 10.9, 11.0)]
+        found += [fabric.update(2, "100.64.9.2", {"four": client.own}, ("four", "six"), 12.0)]  # its role was changed
+        fabric.close()
+        return found
+
+    assert owner.inside(prefer) == ["four", None, None, None, None, None, "six", "four"]

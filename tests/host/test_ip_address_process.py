@@ -10,7 +10,7 @@ from host_under_test import HostUnderTest, SentinelEnd, bring_online
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
 
-from cable import ADDRESS, Namespace, cable, run, who_has
+from cable import ADDRESS, ADDRESS_6, Namespace, cable, run, six, who_has
 
 from quorate.adapters.guard import LeaseGuard
 from quorate.adapters.netlink import InterfaceAddress, RouteSocket
@@ -54,6 +54,42 @@ def test_a_host_brings_an_address_online_behind_the_guard(cable: tuple[Namespace
             service.state(ReportedState.ONLINE)
             run("ip", "-n", client.name, "link", "set", "link0", "down")
             assert "link" in service.state(ReportedState.FAILED).detail
+    finally:
+        guard.close()
+        other.close()
+
+
+@pytest.mark.root
+def test_a_host_brings_an_ipv6_address_online_behind_the_guard(
+    cable: tuple[Namespace, Namespace], tmp_path: Path
+) -> None:
+    owner, client = six(cable)
+    guard = owner.inside(LeaseGuard)
+    guard.install()
+    guard.renew(60_000)
+    sentinel = SentinelEnd(tmp_path / "h.sock")
+    arguments = ("--holdings", str(tmp_path / "h.sock"), "--guard", "quorate")
+    given = {"address": "FD00:77:0::0077", "prefix_length": 64}
+    spec = Open("r", "ip_address", "address", {**given, "probe_limit_ms": 60})
+    other = client.inside(RouteSocket)
+    try:
+        with HostUnderTest(tmp_path, *arguments, prefix=("ip", "netns", "exec", owner.name)) as host:
+            service = host.connect()
+            bring_online(service, spec)
+            assert guard.protected() == (ADDRESS_6,)
+            assert sentinel.held[0].address == ADDRESS_6  # type: ignore[union-attr]
+            assert who_has(client, address=ADDRESS_6) is not None
+            service.send(Offline("r", 1))
+            service.state(ReportedState.OFFLINE)
+            assert guard.protected() == ()
+            assert who_has(client, address=ADDRESS_6) is None
+            index = next(link.index for link in other.links() if link.name == "link0")
+            other.add_address(InterfaceAddress(index, ADDRESS_6, 64), 60)
+            service.send(Online("r", 2))
+            assert "in use" in service.state(ReportedState.FAILED).detail
+            other.delete_address(InterfaceAddress(index, ADDRESS_6, 64))
+            service.send(Online("r", 3))
+            service.state(ReportedState.ONLINE)
     finally:
         guard.close()
         other.close()

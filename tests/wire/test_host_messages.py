@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.wire import arp, holdings, host_channel, netlink, nft
+from quorate.wire import arp, holdings, host_channel, ndp, netlink, nft
 from quorate.wire.lease_page import NO_LEASE, BadLeasePage, LeaseReader, LeaseWriter, boot_time_s, incarnation_hash
 
 COMMANDS: list[host_channel.Command] = [
@@ -126,14 +126,29 @@ def test_arp_packets_say_what_they_should() -> None:
     assert arp.parse(bytes(60)) is None
 
 
+def test_claims_of_an_address_are_told_from_everything_else() -> None:
+    us, them = bytes.fromhex("020000000007"), bytes.fromhex("020000000008")
+    for wire, address, other in ((arp, "192.0.2.7", "192.0.2.8"), (ndp, "fd00::7", "fd00::8")):
+        for frame in (*wire.announcements(them, address), wire.probe(them, address)):
+            assert wire.claim(frame, us, address) == them
+            assert wire.claim(frame, them, address) is None, "our own"
+            assert wire.claim(frame, us, other) is None
+            assert wire.claim(frame[:-20], us, address) is None or wire is ndp
+        for rubbish in (b"", bytes(60), bytes(200)):
+            assert wire.claim(rubbish, us, address) is None
+    routed = bytearray(ndp.probe(them, "fd00::7"))
+    routed[21] = 254  # hop limit: it came through a router
+    assert ndp.claim(bytes(routed), us, "fd00::7") is None
+
+
 def test_a_renewal_is_one_batch_of_delete_and_add_per_family() -> None:
     data = nft.batch(nft.renewal("quorate", nft.FAMILIES, 1400), sequence=5)
     messages = netlink.parse(data)
-    assert [message.kind for message in messages] == [0x10, 0xA0E, 0xA0C, 0xA0E, 0xA0C, 0x11]
-    assert [message.body[0] for message in messages] == [0, 2, 2, 3, 3, 0]
-    assert [message.sequence for message in messages] == [5, 6, 7, 8, 9, 10]
+    assert [message.kind for message in messages] == [0x10, *[0xA0E, 0xA0C] * 3, 0x11]
+    assert [message.body[0] for message in messages] == [0, 2, 2, 3, 3, 10, 10, 0]
+    assert [message.sequence for message in messages] == list(range(5, 13))
     acknowledged = [bool(message.flags & netlink.ACKNOWLEDGE) for message in messages]
-    assert acknowledged == [False, False, False, False, True, False]
+    assert acknowledged == [False] * 6 + [True, False]
     assert struct.pack(">Q", 1400) in messages[2].body
 
 

@@ -46,6 +46,8 @@ class LeaseGuard:
     def __init__(self, table: str = DEFAULT_TABLE) -> None:
         """Open the socket. Raises GuardRefused."""
         self._table = table
+        self._families: tuple[int, ...] = nft.FAMILIES
+        """IPv6 is left out where the kernel cannot filter it; then no IPv6 address can be protected."""
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
             self._socket.bind((0, 0))
@@ -58,44 +60,55 @@ class LeaseGuard:
 
     def install(self) -> None:
         """Make what is missing; addresses and a running lease that are there stay. Raises GuardRefused."""
-        self._commit(nft.installation(self._table))
+        self._commit(nft.installation(self._table, nft.FAMILIES_4))
+        try:
+            self._commit(nft.installation(self._table, (nft.FAMILY_IP6,)))
+        except GuardError:
+            self._families = nft.FAMILIES_4
 
     def renew(self, timeout_ms: int) -> None:
         """Let the guarded addresses answer for so long from now, without a gap. Raises GuardMissing, GuardRefused."""
         if timeout_ms <= 0:
             self.revoke()
             return
-        if self._try(nft.renewal(self._table, nft.FAMILIES, timeout_ms)):
+        if self._try(nft.renewal(self._table, self._families, timeout_ms)):
             return
         # Nothing to replace: the first renewal, or one that came too late. The two elements may differ by a tick.
-        for family in nft.FAMILIES:
+        for family in self._families:
             if not self._try(nft.renewal(self._table, (family,), timeout_ms)):
                 self._commit([nft.lease_start(self._table, family, timeout_ms)])
 
     def revoke(self) -> None:
         """Silence all guarded addresses now. Raises GuardMissing where there is no guard, GuardRefused."""
-        missing = [family for family in nft.FAMILIES if not self._try([nft.lease_end(self._table, family)])]
+        missing = [family for family in self._families if not self._try([nft.lease_end(self._table, family)])]
         if missing:
             self.protected()  # tells "no lease" from "no guard"
 
     def protect(self, address: str) -> None:
         """Put an address behind the guard; harmless where it is. Raises GuardMissing, GuardRefused."""
-        self._commit([nft.guard_address(self._table, family, address) for family in nft.FAMILIES])
+        self._commit([nft.guard_address(self._table, family, address) for family in nft.families_of(address)])
 
     def unprotect(self, address: str) -> None:
         """Take an address out; harmless where it is not in. Remove the address from the interface first."""
-        for family in nft.FAMILIES:
+        for family in nft.families_of(address):
             self._try([nft.free_address(self._table, family, address)])
 
     def protected(self) -> tuple[str, ...]:
         """The addresses behind the guard. Raises GuardMissing, GuardRefused."""
         found: list[str] = []
-        for message in self._exchange(nft.dump_guarded(self._table), until_done=True):
+        for family in (nft.FAMILY_IP, nft.FAMILY_IP6):
+            if family in self._families:
+                found += self._protected(family)
+        return tuple(sorted(found))
+
+    def _protected(self, family: int) -> list[str]:
+        found: list[str] = []
+        for message in self._exchange(nft.dump_guarded(self._table, family), until_done=True):
             if message.kind == netlink.ERROR and message.error_number:
                 raise self._error(message.error_number)
             if message.kind not in (netlink.ERROR, netlink.DONE):
                 found += nft.dumped_addresses(message)
-        return tuple(sorted(found))
+        return found
 
     def remove(self) -> None:
         """Delete the guard with all it holds; addresses answer freely again. Harmless where there is none."""

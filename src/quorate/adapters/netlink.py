@@ -101,7 +101,9 @@ class RouteSocket:
     def add_address(self, address: InterfaceAddress, valid_s: int) -> None:
         """Give the interface this address for so many seconds, or prolong it."""
         value = netlink.address_bytes(address.address)
-        lifetime = netlink.attribute(6, _LIFETIME.pack(valid_s, valid_s, 0, 0))
+        # IPv6 chooses among all addresses for what a node sends of its own accord; a deprecated one only serves.
+        preferred_s = 0 if ":" in address.address else valid_s
+        lifetime = netlink.attribute(6, _LIFETIME.pack(preferred_s, valid_s, 0, 0))
         body = _address_body(address) + netlink.attribute(2, value) + netlink.attribute(1, value) + lifetime
         self._change(_NEW_ADDRESS, netlink.CREATE | netlink.REPLACE, body)
 

@@ -22,7 +22,8 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _MAIN_TABLE: Final = 254
 _PROTOCOL_STATIC: Final = 4
 _UNICAST: Final = 1
-_DESTINATION, _GATEWAY, _PREFERRED_SOURCE = 1, 5, 7
+_DESTINATION, _GATEWAY, _PREFERRED_SOURCE, _VIA = 1, 5, 7, 18
+_FAMILY = struct.Struct("=H")
 _HARMLESS: Final = frozenset({0, errno.EEXIST, errno.EADDRNOTAVAIL})
 """What is there already, or gone already."""
 _LOCAL, _ADDRESS_ATTRIBUTE = 2, 1
@@ -62,7 +63,7 @@ class Routes:
         body = (
             _ROUTE.pack(socket.AF_INET, 32, 0, 0, _MAIN_TABLE, _PROTOCOL_STATIC, 0, _UNICAST, 0)
             + netlink.attribute(_DESTINATION, netlink.address_bytes(address))
-            + netlink.attribute(_GATEWAY, netlink.address_bytes(gateway))
+            + _next_hop(gateway)
             + netlink.attribute(_PREFERRED_SOURCE, netlink.address_bytes(source))
         )
         self._change(_NEW_ROUTE, netlink.CREATE | netlink.REPLACE, body)
@@ -72,3 +73,11 @@ class Routes:
         for message in netlink.parse(self._socket.recv(1 << 14)):
             if message.kind == netlink.ERROR and message.error_number not in _HARMLESS:
                 raise OSError(message.error_number, os.strerror(message.error_number))
+
+
+def _next_hop(gateway: str) -> bytes:
+    """An IPv4 destination may be reached over an IPv6 neighbour (RFC 5549; Linux 5.2): fabric over IPv6 networks."""
+    value = netlink.address_bytes(gateway)
+    if ":" not in gateway:
+        return netlink.attribute(_GATEWAY, value)
+    return netlink.attribute(_VIA, _FAMILY.pack(socket.AF_INET6) + value)

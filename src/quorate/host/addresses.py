@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from quorate.adapters import arp
+from quorate.adapters import neighbours
 from quorate.adapters.guard import GuardError, LeaseGuard
 from quorate.adapters.netlink import (
     AddressCame,
@@ -84,7 +84,7 @@ class AddressBook:
             self._news = NewsSocket(self._hear)
             asyncio.get_running_loop().add_reader(self._news.fileno(), self._news.read)
         with self._lock:
-            with contextlib.suppress(OSError):  # else they are found lost, and come online anew
+            with contextlib.suppress(OSError):  # IPv4 alone needs it; else they are found lost, and come online anew
                 self._routes().keep_secondaries(address.interface_index)
             self._routes().add_address(address, ADDRESS_LIFETIME_S)
             self._held[address] = on_loss
@@ -158,6 +158,7 @@ class HostedAddresses(Addresses):
 
     @override
     def place(self, address: str, prefix_length: int, network: str) -> ServiceAddress:
+        address = str(ipaddress.ip_address(address))  # as the kernel tells it
         links = {link.index: link for link in self._book.links()}
         chosen = self._choose(links, address, prefix_length, network)
         if chosen is None:
@@ -179,7 +180,7 @@ class HostedAddresses(Addresses):
     @override
     async def probe(self, address: ServiceAddress, limit_ms: int) -> str | None:
         try:
-            return await arp.probe(address.interface_name, address.address, limit_ms)
+            return await neighbours.probe(address.interface_name, address.address, limit_ms)
         except OSError as problem:
             raise NoInterface(f"{address.interface_name} cannot be asked: {problem}") from problem
 
@@ -245,7 +246,7 @@ class HostedAddresses(Addresses):
 
 async def _announce(address: ServiceAddress, may_announce: Callable[[], bool]) -> None:
     with contextlib.suppress(OSError):  # the link may go down meanwhile; the address is then reported lost
-        await arp.announce(address.interface_name, address.address, may_announce)
+        await neighbours.announce(address.interface_name, address.address, may_announce)
 
 
 def _on_interface(address: ServiceAddress) -> InterfaceAddress:

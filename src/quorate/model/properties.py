@@ -10,11 +10,13 @@ from __future__ import annotations
 import enum
 import ipaddress
 import shlex
+from collections.abc import Callable
 from typing import Final, assert_never
 
 from quorate.model.base import Value
 from quorate.model.problems import Problem, error
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
 
 
@@ -33,6 +35,7 @@ class PropertyForm(enum.Enum):
 
     ANY = "any"
     IPV4_ADDRESS = "ipv4_address"
+    IP_ADDRESS = "ip_address"
     IPV4_MASK = "ipv4_mask"
     ABSOLUTE_PATH = "absolute_path"
     COMMAND_LINE = "command_line"
@@ -148,7 +151,9 @@ def _fault_of_text(form: PropertyForm, text: str) -> str:
         case PropertyForm.ANY:
             return ""
         case PropertyForm.IPV4_ADDRESS:
-            return _fault_of_address(text)
+            return _fault_of_address(text, ipaddress.IPv4Address, "an IPv4 address")
+        case PropertyForm.IP_ADDRESS:
+            return _fault_of_address(text, ipaddress.ip_address, "an IPv4 or IPv6 address")
         case PropertyForm.IPV4_MASK:
             try:
                 prefix_length = ipaddress.IPv4Network(f"0.0.0.0/{text}").prefixlen
@@ -169,11 +174,11 @@ def _fault_of_text(form: PropertyForm, text: str) -> str:
             assert_never(unreachable)
 
 
-def _fault_of_address(text: str) -> str:
+def _fault_of_address(text: str, read: Callable[[str], Address], words: str) -> str:
     try:
-        address = ipaddress.IPv4Address(text)
+        address = read(text)
     except ValueError:
-        return f"{text} is not an IPv4 address"
-    if address.is_unspecified or address.is_multicast or text == "255.255.255.255":
+        return f"{text} is not {words}"
+    if "%" in text or address.is_unspecified or address.is_multicast or text == "255.255.255.255":
         return f"{text} cannot be the address of a host"
     return ""

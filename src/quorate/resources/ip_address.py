@@ -1,6 +1,7 @@
 """IP Address: a service address that follows its group (spec/04 section 9.3).
 
-Owns: the order of coming online: protect, probe, add, announce. Does not know netlink, ARP or the guard; the host does.
+Owns: the order of coming online: protect, probe, add, announce. Does not know netlink, ARP, neighbour
+discovery or the guard; the host does.
 How it works: the address is behind the guard before it is on the interface, so that it never answers without a lease.
 A probe begun in `prepare`, while the cluster still waits to be sure of the former owner, is used if it found silence
 and is fresh, which takes its time out of the takeover. If it found an answer, that may have been the former owner:
@@ -32,7 +33,7 @@ MANIFEST: Final = Manifest(
     name="ip_address",
     reference_name="IP Address",
     display_name="IP Address",
-    description="An IPv4 address that clients use and that moves with its group.",
+    description="An IPv4 or IPv6 address that clients use and that moves with its group.",
     resource_class=ResourceClass.NETWORK,
     takes_hold_of=("address",),
     one_of=(("prefix_length", "subnet_mask"),),
@@ -42,9 +43,9 @@ MANIFEST: Final = Manifest(
             name="address",
             reference_alias="Address",
             kind=PropertyKind.STRING,
-            form=PropertyForm.IPV4_ADDRESS,
+            form=PropertyForm.IP_ADDRESS,
             required=True,
-            words="the address",
+            words="the address, IPv4 or IPv6",
         ),
         PropertyDefinition(
             name="subnet_mask",
@@ -52,7 +53,7 @@ MANIFEST: Final = Manifest(
             kind=PropertyKind.STRING,
             form=PropertyForm.IPV4_MASK,
             default="",
-            words="mask of its subnet; give this or prefix_length",
+            words="mask of its subnet, for IPv4; give this or prefix_length",
         ),
         PropertyDefinition(
             name="prefix_length",
@@ -61,7 +62,7 @@ MANIFEST: Final = Manifest(
             unit="bits",
             default=0,
             minimum=0,
-            maximum=32,
+            maximum=128,
             words="length of the subnet's prefix; 0: from subnet_mask",
         ),
         PropertyDefinition(
@@ -69,7 +70,7 @@ MANIFEST: Final = Manifest(
             reference_alias="Network",
             kind=PropertyKind.STRING,
             default="",
-            words="name of an interface, or a network as a.b.c.d/n; empty: the interface with an address in the subnet",
+            words="name of an interface, or a network as address/n; empty: the interface with an address in the subnet",
         ),
         PropertyDefinition(
             name="probe_limit_ms",
@@ -196,6 +197,11 @@ class IpAddress(ResourceType):
         bits = settings.prefix_bits()
         if not bits:
             raise CannotComeOnlineAnywhere("neither subnet_mask nor prefix_length is given")
+        address = ipaddress.ip_address(settings.address)
+        if settings.subnet_mask and address.version == 6:
+            raise CannotComeOnlineAnywhere("an IPv6 address has a prefix_length, no subnet_mask")
+        if bits > address.max_prefixlen:
+            raise CannotComeOnlineAnywhere(f"prefix_length {bits} is too long for {address}")
         try:
             return self.context.addresses.place(settings.address, bits, settings.network)
         except NoInterface as problem:

@@ -115,7 +115,7 @@ class Processes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """An IPv4 address on an interface of this node."""
+    """An address on an interface of this node, IPv4 or IPv6 (in its short form)."""
 
     address: str
     prefix_length: int

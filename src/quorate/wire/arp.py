@@ -53,6 +53,20 @@ def parse(frame: bytes) -> ArpPacket | None:
     return ArpPacket(fields[7], fields[8], address_text(fields[9]), fields[10], address_text(fields[11]))
 
 
+def announcements(hardware: bytes, address: str) -> tuple[bytes, ...]:
+    """Both forms of an announcement."""
+    return announcement(hardware, address, REQUEST), announcement(hardware, address, REPLY)
+
+
+def claim(frame: bytes, hardware: bytes, address: str) -> bytes | None:
+    """The hardware address of another machine that claims the address with this frame, or probes for it too."""
+    packet = parse(frame)
+    if packet is None or packet.sender_hardware == hardware:
+        return None
+    probes_too = packet.sender_address == "0.0.0.0" and packet.target_address == address  # noqa: S104
+    return packet.sender_hardware if packet.sender_address == address or probes_too else None
+
+
 def hardware_text(hardware: bytes) -> str:
     """A hardware address as people write it."""
     return hardware.hex(":")

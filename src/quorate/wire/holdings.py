@@ -34,7 +34,7 @@ class ProcessHolding:
 
 @dataclass(frozen=True, slots=True)
 class AddressHolding:
-    """An IPv4 address on an interface, ended by deleting it."""
+    """An address on an interface, ended by deleting it."""
 
     interface_index: int
     address: str

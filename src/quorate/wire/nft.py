@@ -4,16 +4,17 @@ Owns: what the guard's tables, sets, chains and rules look like, and the batches
 them.
 Does not know: sockets or time; `adapters.guard` sends. Standard library only: the sentinel loads it.
 How it works: a batch is a list of (family, kind, flags, attributes) between a begin and an end message; the kernel
-carries it out whole or not at all. There is one table of the same name in the families ip and arp, each with
+carries it out whole or not at all. There is one table of the same name in the families ip, arp and ip6, each with
 
     set guarded    addresses that answer only under a lease
     set lease      one element, the protocol number of the family, which times out
     chains         drop what carries a guarded address unless the lease has its element
 
-In `ip` the destination is looked at before any address translation, the source after it, so that input, output and
-forwarding are covered, and a translated flow too. In `arp` what this node says as, or about, a guarded address is
-dropped on its way out. The rule of the lease reads `meta protocol != @lease`: a constant key, so that one element
-speaks for all addresses.
+In `ip` and `ip6` the destination is looked at before any address translation, the source after it, so that input,
+output and forwarding are covered, and a translated flow too. In `arp` what this node says as, or about, a guarded
+address is dropped on its way out; in `ip6` advertisements of neighbours are packets like others, and their source is
+the address that they speak for. The rule of the lease reads `meta protocol != @lease`: a constant key, so that one
+element speaks for all addresses.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from quorate.wire.netlink import attribute, nested, text
 
 FAMILY_IP: Final = 2
 FAMILY_ARP: Final = 3
-FAMILIES: Final = (FAMILY_IP, FAMILY_ARP)
+FAMILY_IP6: Final = 10
+FAMILIES_4: Final = (FAMILY_IP, FAMILY_ARP)
+FAMILIES: Final = (*FAMILIES_4, FAMILY_IP6)
 GUARDED: Final = "guarded"
 LEASE: Final = "lease"
 
@@ -38,8 +41,8 @@ _BATCH_END: Final = 0x11
 _NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _DELETE_RULE = 0, 2, 3, 6, 8
 _NEW_SET, _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT = 9, 12, 13, 14
 _SET_HAS_TIMEOUT: Final = 0x10
-_TYPE_IPV4_ADDRESS, _TYPE_ETHER_TYPE = 7, 10
-_PROTOCOL: Final = {FAMILY_IP: b"\x08\x00", FAMILY_ARP: b"\x08\x06"}
+_TYPE_IPV4_ADDRESS, _TYPE_IPV6_ADDRESS, _TYPE_ETHER_TYPE = 7, 8, 10
+_PROTOCOL: Final = {FAMILY_IP: b"\x08\x00", FAMILY_ARP: b"\x08\x06", FAMILY_IP6: b"\x86\xdd"}
 _DROP, _ACCEPT = 0, 1
 
 
@@ -59,6 +62,7 @@ _CHAINS: Final = {
         _Chain("leaving", 4, 310, (12,)),  # postrouting, after source translation (100): source
     ),
     FAMILY_ARP: (_Chain("leaving", 1, 0, (14, 24)),),  # output: sender, target
+    FAMILY_IP6: (_Chain("arriving", 0, -310, (24,)), _Chain("leaving", 4, 310, (8,))),
 }
 
 
@@ -83,19 +87,25 @@ def batch(entries: Iterable[Entry], sequence: int = 1) -> bytes:
     return b"".join(parts)
 
 
-def installation(table: str) -> list[Entry]:
+def families_of(address: str) -> tuple[int, ...]:
+    """The families whose sets an address belongs in."""
+    return (FAMILY_IP6,) if ":" in address else FAMILIES_4
+
+
+def installation(table: str, families: Iterable[int]) -> list[Entry]:
     """Make everything that is missing and renew all rules; elements that are there stay."""
     entries: list[Entry] = []
-    for family in FAMILIES:
+    for family in families:
+        key_type, key_length = (_TYPE_IPV6_ADDRESS, 16) if family == FAMILY_IP6 else (_TYPE_IPV4_ADDRESS, 4)
         entries.append(Entry(family, _NEW_TABLE, netlink.CREATE, text(1, table)))
-        entries.append(Entry(family, _NEW_SET, netlink.CREATE, _set(table, GUARDED, _TYPE_IPV4_ADDRESS, 4, 0, 1)))
+        entries.append(Entry(family, _NEW_SET, netlink.CREATE, _set(table, GUARDED, key_type, key_length, 0, 1)))
         lease = _set(table, LEASE, _TYPE_ETHER_TYPE, 2, _SET_HAS_TIMEOUT, 2)
         entries.append(Entry(family, _NEW_SET, netlink.CREATE, lease))
         for chain in _CHAINS[family]:
             entries.append(Entry(family, _NEW_CHAIN, netlink.CREATE, _chain(table, chain)))
             entries.append(Entry(family, _DELETE_RULE, 0, text(1, table) + text(2, chain.name)))
             for offset in chain.offsets:
-                rule = text(1, table) + text(2, chain.name) + nested(4, *_drop_without_lease(offset))
+                rule = text(1, table) + text(2, chain.name) + nested(4, *_drop_without_lease(offset, key_length))
                 entries.append(Entry(family, _NEW_RULE, netlink.CREATE | netlink.APPEND, rule))
     return entries
 
@@ -133,10 +143,10 @@ def free_address(table: str, family: int, address: str) -> Entry:
     return Entry(family, _DELETE_ELEMENT, 0, _elements(table, GUARDED, [netlink.address_bytes(address)]))
 
 
-def dump_guarded(table: str, sequence: int = 1) -> bytes:
-    """Ask for the addresses behind the guard; no batch, it changes nothing."""
+def dump_guarded(table: str, family: int, sequence: int = 1) -> bytes:
+    """Ask for the addresses behind the guard of a family; no batch, it changes nothing."""
     kind = (_SUBSYSTEM << 8) | _GET_ELEMENT
-    return _message(kind, netlink.REQUEST | netlink.DUMP, sequence, FAMILY_IP, text(1, table) + text(2, GUARDED))
+    return _message(kind, netlink.REQUEST | netlink.DUMP, sequence, family, text(1, table) + text(2, GUARDED))
 
 
 def dumped_addresses(message: netlink.Message) -> list[str]:
@@ -174,10 +184,10 @@ def _expression(name: str, *described: bytes) -> bytes:
     return nested(1, text(1, name), nested(2, *described))
 
 
-def _drop_without_lease(offset: int) -> list[bytes]:
+def _drop_without_lease(offset: int, length: int) -> list[bytes]:
     """`<address at offset> @guarded meta protocol != @lease drop`."""
     return [
-        _expression("payload", _number(1, 1), _number(2, 1), _number(3, offset), _number(4, 4)),
+        _expression("payload", _number(1, 1), _number(2, 1), _number(3, offset), _number(4, length)),
         _expression("lookup", text(1, GUARDED), _number(2, 1)),
         _expression("meta", _number(1, 1), _number(2, 1)),
         _expression("lookup", text(1, LEASE), _number(2, 1), _number(5, 1)),
