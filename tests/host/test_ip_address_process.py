@@ -69,8 +69,7 @@ def test_a_host_brings_an_ipv6_address_online_behind_the_guard(
     guard.renew(60_000)
     sentinel = SentinelEnd(tmp_path / "h.sock")
     arguments = ("--holdings", str(tmp_path / "h.sock"), "--guard", "quorate")
-    given = {"address": "FD00:77:0::0077", "prefix_length": 64}
-    spec = Open("r", "ip_address", "address", {**given, "probe_limit_ms": 60})
+    spec = Open("r", "ip_address", "address", {"address": "FD00:77:0::0077", "prefix_length": 64, "probe_limit_ms": 60})
     other = client.inside(RouteSocket)
     try:
         with HostUnderTest(tmp_path, *arguments, prefix=("ip", "netns", "exec", owner.name)) as host:
