@@ -79,7 +79,7 @@ def simulated(profile: str, runs: int, *, storage: str, lock_held_s: float = 0.0
         world.power_off(owner)
         if lock_held_s:
             world.storage.holder = start
-            world.at(world.now + lock_held_s, lambda world=world, n=victim: world.storage.drop(n))  # type: ignore[misc, union-attr]
+            world.at(world.now + lock_held_s, lambda world=world, n=victim: world.storage.drop(n))  # type: ignore[misc]
         began = world.now
         while world.offline_groups():
             world.run(until=world.now + 0.005)
