@@ -189,7 +189,7 @@ def set_quorum(
     problems = [*storage_problems]
     model = wish.model if wish.model is not None else former.model
     if model not in MODELS:
-        problems.append(unknown("quorum model", model, MODELS, "model"))
+        problems.append(unknown("quorum_model", model, MODELS, "model"))
         raise Refused(problems)
     kind, path = wished_storage(wish)
     problems += _storage_problems(wish, former, model, kind, path)
