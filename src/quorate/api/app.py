@@ -197,7 +197,7 @@ _CONFLICTS: Final = {
     "group_without_owner", "target_cannot_own", "node_down",
     "network_in_use", "network_is_needed",
     "last_node", "store_would_lose_majority", "group_stays", "resource_homeless", "node_leaving_for_good",
-    "add_evict_delay", "destruction_not_confirmed",
+    "node_of_former_release", "add_evict_delay", "destruction_not_confirmed",
 }  # fmt: skip
 
 

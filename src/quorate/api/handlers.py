@@ -19,6 +19,7 @@ from quorate.control import (
     resources,
     status,
     tokens,
+    upgrading,
     views,
     wait,
 )
@@ -63,6 +64,11 @@ async def change_cluster(call: Call[cluster.ClusterChange]) -> Changed:
 async def rename_cluster(call: Call[NewName]) -> Changed:
     """Give the cluster another name."""
     return await Plan(call).run(lambda view, occasion: cluster.rename_cluster(view, call.body, occasion), at_once)
+
+
+async def upgrade_level(call: Call[upgrading.UpgradeWish]) -> Changed:
+    """Raise the functional level, for good; `preview` changes nothing."""
+    return await Plan(call).run(lambda view, occasion: upgrading.upgrade_level(view, call.body, occasion), at_once)
 
 
 async def stop_cluster(call: Call[Nothing]) -> Changed:

@@ -25,6 +25,7 @@ from quorate.control import (
     quorum,
     resource_writing,
     tokens,
+    upgrading,
     views,
 )
 from quorate.control.access import Role
@@ -84,6 +85,7 @@ ROUTES: Final = (
     _get("/v1/cluster", handlers.show_cluster, views.ClusterStatus),
     _administer("PATCH", "/v1/cluster", handlers.change_cluster, cluster.ClusterChange),
     _administer("POST", "/v1/cluster/rename", handlers.rename_cluster, names.NewName),
+    _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level, upgrading.UpgradeWish),
     _administer("POST", "/v1/cluster/stop", handlers.stop_cluster),
     _administer("POST", "/v1/cluster/destroy", handlers.destroy_cluster, ending.DestroyWish),
     _get("/v1/nodes", handlers.list_nodes, views.NodeList),

@@ -125,6 +125,24 @@ def rename(session: Session, new_name: str) -> None:
     session.finish(session.change("POST", "cluster", "rename", body=NewName(name=new_name)), "renamed")
 
 
+@cluster.command("upgrade-level")
+@click.option("--preview", is_flag=True, help="Say what would happen; change nothing.")
+@changes
+def upgrade_level(session: Session, preview: bool) -> None:
+    """Let the cluster use what its newest software can, once every node is up and runs it. There is no way back."""
+    from quorate.control.upgrading import UpgradeWish
+
+    changed = session.change("POST", "cluster", "upgrade-level", body=UpgradeWish(preview=preview))
+    if preview and changed.warnings and not session.as_json:
+        from quorate.cli.frame import print_problem
+
+        for problem in changed.warnings:
+            print_problem(problem)
+        click.echo("nothing was changed")
+        return
+    session.finish(changed, "its functional level is raised")
+
+
 @cluster.command()
 @changes
 def stop(session: Session) -> None:

@@ -17,11 +17,13 @@ from quorate.control.change import Change, Occasion, altered, audited, guard, pu
 from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.topology import quiet_networks
+from quorate.core.versions import incompatibility
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
 from quorate.model.enrolment import ADD_EVICT_DELAY, Credentials, EnrolmentRequest, TokenRecord
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.records import KeyValue, Put
+from quorate.model.versions import Software
 from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.wire.join_token import SECRET_BYTES, secret_hash
 
@@ -97,6 +99,11 @@ def enrol(
                 remedy="use `quorate node join` of the same version",
             )
         )
+    offered = Software(version=request.version, release=request.release, lowest_release=request.lowest_release)
+    why = incompatibility(view, cluster.record.next_node, offered)
+    if why:
+        remedy = "install the release of the cluster on this machine (quorate cluster status shows it)"
+        problems.append(error("software_incompatible", why, where="release", remedy=remedy))
     problems += _name_problems(view, request.name)
     problems += network_problems(view, cluster.record, request.networks)
     number = cluster.record.next_node

@@ -28,6 +28,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.explain import explain_group
 from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
+from quorate.core.versions import software_of
 from quorate.model.dependency import format_dependency
 from quorate.model.problems import Problem, Refused
 from quorate.model.workload import ResourceSpec, desired
@@ -92,6 +93,9 @@ def view_node(context: Context, node: int) -> NodeView:
         groups=tuple(sorted(owned)),
         incarnation=member.record.incarnation if member else "",
         proof=member.record.proof if member and down else "",
+        version=software_of(view, node).version,
+        release=software_of(view, node).release,
+        lowest_release=software_of(view, node).lowest_release,
         quarantined_until=moment(kept_out.until_s) if kept_out is not None else "",
         failures=len(standing(view, node).failures),
         processes=dict(context.processes()) if node == context.node else {},

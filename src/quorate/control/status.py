@@ -15,6 +15,7 @@ from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
+from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.common_properties import CLUSTER_PROPERTIES
 from quorate.model.problems import Problem, Refused, error, warning
 
@@ -33,6 +34,7 @@ def cluster_status(context: Context) -> ClusterStatus:
             ]
         )
     cluster = view.cluster.record
+    span = cluster_range(active_software(view))
     coordinator = view.authority.coordinator
     store = view_store(view)
     return ClusterStatus(
@@ -46,6 +48,9 @@ def cluster_status(context: Context) -> ClusterStatus:
         heartbeat_ms=round(context.timings.heartbeat_s * 1000),
         suspicion_ms=round(context.timings.suspicion_s * 1000),
         store=store,
+        functional_level=functional_level(view),
+        highest_release=span.highest if span is not None else 0,
+        lowest_release=span.lowest if span is not None else 0,
         properties={definition.name: getattr(cluster, definition.name) for definition in CLUSTER_PROPERTIES},
         nodes=list_nodes(context).nodes,
         groups=list_groups(context).groups,
@@ -91,6 +96,14 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
             )
         )
     found += _quorum_problems(context)
+    for node in sorted(view.authority.joins.keys() & view.nodes.keys()):
+        why = incompatibility(view, node, view.authority.joins[node].record.software)
+        if why:
+            name = node_name(view, node)
+            remedy = f"install the release of the cluster on {name}"
+            found.append(
+                error("software_incompatible", f"{name} is kept out: {why}", where=f"node.{name}", remedy=remedy)
+            )
     for node in sorted(view.nodes):
         if view.node_intent(node).eviction is not None:
             found += _eviction_problems(view, node)

@@ -38,6 +38,10 @@ class NodeView(Value, frozen=True, kw_only=True):
     incarnation: str = ""
     proof: str = ""
     """How its last life was proved to be over; for a node that is down."""
+    version: str = ""
+    release: int = 1
+    lowest_release: int = 1
+    """What it runs, or last ran, and the oldest release that works together with."""
     quarantined_until: str = ""
     """It failed too often and is kept out until then (UTC); empty where it is not."""
     failures: int = 0
@@ -151,6 +155,9 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     heartbeat_ms: int
     suspicion_ms: int
     store: StoreView
+    functional_level: int
+    highest_release: int
+    lowest_release: int
     properties: dict[str, PropertyValue]
     nodes: tuple[NodeView, ...]
     groups: tuple[GroupView, ...]

@@ -17,6 +17,7 @@ from quorate.model.membership import NodeStanding
 from quorate.model.quorum import QUORUM_VOTER, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
+from quorate.model.versions import Software
 from quorate.model.workload import (
     Assignment,
     ClusterSpec,
@@ -41,6 +42,7 @@ class ClusterView:
         self.cluster: Known[ClusterSpec] | None = None
         self.nodes: dict[int, Known[NodeSpec]] = {}
         self.evicted: dict[int, Known[EvictedNode]] = {}
+        self.software: dict[int, Known[Software]] = {}
         self.standings: dict[int, Known[NodeStanding]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
         self.groups: dict[str, Known[GroupSpec]] = {}
@@ -74,6 +76,7 @@ class ClusterView:
             other.clear()
         self.evicted.clear()
         self.standings.clear()
+        self.software.clear()
         self.quorum = None
         self._revisions.clear()
         self.touched_all = True
@@ -115,6 +118,8 @@ class ClusterView:
                 put(self.quorum_facts, int(node), QuorumFact)
             elif rest == "adapters":
                 put(self.adapters, int(node), AdaptersFact)
+            elif rest == "software":
+                put(self.software, int(node), Software)
             elif rest == "paths":
                 put(self.paths, int(node), PathsFact)
         elif key.startswith(keys.ASSIGNMENT):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.quarantine import is_needed, is_uncounted, quarantine
+from quorate.core.versions import incompatibility
 from quorate.model.workload import Reason
 
 
@@ -17,6 +18,10 @@ def refusal(view: ClusterView, node: int, wall_s: float) -> Reason | None:
         return Reason(code="not_listed", node=node)
     if view.node_intent(node).eviction is not None:
         return Reason(code="node_evicted_soon", node=node)
+    asks = view.authority.joins.get(node)
+    why = incompatibility(view, node, asks.record.software) if asks is not None else ""
+    if why:
+        return Reason(code="software_incompatible", node=node, detail=why)
     if is_uncounted(view, node):
         return Reason(code="failure_not_counted", node=node)
     found = quarantine(view, node, wall_s)

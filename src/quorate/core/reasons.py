@@ -24,6 +24,7 @@ SENTENCES: Final = {
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",
     "not_listed": "{node} does not belong to the cluster",
+    "software_incompatible": "the software of {node} does not fit: {detail}",
     "failure_not_counted": "the failure of {node} is being counted",
     "node_quarantined": "{node} failed {detail} times within an hour and is kept out for a while",
     "node_evicted_soon": "{node} is being evicted",

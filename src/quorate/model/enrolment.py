@@ -26,6 +26,9 @@ class EnrolmentRequest(Value, frozen=True, kw_only=True):
     """Address with prefix length (`10.77.1.2/24`) on each network, by network name."""
     certificate_request: str
     version: str
+    release: int = 1
+    lowest_release: int = 1
+    """Oldest release that its software works together with."""
     api_port: int = 7400
     heartbeat_port: int = 7401
     client_port: int = 7402

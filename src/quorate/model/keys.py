@@ -67,3 +67,8 @@ def fact_quorum(node: int) -> str:
 def name(kind: str, text: str) -> str:
     """The key that keeps a name unique in its class, whatever its case (I-13)."""
     return f"{NAME}{kind}/{text.casefold()}"
+
+
+def fact_software(node: int) -> str:
+    """What a node runs."""
+    return f"{FACT}{node}/software"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from quorate.model.base import Value
+from quorate.model.versions import Software
 
 MemberState = Literal["up", "down"]
 MarkKind = Literal["suspicion", "order"]
@@ -57,4 +58,5 @@ class JoinRequest(Value, frozen=True, kw_only=True):
     node: int
     incarnation: str
     boot_id: str = ""
-    version: str = ""
+    software: Software = Software()
+    """What it runs now: the coordinator admits only what works together (spec/02 §2.1)."""

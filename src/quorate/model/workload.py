@@ -177,6 +177,8 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     fabric_prefix: str = ""
     next_node: int = 2
     """Node numbers are never reused."""
+    functional_level: int = 1
+    """The release whose records may be written; raised by a command, never lowered (spec/02 §2.1)."""
     destroyed: Destruction | None = None
     """The cluster is being ended for good: every node stops and steps aside."""
     add_evict_delay_s: int = 60

@@ -21,6 +21,7 @@ from quorate.adapters.profiles import Profile, save_profile
 from quorate.control.names import name_problems, taken, unknown
 from quorate.core.authority.timings import PROFILES
 from quorate.model.problems import Problem, Refused, error, stops, warning
+from quorate.model.versions import RELEASE
 from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.node.founding import Founding, address_problems, chosen_ports, found, machine_problems
 from quorate.node.identity import Identity, Replica
@@ -129,6 +130,7 @@ def plan_cluster(wish: Wish, cluster_id: str, ports: Mapping[str, int]) -> Repli
         networks={network: str(interface.network) for network, interface in interfaces.items()},
         client_networks={n: str(i.network) for n, i in everything.items() if n not in interfaces},
         fabric_prefix=prefix,
+        functional_level=RELEASE,
     )
     fabric = str(ipaddress.ip_network(prefix)[1]) if prefix else next(iter(addresses.values()))
     node = NodeSpec(

@@ -19,6 +19,7 @@ from quorate.adapters import pki
 from quorate.control.names import name_problems
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Problem, Refused, error, stops
+from quorate.model.versions import LOWEST_RELEASE, RELEASE
 from quorate.node.founding import Founding, address_problems, chosen_ports, found, machine_problems
 from quorate.node.identity import Identity, Replica
 from quorate.node.joining_authority import node_files
@@ -60,6 +61,8 @@ def join_cluster(places: Places, wish: Wish, enrol: Enrol) -> EnrolmentAnswer:
         networks=dict(wish.networks),
         certificate_request=pki.make_request(key, wish.node_name).decode(),
         version=wish.version,
+        release=RELEASE,
+        lowest_release=LOWEST_RELEASE,
         api_port=ports["api_port"],
         heartbeat_port=ports["heartbeat_port"],
         client_port=ports["client_port"],

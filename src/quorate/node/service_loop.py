@@ -19,9 +19,10 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
 from quorate.core.group_run import GroupRun
 from quorate.core.quarantine import counting
+from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
+from quorate.model.records import Absent, Change, Guard, KeyValue, Position, Put, Snapshot, Unchanged
 from quorate.model.workload import ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
@@ -30,6 +31,7 @@ from quorate.node.owning import Owning
 
 INTENT = "intent"
 STANDING = "standing"
+SOFTWARE = "software"
 
 
 class ServiceLoop:
@@ -102,7 +104,7 @@ class ServiceLoop:
                 self._owning.facts_answered(outcome)
             case coordinating.PURPOSE:
                 self._coordinating.answered(outcome)
-            case "intent" | "standing":
+            case "intent" | "standing" | "software":
                 pass  # the watch shows what became of it
             case _:
                 renewal = self.membership.answered(request, outcome, now, self.view.authority)
@@ -151,6 +153,8 @@ class ServiceLoop:
             self.deadline = None  # nothing can be decided before the sentinel has spoken
             return
         busy = frozenset(request.purpose for request in self._requests.values())
+        self.membership.fit = functional_level(self.view) <= self.membership.software.release
+        self._say_software(busy)
         self.view.authority.barred = barred(self.view, self._wall_s())
         step = self.membership.step(now, self.view.authority, report, busy)
         if self._full_read is not None:
@@ -194,6 +198,22 @@ class ServiceLoop:
         if request is not None:
             self._ask(request)
         return again
+
+    def _say_software(self, busy: frozenset[str]) -> None:
+        """What this node runs stands among its facts, for everybody to see (rule 14: only while it is up)."""
+        ours, known = self.membership.software, self.view.software.get(self.node)
+        member = self.view.authority.members.get(self.node)
+        if not self.is_up or member is None or self.view.cluster is None or SOFTWARE in busy:
+            return
+        if known is not None and known.record == ours:
+            return
+        key = keys.fact_software(self.node)
+        before: Guard = Unchanged(key, known.revision) if known is not None else Absent(key)
+        self._ask(
+            CommitRequest(
+                SOFTWARE, (Unchanged(keys.member(self.node), member.revision), before), (Put(key, encode(ours)),)
+            )
+        )
 
     def _count_failures(self, busy: frozenset[str]) -> None:
         if STANDING not in busy:

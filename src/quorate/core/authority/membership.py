@@ -35,6 +35,7 @@ from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.membership import JoinRequest, MemberRecord
 from quorate.model.records import Put, Unchanged
+from quorate.model.versions import OURS
 
 HOST_WAIT_S = 5.0
 """The longest that a node waits for its resource host before it asks to be admitted: without one it is a node too."""
@@ -72,6 +73,10 @@ class Membership:
         self.left = False
         self.can_host = True
         """A resource host is there: groups would come at once, also such as run well elsewhere (failback)."""
+        self.software = OURS
+        """What this node runs; told with its wish to be admitted."""
+        self.fit = True
+        """This software can read what the cluster's level allows: else it neither asks nor forms."""
         self._life_began_at = now
         self._new_incarnation = new_incarnation
         self._mutations = mutations
@@ -180,7 +185,7 @@ class Membership:
         if over:
             frame.note(3, "begins a new life", self.node)
             self._begin_life(frame)
-        if not self.is_up(view) and not replaced and view.is_listed(self.node):
+        if not self.is_up(view) and not replaced and self.fit and view.is_listed(self.node):
             self._seek(frame)  # who was evicted neither asks nor forms
 
     def _begin_life(self, frame: Frame) -> None:
@@ -213,7 +218,9 @@ class Membership:
         if patient:
             frame.due(self._life_began_at + HOST_WAIT_S)
         elif mine is None or mine.record.incarnation != self.incarnation:
-            request = JoinRequest(node=self.node, incarnation=self.incarnation, boot_id=self.boot_id)
+            request = JoinRequest(
+                node=self.node, incarnation=self.incarnation, boot_id=self.boot_id, software=self.software
+            )
             frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
         self._duties.forming.step(frame, self.boot_id)
 
