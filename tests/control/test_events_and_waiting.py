@@ -55,8 +55,9 @@ async def test_what_happens_is_told_in_words_with_its_reasons(world: FacesWorld)
     reasons = (Reason(code="owner_lost", node=1, detail="lease_over"), Reason(code="fewest_groups", node=2, detail="0"))
     await world.assign("web", 2, number=2, cause="node_lost", reasons=reasons, former=1)
     await world.report_states("web", {"site": "online"})
-    assert told(world, 4) == [
+    assert told(world, 5) == [
         ("node_down", "node1 is out of the cluster: silent until its lease was certainly over"),
+        ("membership_changed", "in the cluster now: node2, node3"),
         ("coordinator_changed", "node2 leads the cluster in epoch 2"),
         ("group_assigned", "group web belongs to node2: its owner was lost"),
         ("resource_state", "resource site is online on node2"),
@@ -88,6 +89,17 @@ async def collect(bus: EventBus, after: str | None, count: int) -> list[Event]:
         if len(found) == count:
             break
     return found
+
+
+@pytest.mark.conformance("MB-11")
+async def test_a_change_of_membership_is_told_per_node_and_once_for_all(world: FacesWorld) -> None:
+    before = len(world.events.recent(1000))
+    down = [(keys.member(n), MemberRecord(node=n, state="down", incarnation=f"{n}.a", proof="ended")) for n in (2, 3)]
+    await world.put(*down, (keys.COORDINATOR, CoordinatorRecord(node=1, epoch=2)))
+    told = world.events.recent(1000)[before:]
+    assert [event.kind for event in told] == ["node_down", "node_down", "coordinator_changed", "membership_changed"]
+    assert told[-1].data == {"members": "1", "epoch": 2}
+    assert told[-1].what == "in the cluster now: node1"
 
 
 @pytest.mark.conformance("EV-10")

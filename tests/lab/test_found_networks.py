@@ -16,6 +16,7 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import GROUP, Drill
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 from quorate.lab.prober import boot_time_s
+from quorate.lab.process_watch import group_processes
 
 pytestmark = [pytest.mark.root, pytest.mark.etcd]
 NODES = ("node1", "node2", "node3")
@@ -144,6 +145,31 @@ def interface(cluster: Cluster, network: str, node: str) -> tuple[str, bool]:
     found = networks(cluster)[network]["interfaces"]
     assert isinstance(found, list)
     return next((entry["state"], entry["carries"]) for entry in found if entry["node"] == node)
+
+
+@pytest.mark.conformance("MB-10", "MB-11")
+@pytest.mark.parametrize("ends", [("others", HOME), (HOME, "others")], ids=["deaf", "mute"])
+def test_an_owner_that_is_deaf_or_mute_loses_its_group_and_nobody_else_notices(
+    cluster: Cluster, ends: tuple[str, str]
+) -> None:
+    """Between the nodes alone: clients reach it all the time, and would see two owners."""
+    with under_watch(cluster):
+        lives = {node: incarnation(cluster, node) for node in cluster.others(HOME)}
+        began_s = cluster.lab.cut(*ends, one_way=True, networks=["a", "b"])
+        taker = cluster.until_answering(*cluster.others(HOME))
+        cluster.outlast_a_takeover()
+        assert cluster.onlines(began_s) == [taker]
+        assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == []
+        views = [cluster.states(node) for node in cluster.others(HOME)]
+        assert views == [{HOME: "down", **dict.fromkeys(lives, "up")}] * 2
+        assert {node: incarnation(cluster, node) for node in lives} == lives
+        cluster.lab.heal()
+        cluster.until_state(HOME, "up", taker)
+
+
+def incarnation(cluster: Cluster, node: str) -> str:
+    """The life of a node, as it knows it."""
+    return str(cluster.tell(node, "node", "show", node)["incarnation"])
 
 
 def test_the_address_of_a_group_keeps_its_network_for_clients(cluster: Cluster) -> None:

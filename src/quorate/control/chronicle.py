@@ -43,6 +43,7 @@ class Chronicle:
         self._groups: dict[str, GroupState] = {}
         self._names: dict[str, str] = {}
         self._networks = NetworkChronicle()
+        self._up: frozenset[int] = frozenset()
         self._nodes: dict[int, str] = {}
         self._quarantined: set[int] = set()
 
@@ -55,6 +56,7 @@ class Chronicle:
             found = [happening for key in kept for happening in self._one(view, key)]
             if any(concerns(key) for key in kept):
                 found += self._look_networks(view)
+        found += self._look_membership(view)
         if not self._told:
             self._told = True
             return []
@@ -72,6 +74,16 @@ class Chronicle:
             yield from self._look_assignment(view, group)
             yield from self._look_states(view, group)
         yield from self._look_networks(view)
+
+    def _look_membership(self, view: ClusterView) -> list[Happening]:
+        """Who is in, told once for all that one change of the database does to it."""
+        up = frozenset(view.authority.up())
+        if up == self._up:
+            return []
+        self._up = up
+        names = ", ".join(node_name(view, node) for node in sorted(up)) or "nobody"
+        data: dict[str, str | int] = {"members": ",".join(map(str, sorted(up))), "epoch": view.authority.epoch}
+        return [Happening("membership_changed", "cluster", f"in the cluster now: {names}", data=data)]
 
     def _look_networks(self, view: ClusterView) -> Iterator[Happening]:
         for kind, subject, what, data in self._networks.look(view):

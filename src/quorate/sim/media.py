@@ -29,6 +29,8 @@ class Media:
         self._quorum_at = quorum_at
         self.networks = networks
         self.alive: set[int] = set()
+        self.lag: dict[int, float] = {}
+        """Nodes whose datagrams, sent and received, are late by so many seconds."""
         self.leader = 0
         self.leader_lost_at: float | None = None
         self.elections = 0
@@ -51,11 +53,16 @@ class Media:
     def heal(self) -> None:
         """Every path works again."""
         self._cuts.clear()
+        self.lag.clear()
         self._kept_out_until.clear()
 
     def cut_off(self, node: int) -> frozenset[int]:
         """The other nodes that live and are not connected with that one."""
         return frozenset(n for n in self.alive if n != node and not self.connected(node, n))
+
+    def lag_between(self, one: int, other: int) -> float:
+        """How much later than usual a datagram between the two is."""
+        return self.lag.get(one, 0.0) + self.lag.get(other, 0.0)
 
     def passes(self, sender: int, receiver: int, network: str) -> bool:
         """Tell whether a datagram would arrive."""

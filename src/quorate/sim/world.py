@@ -207,7 +207,7 @@ class World:
         if not self.media.passes(sender, receiver, network) or self.chance.random() < self.chaos.loss:
             return
         node = self.nodes[receiver]
-        delay = self.chance.uniform(0.05, 1.0) * self.options.delay_s
+        delay = self.chance.uniform(0.05, 1.0) * self.options.delay_s + self.media.lag_between(sender, receiver)
 
         def arrive() -> None:
             if self.media.passes(sender, receiver, network):
