@@ -69,10 +69,14 @@ def fail(lab: Lab, number: int) -> None:
     lab.power_on(number, PROGRAM)
 
 
-@pytest.mark.conformance("ND-19", "ND-20")
+@pytest.mark.conformance("CF-01", "ND-19", "ND-20")
 def test_a_node_that_fails_too_often_is_kept_out_until_that_is_lifted(lab: Lab) -> None:
+    before = status(lab)
     fail(lab, 3)
     until("once is forgiven", lambda: state(lab, "node3") == "up", LIMIT_S)
+    after = status(lab)
+    led = (before["coordinator"], before["epoch"])
+    assert (after["coordinator"], after["epoch"]) == led, "it joined whom it found: nothing was formed anew"
     fail(lab, 3)
     until("it runs, and asks to be let in", lambda: quorate(lab, 3, "node", "list").returncode == 0, LIMIT_S)
     shown = json.loads(good(lab, 3, "node", "show", "node3", "--json"))  # it knows itself why
