@@ -1,0 +1,125 @@
+"""Two real nodes and a quorum storage that both reach: the cases for which a quorum resource is made.
+
+Every test begins and ends with all three votes there, and no test may show two nodes answering at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quorate.lab import ground, record
+from quorate.lab.cluster import Lab, clear
+from quorate.lab.drill import GROUP, PROGRAM, TARGET, Drill
+from quorate.lab.plan import FOLDER_ENVIRONMENT, LabError
+from quorate.lab.probing import probing
+
+pytestmark = [pytest.mark.root, pytest.mark.etcd]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """Two nodes, a quorum storage, a group at home on node1, a prober."""
+    if os.geteuid() != 0:
+        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
+    folder = tmp_path_factory.mktemp("lab") / "lab"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
+        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        try:
+            drill = Drill(Lab.make("d-two", 2, "fast", namespaces=True, quorum="directory"), lambda _: None)
+            drill.bring_up()
+            drill.make_group("node1")
+            with probing(drill.lab, TARGET, drill.record_path):
+                yield drill
+            assert record.both_active(record.read(drill.record_path)) == []
+        finally:
+            clear(folder)
+
+
+@pytest.fixture(autouse=True)
+def whole(two: Drill) -> Iterator[None]:
+    """All three vote, and the group answers from home."""
+    yield
+    for machine in two.lab.plan.node_machines:
+        if not two.lab.ground.is_on(machine):
+            two.lab.power_on(machine.name, PROGRAM)
+    two.until("all three vote", lambda: two.all_vote(3), 60.0)
+    two.until("the group is at home", lambda: two.answering() == "node1", 60.0)
+
+
+def holder(drill: Drill) -> str:
+    try:
+        return str(drill.ask("quorum", "show")["holder"])
+    except LabError:
+        return ""
+
+
+def refused(drill: Drill, *words: str) -> str:
+    """What a command that is refused says."""
+    done = ground.run(drill.lab.ground, drill.lab.machine(1), (*PROGRAM, *words), limit_s=30.0, capture=True)
+    assert done.returncode == 2, done.stderr
+    return done.stderr
+
+
+@pytest.mark.conformance("QU-03", "QU-06", "QU-12")
+def test_the_owner_of_group_and_storage_loses_power(two: Drill) -> None:
+    victim = holder(two)
+    other = "node2" if victim == "node1" else "node1"
+    two.cli(1, "group", "move", GROUP, "--to", victim, "--wait")
+    two.lab.power_off(victim)
+    two.until("the group answers from the other node", lambda: two.answering() == other)
+    assert holder(two) == other
+    shown = two.ask("quorum", "show")
+    assert (shown["needed"], shown["further_losses"]) == (2, 0)
+
+
+@pytest.mark.conformance("QU-29", "CF-08", "CF-06")
+def test_the_stale_one_starts_first_and_has_the_newest_database(two: Drill) -> None:
+    two.lab.power_off(2)
+    two.until("node2 is missed", lambda: len(two.ask("cluster", "status")["store"]["voters_up"]) == 2)  # type: ignore[index]
+    two.cli(1, "group", "create", "written-while-away")
+    two.lab.power_off(1)
+    two.lab.power_on(2, PROGRAM)
+    two.until("node2 has the group, alone", lambda: two.answering() == "node2", 40.0)
+    assert "written-while-away" in str(two.ask("group", "list"))
+    two.cli(2, "group", "delete", "written-while-away")
+
+
+@pytest.mark.conformance("QU-04", "QU-27")
+def test_the_storage_goes_away_and_comes_back_and_nothing_moves(two: Drill) -> None:
+    server = two.server_pid(two.lab.machine(1))
+    for node in (1, 2):
+        two.lab.storage(node, there=False)
+    two.until("the quorum resource is missed", lambda: not two.all_vote(3), 20.0)
+    codes = [problem["code"] for problem in two.ask("cluster", "status")["problems"]]  # type: ignore[attr-defined]
+    assert "quorum_storage_unreachable" in codes
+    for node in (1, 2):
+        two.lab.storage(node, there=True)
+    two.until("all three vote", lambda: two.all_vote(3), 30.0)
+    assert two.server_pid(two.lab.machine(1)) == server
+
+
+@pytest.mark.conformance("QU-11")
+def test_the_model_is_changed_while_the_group_is_online(two: Drill) -> None:
+    server = two.server_pid(two.lab.machine(1))
+    two.cli(1, "quorum", "set", "node_majority", "--wait", "--timeout-s", "40")
+    shown = two.ask("quorum", "show")
+    assert (shown["needed"], len(shown["voters"])) == (2, 2)  # type: ignore[arg-type]
+    path = two.lab.plan.quorum_path(two.lab.folder)
+    two.cli(2, "quorum", "set", "disk_only", "--directory", path, "--wait", "--timeout-s", "50")
+    shown = two.ask("quorum", "show")
+    assert [voter["name"] for voter in shown["voters"] if voter["votes"]] == ["quorum resource"]  # type: ignore[attr-defined]
+    two.cli(1, "quorum", "set", "node_and_disk_majority", "--wait", "--timeout-s", "50")
+    two.until("all three vote", lambda: two.all_vote(3), 40.0)
+    assert two.server_pid(two.lab.machine(1)) == server
+
+
+def test_what_cannot_be_is_refused_by_every_node_before_anything_changes(two: Drill) -> None:
+    assert "quorum_storage_in_use" in refused(two, "quorum", "set", "--directory", "/elsewhere")
+    assert "quorum_storage_missing" in refused(two, "quorum", "set", "--directory", "/nowhere/at/all")
+    assert "quorum_model_unknown" in refused(two, "quorum", "set", "witness")
