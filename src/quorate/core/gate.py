@@ -14,7 +14,7 @@ from quorate.model.workload import Reason
 
 def refusal(view: ClusterView, node: int, wall_s: float) -> Reason | None:
     """Why the node may not be admitted now, or None."""
-    if node not in view.nodes:
+    if not view.authority.is_listed(node):
         return Reason(code="not_listed", node=node)
     if view.node_intent(node).eviction is not None:
         return Reason(code="node_evicted_soon", node=node)

@@ -31,9 +31,8 @@ class Retiring:
 
     @property
     def unlisted(self) -> bool:
-        """The database was read, and this node is none of the cluster's."""
-        view = self._service.view
-        return bool(view.nodes) and self._service.node not in view.nodes
+        """The database was read, and this node is none of the cluster's. A damaged record lists it all the same."""
+        return not self._service.view.authority.is_listed(self._service.node)
 
     @property
     def destroyed_suffix(self) -> str:
