@@ -91,6 +91,7 @@ def test_the_fabric_runs_over_a_network_that_is_ipv6_alone(cable: tuple[Namespac
         fabric.close()
 
 
+@pytest.mark.conformance("NW-06")
 def test_a_network_of_lower_metric_is_used_when_it_has_been_alive_for_a_while(
     cable: tuple[Namespace, Namespace],
 ) -> None:

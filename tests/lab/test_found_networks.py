@@ -104,7 +104,7 @@ def measured(cluster: Cluster, network: str) -> int:
     return len([path for path in paths if path["network"] == network and path["heard"] and path["round_trip_us"] > 0])
 
 
-@pytest.mark.conformance("NW-05", "NW-06")
+@pytest.mark.conformance("NW-05")
 def test_nodes_that_have_only_an_ipv6_network_go_on_and_take_over(cluster: Cluster) -> None:
     with under_watch(cluster):
         began_s = boot_time_s()
