@@ -10,6 +10,7 @@ import pytest
 
 from quorate.core.votes import (
     AddQuorumMember,
+    ForgetForce,
     MoveQuorumMember,
     NodeVote,
     Picture,
@@ -144,6 +145,8 @@ class Store:
                     self.change(storage=False, holder=0, runs=False)
             case RecordNode(node=node, votes=votes, pending=pending):
                 self.node(node, votes=votes, pending=pending)
+            case ForgetForce():
+                self.change(forced_without=None)
             case Wait():
                 pass
 
@@ -328,3 +331,16 @@ def test_random_histories_keep_a_majority_and_settle(seed: int) -> None:
         if store.picture.model != "node_majority":
             wanted.add(QUORUM_VOTER)
         assert store.voters == wanted
+
+
+@pytest.mark.conformance("QU-23")
+def test_forced_stays_forced_until_a_majority_of_the_former_voters_is_back() -> None:
+    store = Store(3)
+    store.change(members=(StoreMember(1, 1, learner=False),), forced_without=frozenset({2, 3}))
+    for node in (2, 3):
+        store.node(node, votes=False, up=False)
+    assert store.settle() == []
+    store.node(2, up=True)
+    store.nodes_join()
+    assert store.settle() == [ForgetForce()]
+    assert store.settle() == []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from quorate.cli.forcing import start
 from quorate.cli.frame import Session, changes, local, looks, pairs
 from quorate.cli.values import given_properties
 
@@ -191,3 +192,6 @@ def numbers(option: str, given: tuple[str, ...]) -> dict[str, int]:
             raise click.UsageError(f"{option} {name}={text}: a number is needed")
         found[name] = int(text)
     return found
+
+
+cluster.add_command(start)

@@ -16,13 +16,13 @@ from quorate.control.names import unknown
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
 from quorate.core.cluster_view import ClusterView
-from quorate.core.quorum_outlook import QUORUM_RESOURCE, holds_without, outlook, storage_objection, voter_name
+from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_objection, voter_name
 from quorate.core.reasons import node_name
 from quorate.core.votes import has_majority
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error
-from quorate.model.quorum import QUORUM_VOTER, QuorumModel, QuorumSpec, StorageKind
+from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumModel, QuorumSpec, StorageKind
 
 MODELS: Final = get_args(QuorumModel)
 QUORUM_TYPES: Final = {"node_majority": 1, "node_and_disk_majority": 3, "disk_only": 3}
@@ -57,6 +57,8 @@ class QuorumView(Value, frozen=True, kw_only=True):
     voters: tuple[VoterView, ...]
     needed: int
     further_losses: int
+    forced: bool = False
+    """Started by force, and a majority of those who voted before is not back yet (FixQuorum)."""
     settled: bool = True
     """False while a vote is on its way."""
     waiting: str = ""
@@ -109,6 +111,7 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
         voters=tuple(voters),
         needed=now.needed,
         further_losses=max(0, now.further),
+        forced=view.forced is not None,
         settled=settled,
         waiting="" if settled else why,
         sentences=_sentences(view),
@@ -133,6 +136,18 @@ def _voter(view: ClusterView, voter: int) -> VoterView:
 
 def _sentences(view: ClusterView) -> tuple[str, ...]:
     now = outlook(view)
+    forced = () if view.forced is None else (forced_words(view, view.forced.record),)
+    return (*forced, *_votes_in_words(view, now))
+
+
+def forced_words(view: ClusterView, forced: ForcedQuorum) -> str:
+    """What a forced start means now."""
+    lost = ", ".join(voter_name(view, voter) for voter in forced.without)
+    where = f"on the data of {node_name(view, forced.node)}, without {lost}"
+    return f"Started by force at {forced.at} by {forced.author} {where}."
+
+
+def _votes_in_words(view: ClusterView, now: Outlook) -> tuple[str, ...]:
     if not now.voters:
         return ("Nobody votes yet.",)
     found = [f"{len(now.up)} of {len(now.voters)} voters are up; {now.needed} are needed."]

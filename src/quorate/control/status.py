@@ -9,6 +9,7 @@ from __future__ import annotations
 from quorate.control.context import Context
 from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
+from quorate.control.quorum import forced_words
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
@@ -138,6 +139,9 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
 def _quorum_problems(context: Context) -> list[Problem]:
     view = context.view
     spec = view.quorum_spec
+    if view.forced is not None:
+        remedy = "start the lost nodes, which join with this data, or evict them"
+        return [warning("quorum_forced", forced_words(view, view.forced.record), where="quorum", remedy=remedy)]
     if spec.model == "node_majority":
         return []
     why = context.votes_waiting() or storage_objection(view)

@@ -14,7 +14,7 @@ from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.base import Damaged, decode
 from quorate.model.membership import NodeStanding
-from quorate.model.quorum import QUORUM_VOTER, QuorumFact, QuorumSpec
+from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.versions import Software
@@ -52,6 +52,7 @@ class ClusterView:
         self.assignments: dict[str, Known[Assignment]] = {}
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
         self.quorum: Known[QuorumSpec] | None = None
+        self.forced: Known[ForcedQuorum] | None = None
         self.quorum_facts: dict[int, Known[QuorumFact]] = {}
         self.networks: dict[str, Known[NetworkSpec]] = {}
         self.adapters: dict[int, Known[AdaptersFact]] = {}
@@ -78,6 +79,7 @@ class ClusterView:
         self.standings.clear()
         self.software.clear()
         self.quorum = None
+        self.forced = None
         self._revisions.clear()
         self.touched_all = True
         self.authority.reset(position, kept)
@@ -145,6 +147,8 @@ class ClusterView:
             put(self.nodes, int(key.removeprefix(keys.SPEC_NODE)), NodeSpec)
             self._count_votes()
             self.touched_all = True
+        elif key == keys.FORCED:
+            self.forced = None if value is None else Known(decode(value, ForcedQuorum, key), revision)
         elif key == keys.SPEC_QUORUM:
             self.quorum = None if value is None else Known(decode(value, QuorumSpec, key), revision)
             self._count_votes()

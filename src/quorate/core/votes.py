@@ -92,6 +92,8 @@ class Picture:
     """Why the storage must not get a vote now: a node cannot reach it, or sees another one."""
     dynamic: bool = True
     lower_priority: int = 0
+    forced_without: frozenset[int] | None = None
+    """The voters that a forced start declared lost; None where nothing is forced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +143,18 @@ class RecordNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetForce:
+    """A majority of those who voted before the cluster was started by force votes again: nothing is forced any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Something is to be done and cannot be done now."""
 
     why: str
 
 
-Step = AddQuorumMember | MoveQuorumMember | Promote | Remove | RecordQuorum | RecordNode | Wait
+Step = AddQuorumMember | MoveQuorumMember | Promote | Remove | RecordQuorum | RecordNode | ForgetForce | Wait
 
 
 def may_vote(node: int, picture: Picture) -> bool:
@@ -173,7 +180,16 @@ def next_step(picture: Picture) -> Step | None:
     step = _quorum_step(picture)
     if step is not None and not isinstance(step, Wait):
         return step
-    return _node_step(picture) or step
+    return _node_step(picture) or _force_step(picture) or step
+
+
+def _force_step(picture: Picture) -> Step | None:
+    """Forced stays what is forced until a majority of the former voters is there (spec/02 §8.9)."""
+    lost = picture.forced_without
+    if lost is None:
+        return None
+    former = lost | _voters(picture)
+    return ForgetForce() if has_majority(former, _voters(picture) & _up(picture)) else None
 
 
 # ---------------------------------------------------------------- the quorum resource

@@ -24,13 +24,14 @@ NAME = "name/"
 TOKEN = "token/"  # noqa: S105 - a place, not a secret
 AUDIT = "audit/"
 EVICTED = "evicted/"
+FORCED = "forced"
 """What is kept of a node that was evicted, by its number, which is never used again."""
 
 STANDING = "standing/"
 """Failures counted against a node, by its number."""
 
 
-REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED, STANDING)
+REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED, STANDING, FORCED)
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 
 

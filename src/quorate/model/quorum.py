@@ -58,3 +58,13 @@ class QuorumFact(Value, frozen=True, kw_only=True):
     code: str = ""
     problem: str = ""
     """What keeps this node from controlling it, where it should."""
+
+
+class ForcedQuorum(Value, frozen=True, kw_only=True):
+    """The cluster was started by force on one node's data (spec/02 §8.9)."""
+
+    at: str
+    author: str
+    node: int
+    without: tuple[int, ...]
+    """Voters that were declared lost; `QUORUM_VOTER` among them where the quorum resource was."""

@@ -44,6 +44,34 @@ def member_name(node: int) -> str:
     return f"node-{node}"
 
 
+def member_settings(
+    spec: NodeSpec,
+    data_dir: Path,
+    initial: tuple[tuple[str, str], ...],
+    *,
+    cluster: str,
+    timings: Timings,
+    tls: MemberTls,
+    new: bool,
+) -> MemberSettings:
+    """The member of that node."""
+    client, peer = f"{spec.fabric_address}:{spec.client_port}", f"{spec.fabric_address}:{spec.peer_port}"
+    return MemberSettings(
+        name=member_name(spec.node),
+        data_dir=data_dir,
+        client_listen=(client,),
+        client_advertise=(client,),
+        peer_listen=(peer,),
+        peer_advertise=(peer,),
+        initial_cluster=initial,
+        token=cluster,
+        state="new" if new else "existing",
+        heartbeat_ms=round(timings.store_heartbeat_s * 1000),
+        election_ms=round(timings.store_election_s * 1000),
+        tls=tls,
+    )
+
+
 def etcd_binary(setting: str) -> Path:
     """The etcd binary that node.toml names, else the one that is found. Raises EtcdMissing."""
     return Path(setting) if setting else find_binary(os.environ)
@@ -79,6 +107,8 @@ class MemberKeeper:
         self._runs = runs
         self._may_vote = may_vote
         self._missed = 0
+        self._ended = False
+        """The sentinel was told to start the removed member no more."""
         self._log = log
         self._binary = etcd
 
@@ -112,19 +142,14 @@ class MemberKeeper:
 
     def _start(self, own: NodeSpec, initial: tuple[tuple[str, str], ...], *, new: bool) -> None:
         pki = self._places.pki
-        settings = MemberSettings(
-            name=member_name(own.node),
-            data_dir=self.data_dir,
-            client_listen=(f"{own.fabric_address}:{own.client_port}",),
-            client_advertise=(f"{own.fabric_address}:{own.client_port}",),
-            peer_listen=(self._peer(own),),
-            peer_advertise=(self._peer(own),),
-            initial_cluster=initial,
-            token=self._identity.cluster_id,
-            state="new" if new else "existing",
-            heartbeat_ms=round(self._timings.store_heartbeat_s * 1000),
-            election_ms=round(self._timings.store_election_s * 1000),
+        settings = member_settings(
+            own,
+            self.data_dir,
+            initial,
+            cluster=self._identity.cluster_id,
+            timings=self._timings,
             tls=MemberTls(pki / "node.pem", pki / "node.key", pki / "node-ca.pem"),
+            new=new,
         )
         self._places.store.mkdir(parents=True, exist_ok=True)
         # One scheduler thread: an idle member's processor time falls by a quarter (measured, leader: 6.0 to 4.5 %).
@@ -180,13 +205,15 @@ class MemberKeeper:
 
     def _retire(self) -> str:
         """The member was removed from the store: its folder is renamed and kept, and never used again (design §3)."""
-        if self._runs():
-            self._end_process("etcd")
+        if self._runs() or not self._ended:
+            self._end_process("etcd")  # also one that ended by itself would be started again, and make a folder anew
+            self._ended = True
             return "the store has removed this node's member; its process is ended"
         number = 1
         while (kept := self.data_dir.with_name(f"{self.data_dir.name}.retired-{number}")).exists():
             number += 1
         self.data_dir.rename(kept)
+        self._ended = False
         return f"the folder of the removed member is kept as {kept}"
 
     def _initial(self, own: NodeSpec, members: tuple[Member, ...]) -> tuple[tuple[str, str], ...]:

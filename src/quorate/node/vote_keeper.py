@@ -20,7 +20,7 @@ from quorate.core.votes import NodeVote, Picture, StoreMember
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, QuorumSpec
-from quorate.model.records import Absent, Guard, Put, Unchanged
+from quorate.model.records import Absent, Delete, Guard, Put, Unchanged
 from quorate.model.workload import NodeSpec
 from quorate.node.service_log import log
 from quorate.ports.store import StoreError
@@ -71,7 +71,8 @@ class VoteKeeper:
         facts = tuple((n, known.revision) for n, known in sorted(view.quorum_facts.items()))
         up = tuple(sorted(view.authority.up()))
         left = tuple(node for node in view.nodes if has_left(view, node))
-        return (nodes, facts, up, left, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
+        forced = view.forced.revision if view.forced is not None else 0
+        return (nodes, facts, up, forced, left, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
 
     def _unfinished(self) -> bool:
         spec = self._service.view.quorum_spec
@@ -107,6 +108,7 @@ class VoteKeeper:
             objection=storage_objection(view),
             dynamic=spec.dynamic_votes,
             lower_priority=spec.lower_priority_node,
+            forced_without=frozenset(view.forced.record.without) if view.forced is not None else None,
         )
 
     def _member(self, member: Member, holder: int) -> StoreMember:
@@ -146,8 +148,16 @@ class VoteKeeper:
                 known = view.nodes[node]
                 spec = replace(known.record, votes=int(has), vote_pending=pending)
                 await self._record(f"{keys.SPEC_NODE}{node}", known, spec)
+            case votes.ForgetForce():
+                await self._forget_force()
             case votes.Wait(why=why):
                 self.waiting = why
+
+    async def _forget_force(self) -> None:
+        forced, coordinator = self._service.view.forced, self._service.view.authority.coordinator
+        if forced is not None and coordinator is not None:
+            guards = [Unchanged(keys.COORDINATOR, coordinator.revision), Unchanged(keys.FORCED, forced.revision)]
+            await self._service.store.commit(guards, [Delete(keys.FORCED)])
 
     async def _record(
         self, key: str, known: Known[QuorumSpec] | Known[NodeSpec] | None, value: QuorumSpec | NodeSpec

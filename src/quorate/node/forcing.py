@@ -1,0 +1,335 @@
+"""Forced quorum: one node's data become the cluster's, because every other voter is declared lost (spec/02 §8.9).
+
+Owns: the steps, the stand-ins, and that nothing of them stays behind. Does not know: how an administrator is asked.
+
+How it works: the node is stopped. Its own member of the store is started beside *stand-ins*: empty members under the
+identity of lost ones, at their addresses, which this machine takes for as long as that lasts. An empty log votes for
+any other, so this node's member is elected with its whole log, and nothing that it ever accepted is dropped (etcd's own
+`--force-new-cluster` drops what it does not know to be committed: the last acknowledged write was lost in 8 of 8 runs).
+Then every lost voter is removed for good: one that returns is told so by the store, retires its data and joins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from quorate.adapters import pki
+from quorate.adapters.etcd.errors import GatewayError
+from quorate.adapters.etcd.gateway import Gateway
+from quorate.adapters.etcd.member import MemberTls, argv
+from quorate.adapters.etcd.messages import Member
+from quorate.adapters.etcd.store import EtcdStore
+from quorate.adapters.routes import Routes
+from quorate.control.names import unknown
+from quorate.core.authority.timings import PROFILES
+from quorate.core.cluster_view import ClusterView
+from quorate.core.votes import majority_of
+from quorate.model import keys
+from quorate.model.base import encode, replace
+from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, ForcedQuorum
+from quorate.model.records import Put, Unchanged, Write
+from quorate.model.workload import NodeSpec
+from quorate.node.identity import Identity, Replica, load_identity, load_replica
+from quorate.node.joining_authority import issue_node_certificate
+from quorate.node.member_keeper import etcd_binary, member_name, member_settings
+from quorate.node.places import Places
+from quorate.node.process import is_held
+from quorate.node.settings import load
+from quorate.node.store_link import PrefixedStore, tls_context
+from quorate.ports.store import StoreError
+
+LEADER_LIMIT_S: Final = 30.0
+REMOVAL_LIMIT_S: Final = 60.0
+"""etcd wants every voter connected for 5 s before it lets one go."""
+END_LIMIT_S: Final = 5.0
+PAUSE_S: Final = 0.2
+EPOCH_STEP: Final = 1000
+"""The other side may have gone on for a while: the epoch must be above the highest it can have seen."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a forced start will do, and to whom."""
+
+    identity: Identity
+    replica: Replica
+    own: NodeSpec
+    lost: tuple[NodeSpec, ...]
+    quorum_lost: bool
+
+    @property
+    def stand_ins(self) -> tuple[NodeSpec, ...]:
+        """So many lost members have to be played that this node's has a majority with them."""
+        voters = 1 + len(self.lost) + int(self.quorum_lost)
+        return self.lost[: majority_of(voters) - 1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that is declared lost."""
+        return (*(spec.name for spec in self.lost), *(("quorum resource",) if self.quorum_lost else ()))
+
+
+def plan_forcing(places: Places, without: tuple[str, ...]) -> Plan:
+    """What would be done. Raises Refused with everything that stands against it; changes nothing."""
+    identity = load_identity(places)
+    if identity is None:
+        remedy = "run this on the node whose data shall become the cluster's"
+        raise Refused([error("no_node", "this machine is no node of a cluster", remedy=remedy)])
+    replica = load_replica(places, identity)
+    problems: list[Problem] = []
+    if is_held(places.sentinel_lock):
+        remedy = "stop it first: quorate node stop NAME, or systemctl stop quorate"
+        problems.append(error("node_runs", f"{identity.name} is running", remedy=remedy))
+    own = next((spec for spec in replica.nodes if spec.node == identity.node), None)
+    data = places.store / member_name(identity.node)
+    if own is None or not own.votes or not data.is_dir():
+        what = f"{identity.name} holds no copy of the database: it has no member of the store"
+        problems.append(error("no_copy", what, where=str(data), remedy="use a node that had a vote"))
+    lost, quorum_lost, named = _lost(replica, identity, without)
+    problems += named
+    if problems or own is None:
+        raise Refused(problems)
+    plan = Plan(identity, replica, own, lost, quorum_lost)
+    if len(plan.stand_ins) < majority_of(1 + len(lost) + int(quorum_lost)) - 1:
+        what = "there are too few lost nodes to stand in for: the quorum resource held the only other votes"
+        raise Refused([error("nothing_to_stand_in", what, remedy="restore the cluster from a backup")])
+    return plan
+
+
+def _lost(
+    replica: Replica, identity: Identity, without: tuple[str, ...]
+) -> tuple[tuple[NodeSpec, ...], bool, list[Problem]]:
+    problems: list[Problem] = []
+    named = {name.casefold() for name in without}
+    voters = [spec for spec in replica.nodes if spec.votes or spec.vote_pending]
+    others = [spec for spec in voters if spec.node != identity.node]
+    if identity.name.casefold() in named:
+        what = f"{identity.name} is this node"
+        problems.append(error("is_here", what, where="without", remedy="name the others"))
+    known = {spec.name.casefold() for spec in replica.nodes} | {"quorum"}
+    problems += [unknown("node", name, known, "without") for name in without if name.casefold() not in known]
+    unnamed = [spec.name for spec in others if spec.name.casefold() not in named]
+    quorum_votes = bool(replica.quorum.votes or replica.quorum.vote_pending)
+    if quorum_votes and "quorum" not in named:
+        unnamed.append("quorum")
+    if unnamed:
+        what = f"every other voter must be declared lost by name; not named: {', '.join(unnamed)}"
+        remedy = "start them instead if they can be started: with a majority nothing has to be forced"
+        problems.append(error("voter_not_named", what, where="without", remedy=remedy))
+    if not others and not quorum_votes:
+        what = f"{identity.name} is the only voter"
+        problems.append(error("nothing_to_force", what, remedy="start it: quorate node run"))
+    return tuple(others), quorum_votes, problems
+
+
+# ---------------------------------------------------------------- doing it
+
+
+async def force_quorum(places: Places, plan: Plan, *, author: str, at: str, say: Say) -> int:
+    """Do it; the revision of the database that it ended with. Raises Refused and leaves nothing running.
+
+    Interrupted at any point it can be given again: until the lost voters are removed nothing has changed, and each
+    removal is for good.
+    """
+    folder = places.run / "forcing"
+    shutil.rmtree(folder, ignore_errors=True)  # stand-ins of an interrupted attempt; they hold nothing of their own
+    folder.mkdir(parents=True, mode=0o700)
+    settings = load(places.settings)
+    try:
+        async with (
+            _addresses(plan, managed=settings.manage_fabric and os.geteuid() == 0),
+            _members(places, plan, folder, settings.etcd),
+        ):
+            endpoint = f"https://{plan.own.fabric_address}:{plan.own.client_port}"
+            async with Gateway([endpoint], tls=tls_context(places)) as gateway:
+                await _led(gateway)
+                say(f"the data of {plan.own.name} have a leader; nothing that it ever accepted is dropped")
+                await _remove_others(gateway, plan, say)
+                return await _write_down(gateway, plan, author=author, at=at)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def _addresses(plan: Plan, *, managed: bool) -> AsyncIterator[None]:
+    """This machine has the fabric addresses of itself and of those that are stood in for."""
+    if not managed:
+        yield
+        return
+    routes = Routes()
+    addresses = [spec.fabric_address for spec in (plan.own, *plan.stand_ins)]
+    try:
+        for address in addresses:
+            routes.own(address)
+        yield
+    finally:
+        for address in addresses:
+            with contextlib.suppress(OSError):
+                routes.disown(address)
+        routes.close()
+
+
+@dataclass(slots=True)
+class _Running:
+    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+
+@contextlib.asynccontextmanager
+async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> AsyncIterator[None]:
+    """This node's member and the stand-ins, as children that end with this."""
+    timings = PROFILES[plan.replica.cluster.profile]
+    binary = etcd_binary(etcd)
+    peers = tuple((member_name(s.node), f"{s.fabric_address}:{s.peer_port}") for s in (plan.own, *plan.lost))
+    tls = _certificate(places, plan, folder)
+    jobs = [(plan.own, places.store / member_name(plan.own.node))]
+    jobs += [(spec, folder / member_name(spec.node)) for spec in plan.stand_ins]
+    running = _Running()
+    try:
+        for spec, data_dir in jobs:
+            if spec is not plan.own:
+                await _serves_peers(plan.own)  # an empty member asks it who the members are, once
+            settings = member_settings(
+                spec, data_dir, peers, cluster=plan.identity.cluster_id, timings=timings, tls=tls, new=False
+            )
+            log = await asyncio.to_thread((folder / f"{member_name(spec.node)}.log").open, "wb")
+            with log:
+                running.processes.append(
+                    await asyncio.create_subprocess_exec(
+                        *("setpriv", "--pdeathsig", "KILL", "--", *argv(settings, binary)), stdout=log, stderr=log
+                    )
+                )
+        yield
+    finally:
+        for process in running.processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in running.processes:
+            try:
+                await asyncio.wait_for(process.wait(), END_LIMIT_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _serves_peers(spec: NodeSpec) -> None:
+    """Wait until that member takes connections of peers, or the time is over; what is missing shows later."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEADER_LIMIT_S):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection(spec.fabric_address, spec.peer_port)
+                    writer.close()
+                    return
+                await asyncio.sleep(PAUSE_S / 4)
+
+
+def _certificate(places: Places, plan: Plan, folder: Path) -> MemberTls:
+    """One for all of them, from the authority whose key every voter has; gone with the folder.
+
+    It is valid for every address that is played: on one machine the kernel sends from the address that it sends to, and
+    a member refuses a certificate that does not name where it comes from.
+    """
+    authority = pki.Issued((places.pki / pki.NODE_CA).read_bytes(), (places.pki / pki.NODE_CA_KEY).read_bytes())
+    key = pki.make_key()
+    played = {spec.name: spec.fabric_address for spec in plan.stand_ins}
+    spec = replace(plan.own, addresses={**plan.own.addresses, **played})
+    certificate = issue_node_certificate(authority, pki.make_request(key, spec.name), spec)
+    pki.write_files(folder / "pki", {pki.NODE: certificate, pki.NODE_KEY: key})
+    return MemberTls(folder / "pki" / pki.NODE, folder / "pki" / pki.NODE_KEY, places.pki / pki.NODE_CA)
+
+
+async def _led(gateway: Gateway) -> None:
+    try:
+        async with asyncio.timeout(LEADER_LIMIT_S):
+            while True:
+                with contextlib.suppress(GatewayError):
+                    await gateway.members(timeout_s=1.0)
+                    return
+                await asyncio.sleep(PAUSE_S)
+    except TimeoutError as problem:
+        what = f"the store found no leader within {LEADER_LIMIT_S:.0f} s"
+        remedy = "see that no lost node still runs; nothing was changed, and the command may be given again"
+        raise Refused([error("no_leader", what, remedy=remedy)]) from problem
+
+
+async def _remove_others(gateway: Gateway, plan: Plan, say: Say) -> None:
+    """Those whose place nobody takes first: the stand-ins are needed for as long as anybody else is counted."""
+    url_of = {spec.node: f"https://{spec.fabric_address}:{spec.peer_port}" for spec in plan.lost}
+    played = {url_of[spec.node] for spec in plan.stand_ins}
+
+    def rank(member: Member) -> bool:
+        return bool(played & set(member.peerURLs))
+
+    own = f"https://{plan.own.fabric_address}:{plan.own.peer_port}"
+    try:
+        async with asyncio.timeout(REMOVAL_LIMIT_S):
+            while True:
+                members = await gateway.members(timeout_s=5.0)
+                others = sorted((m for m in members if own not in m.peerURLs), key=rank)
+                if not others:
+                    return
+                try:
+                    await gateway.remove_member(others[0].id)
+                    say(f"{others[0].name or MEMBER_NAME} has lost its vote, for good")
+                except GatewayError:
+                    await asyncio.sleep(PAUSE_S)
+    except (TimeoutError, GatewayError) as problem:
+        what = "not every lost voter could be removed"
+        remedy = "give the command again: it goes on where it ended"
+        raise Refused([error("not_removed", what, remedy=remedy)]) from problem
+
+
+async def _write_down(gateway: Gateway, plan: Plan, *, author: str, at: str) -> int:
+    """The lost are down, confirmed by whoever forced it; the epoch is above all that the other side can have seen."""
+    etcd = EtcdStore(gateway, generation=plan.identity.store_generation)
+    store = PrefixedStore(etcd, f"/quorate/{plan.identity.cluster_id}/")
+    try:
+        snapshot = await store.read(prefixes=keys.REPLICA, timeout_s=10.0)
+        view = ClusterView()
+        view.reset(snapshot.position, snapshot.items)
+        writes: list[Write] = []
+        for node, known in view.nodes.items():
+            if node != plan.own.node and (known.record.votes or known.record.vote_pending):
+                spec = replace(known.record, votes=0, vote_pending=False)
+                writes.append(Put(f"{keys.SPEC_NODE}{node}", encode(spec)))
+        for node, member in view.authority.up().items():
+            if node != plan.own.node:
+                record = member.record
+                down = MemberRecord(
+                    node=node,
+                    state="down",
+                    incarnation=record.incarnation,
+                    proof="confirmed",
+                    boot_id=record.boot_id,
+                )
+                writes.append(Put(keys.member(node), encode(down)))
+        if plan.quorum_lost:
+            former = view.quorum_spec
+            gone = replace(former, model="node_majority", kind="", path="", votes=0, vote_pending=False, member="")
+            writes.append(Put(keys.SPEC_QUORUM, encode(gone)))
+        coordinator = view.authority.coordinator
+        if coordinator is not None:
+            leader = CoordinatorRecord(node=coordinator.record.node, epoch=coordinator.record.epoch + EPOCH_STEP)
+            writes.append(Put(keys.COORDINATOR, encode(leader)))
+        lost = (*(spec.node for spec in plan.lost), *((QUORUM_VOTER,) if plan.quorum_lost else ()))
+        forced = ForcedQuorum(at=at, author=author, node=plan.own.node, without=lost)
+        writes.append(Put(keys.FORCED, encode(forced)))
+        guards = [Unchanged(keys.COORDINATOR, coordinator.revision)] if coordinator is not None else []
+        committed = await store.commit(guards, writes, timeout_s=10.0)
+    except StoreError as problem:
+        remedy = "give the command again: it goes on where it ended"
+        raise Refused([error("not_written", f"the database took no change: {problem}", remedy=remedy)]) from problem
+    if not committed.succeeded:
+        raise Refused([error("not_written", "somebody else wrote meanwhile", remedy="give the command again")])
+    return committed.position.revision

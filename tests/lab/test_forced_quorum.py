@@ -1,0 +1,76 @@
+"""A cluster whose majority is lost for good goes on with one node's data, and those that return take them over."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quorate.lab import ground
+from quorate.lab.cluster import Lab, clear
+from quorate.lab.drill import PROGRAM, Drill
+from quorate.lab.plan import FOLDER_ENVIRONMENT
+
+pytestmark = [pytest.mark.root, pytest.mark.etcd]
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+    """Three nodes that vote."""
+    if os.geteuid() != 0:
+        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
+    folder = tmp_path / "lab"
+    monkeypatch.setenv(FOLDER_ENVIRONMENT, str(folder))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    try:
+        drill = Drill(Lab.make("d-forced", 3, "fast", namespaces=True), lambda _: None)
+        drill.bring_up()
+        yield drill
+    finally:
+        clear(folder)
+
+
+def start(drill: Drill, *words: str) -> tuple[int, str]:
+    """`cluster start` on node1; its status and what it says on standard error."""
+    line = (*PROGRAM, "cluster", "start", *words)
+    done = ground.run(drill.lab.ground, drill.lab.machine(1), line, limit_s=90.0, capture=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.conformance("QU-23", "QU-24")
+def test_the_last_acknowledged_write_survives_and_the_lost_join_again(three: Drill) -> None:
+    lab = three.lab
+    status, said = start(three, "--force-quorum", "--without", "node2", "--without", "node3", "--cluster", "d-forced")
+    assert (status, "node_runs" in said) == (2, True)
+    lab.power_off(2)
+    three.cli(1, "group", "create", "last-acknowledged")  # by node1 and node3; node1 need not know that
+    lab.power_off(3)
+    lab.power_off(1)
+    lab.power_on(1, program=None)
+    for words, code in (
+        ((), "--force-quorum"),
+        (("--force-quorum", "--without", "node2"), "voter_not_named"),
+        (("--force-quorum", "--without", "node2", "--without", "nobody"), "node_unknown"),
+        (("--force-quorum", "--without", "node2", "--without", "node3", "--cluster", "other"), "not the name"),
+    ):
+        status, said = start(three, *words)
+        assert (status, code in said) == (2, True), said
+    status, said = start(three, "--force-quorum", "--without", "node2", "--without", "node3", "--cluster", "d-forced")
+    assert status == 0, said
+    lab.recipe(lambda _: None, PROGRAM).run(lab.machine(1))
+    three.until("node1 is up alone", lambda: three.all_vote(1))
+    assert "last-acknowledged" in str(three.ask("group", "list"))
+    shown = three.ask("quorum", "show")
+    assert (shown["forced"], shown["needed"]) == (True, 1)
+    for node in (2, 3):
+        lab.power_on(node, program=PROGRAM)
+    three.until("all three vote", lambda: three.all_vote(3), 60.0)
+    three.until("nothing is forced any more", lambda: not three.ask("quorum", "show")["forced"], 20.0)
+    for node in (2, 3):
+        kept = sorted(path.name for path in (lab.folder / f"node{node}/state/store").iterdir())
+        assert kept == [f"node-{node}", f"node-{node}.retired-1"]
+        assert "last-acknowledged" in three.cli(node, "group", "list")
