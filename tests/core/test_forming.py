@@ -11,7 +11,7 @@ from quorate.core.authority.timings import FAST
 from quorate.core.authority.view import AuthorityView
 from quorate.model import keys
 from quorate.model.base import decode, encode
-from quorate.model.membership import CoordinatorRecord, Mark, MemberRecord
+from quorate.model.membership import Attestation, CoordinatorRecord, Mark, MemberRecord
 from quorate.model.records import Committed, Position, Put, Unchanged
 
 BOOT = "boot"
@@ -147,3 +147,16 @@ def test_a_coordinator_that_cleared_its_mark_is_marked_again_after_one_wait() ->
     assert world.step() == []
     assert world.step(FAST.verdict_wait_s * 0.9) == []
     assert [request.purpose for request in world.step(FAST.verdict_wait_s * 0.2)] == ["form mark 2.a"]
+
+
+def test_a_coordinator_that_somebody_vouched_is_off_is_not_waited_for() -> None:
+    world = World(up=(2, 3, 4, 5))
+    world.now += FAST.suspicion_s
+    assert world.step() == []  # the others block a majority: it must wait to be admitted
+    said = Attestation(kind="confirmed", by="ann", at="2027-01-15T08:00:00Z")
+    revision = world.member(2, up=True, mark=Mark(kind="suspicion", id="3.a.1", author=3, epoch=3, attestation=said))
+    (form,) = world.step()
+    down = next(write for write in form.writes if isinstance(write, Put) and write.key == keys.member(2))
+    record = decode(down.value, MemberRecord, down.key)
+    assert (record.state, record.proof, record.attestation) == ("down", "confirmed", said)
+    assert Unchanged(keys.member(2), revision) in form.guards

@@ -198,6 +198,7 @@ _CONFLICTS: Final = {
     "network_in_use", "network_is_needed",
     "last_node", "store_would_lose_majority", "group_stays", "resource_homeless", "node_leaving_for_good",
     "node_of_former_release", "add_evict_delay", "destruction_not_confirmed",
+    "node_not_suspected", "node_is_heard",
 }  # fmt: skip
 
 

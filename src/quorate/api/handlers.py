@@ -8,6 +8,7 @@ from __future__ import annotations
 from quorate.api.call import Call, Plan, at_once
 from quorate.control import (
     cluster,
+    confirming,
     ending,
     enrolment,
     evicting,
@@ -25,6 +26,7 @@ from quorate.control import (
 )
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Done, Occasion
+from quorate.control.confirming import ConfirmOffWish
 from quorate.control.executor import CannotNow, Unsettled, execute, execute_reading, new_occasion
 from quorate.control.names import NewName
 from quorate.core.cluster_view import ClusterView
@@ -84,6 +86,16 @@ async def destroy_cluster(call: Call[ending.DestroyWish]) -> Changed:
 async def clear_quarantine(call: Call[Nothing]) -> Changed:
     """Forget the failures of a node: it may come back at once."""
     return await Plan(call).run(lambda view, occasion: nodes.clear_quarantine(view, call.name, occasion), at_once)
+
+
+async def confirm_off(call: Call[ConfirmOffWish]) -> Changed:
+    """Confirm that a marked, silent node is off: what it owned is taken over at once."""
+    report = call.context.report()
+    heard = frozenset(h.peer.node for h in report.heard if not h.silent) if report is not None else frozenset()
+    return await Plan(call).run(
+        lambda view, occasion: confirming.confirm_off(view, call.name, call.body, heard, occasion),
+        lambda view, done: wait.node_stopped(int(done.id)),  # noqa: ARG005
+    )
 
 
 async def rename_node(call: Call[NewName]) -> Changed:

@@ -15,6 +15,7 @@ from quorate.api import handlers, network_handlers
 from quorate.api.handlers import Nothing
 from quorate.control import (
     cluster,
+    confirming,
     ending,
     evicting,
     groups,
@@ -95,6 +96,7 @@ ROUTES: Final = (
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
     _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
     _operate("/v1/nodes/{name}/clear-quarantine", handlers.clear_quarantine),
+    _operate("/v1/nodes/{name}/confirm-off", handlers.confirm_off, confirming.ConfirmOffWish),
     _administer("POST", "/v1/nodes/{name}/rename", handlers.rename_node, names.NewName),
     _administer("POST", "/v1/nodes/{name}/evict", handlers.evict_node, evicting.EvictWish),
     _get("/v1/groups", handlers.list_groups, views.GroupList),

@@ -231,6 +231,26 @@ def clear_quarantine(session: Session, name: str) -> None:
     session.finish(session.change("POST", "nodes", name, "clear-quarantine"), "may come back")
 
 
+@node.command("confirm-off")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask for the node's name again.")
+@changes
+def confirm_off(session: Session, name: str, yes: bool) -> None:
+    """Confirm that a silent node is off, so that nobody waits for it any longer.
+
+    Look at the machine first: if it runs on, what it runs is started a second time. It is refused for a node that is
+    heard or that nobody suspects, and holds for this life of the node only.
+    """
+    from quorate.client import path_of
+    from quorate.control.confirming import ConfirmOffWish
+    from quorate.control.views import NodeView
+
+    found = session.client.look(path_of("nodes", name), NodeView)
+    again = found.name if yes else click.prompt(f"{found.name} is certainly off? Type its name", err=True)
+    changed = session.change("POST", "nodes", name, "confirm-off", body=ConfirmOffWish(name=again))
+    session.finish(changed, "is out of the cluster", "confirmed off")
+
+
 @node.command()
 @local
 def state(session: Session) -> None:

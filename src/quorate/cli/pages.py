@@ -160,7 +160,11 @@ def _resources(resources: tuple[ResourceView, ...], *, with_group: bool) -> Tabl
 def _node(node: NodeView) -> Page:
     facts = [
         ("node", f"{node.name} (number {node.number})"),
-        ("state", _words(node.state) + (f" ({node.proof})" if node.proof else "")),
+        (
+            "state",
+            _words(node.state) + (f" ({node.proof})" if node.proof else "") + (", suspected" if node.suspected else ""),
+        ),
+        *((("proof", node.attestation),) if node.attestation else ()),
         ("role", "coordinator" if node.coordinator else "member"),
         ("voter", "yes" if node.voter else "not yet"),
         ("groups", ", ".join(node.groups) or "-"),

@@ -24,12 +24,14 @@ from quorate.control.views import (
     ResourceList,
     ResourceView,
 )
+from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.explain import explain_group
 from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
 from quorate.core.versions import software_of
 from quorate.model.dependency import format_dependency
+from quorate.model.membership import MemberRecord
 from quorate.model.problems import Problem, Refused
 from quorate.model.workload import ResourceSpec, desired
 
@@ -69,6 +71,13 @@ def _owns_wanted(view: ClusterView, node: int) -> bool:
     return any(known.record.owner == node for group, known in view.assignments.items() if group in view.groups)
 
 
+def _attestation(record: MemberRecord) -> str:
+    said = record.attestation or attestation_of(record)
+    if said is None:
+        return ""
+    return f"{said.kind} by {said.by} at {said.at}" + (f": {said.reason}" if said.reason else "")
+
+
 def view_node(context: Context, node: int) -> NodeView:
     """One node."""
     view = context.view
@@ -93,6 +102,8 @@ def view_node(context: Context, node: int) -> NodeView:
         groups=tuple(sorted(owned)),
         incarnation=member.record.incarnation if member else "",
         proof=member.record.proof if member and down else "",
+        attestation=_attestation(member.record) if member else "",
+        suspected=member is not None and not down and member.record.mark is not None,
         version=software_of(view, node).version,
         release=software_of(view, node).release,
         lowest_release=software_of(view, node).lowest_release,

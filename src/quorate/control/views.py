@@ -38,6 +38,10 @@ class NodeView(Value, frozen=True, kw_only=True):
     incarnation: str = ""
     proof: str = ""
     """How its last life was proved to be over; for a node that is down."""
+    attestation: str = ""
+    """Who vouched that it is off, when and why; for a node that is down, or marked and about to be declared down."""
+    suspected: bool = False
+    """A mark stands on it: it was silent, and is declared down unless it clears that in time."""
     version: str = ""
     release: int = 1
     lowest_release: int = 1

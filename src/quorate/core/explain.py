@@ -93,6 +93,9 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
         told.append(f"its owner {owner} is down")
         _nowhere(view, group, told, helps)
         return told, helps
+    if member.record.mark is not None and member.record.mark.kind == "suspicion":
+        told.append(f"its owner {owner} is silent; it is taken over when its lease is certainly over")
+        helps.append(f"if {owner} is certainly off, quorate node confirm-off {owner} ends the wait")
     if assignment.incarnation != member.record.incarnation:
         told.append(f"{owner} has started anew and has not been given the group again yet")
         return told, helps

@@ -12,6 +12,7 @@ from quorate.model.versions import Software
 
 MemberState = Literal["up", "down"]
 MarkKind = Literal["suspicion", "order"]
+AttestationKind = Literal["fenced", "confirmed"]
 Proof = Literal["lease_over", "released", "ended", "fenced", "confirmed", ""]
 
 
@@ -22,6 +23,20 @@ class CoordinatorRecord(Value, frozen=True, kw_only=True):
     epoch: int
 
 
+class Attestation(Value, frozen=True, kw_only=True):
+    """Somebody outside vouches that a marked node is off (rule 10); it holds for the mark that carries it, no longer.
+
+    A node that lives clears its mark, and with it what was said about its death.
+    """
+
+    kind: AttestationKind
+    by: str
+    """The operator, or the fence device."""
+    at: str
+    """Wall time, for people."""
+    reason: str = ""
+
+
 class Mark(Value, frozen=True, kw_only=True):
     """A stop sign on a member. A suspicion its node may clear; an order it cannot."""
 
@@ -30,6 +45,7 @@ class Mark(Value, frozen=True, kw_only=True):
     author: int
     epoch: int
     reason: str = ""
+    attestation: Attestation | None = None
 
 
 class MemberRecord(Value, frozen=True, kw_only=True):
@@ -40,6 +56,8 @@ class MemberRecord(Value, frozen=True, kw_only=True):
     incarnation: str
     mark: Mark | None = None
     proof: Proof = ""
+    attestation: Attestation | None = None
+    """Who vouched for the end, where the proof is *fenced* or *confirmed*."""
     boot_id: str = ""
 
 

@@ -5,6 +5,13 @@ Owns: those scripts, and the small acts that others are made of. Does not know: 
 
 from __future__ import annotations
 
+from quorate.control.change import Occasion
+from quorate.control.confirming import ConfirmOffWish, confirm_off
+from quorate.core.authority.mutations import Mutation
+from quorate.model import keys
+from quorate.model.base import decode
+from quorate.model.membership import MemberRecord
+from quorate.model.problems import Refused
 from quorate.sim.world import World
 
 
@@ -107,6 +114,50 @@ def death_and_election(world: World) -> None:
         world.power_off(world.nodes[leader])
 
     world.at(6.0, kill)
+
+
+def confirmed_off(world: World) -> None:
+    """A node dies and an operator who looked confirms it as soon as it is marked; a careless one confirms a living one.
+
+    Half of the wait later the node must be recorded down, by that word.
+    """
+
+    def die() -> None:
+        acting = coordinator(world)
+        victim = next(n for n in world.nodes if n != acting)
+        if Mutation.CONFIRM_LIVING in world.options.mutations:
+            isolate(world, victim)
+        else:
+            world.troubles.injure([victim])
+            world.power_off(world.nodes[victim])
+        world.at(world.now, lambda: confirm(world, acting, victim))
+
+    world.at(6.0, die)
+
+
+def confirm(world: World, asked: int, victim: int) -> None:
+    """Confirm through the node that is asked that the victim is off, once that is not refused."""
+    service = world.nodes[asked].service.loop
+    if service is None:
+        return
+    report = service.sentinel_report
+    heard = frozenset(h.peer.node for h in report.heard if not h.silent) if report is not None else frozenset()
+    occasion = Occasion(author="ann", reason="", at="", at_s=0.0, id="", audit_id=f"confirm-{victim}")
+    try:
+        change = confirm_off(service.view, str(victim), ConfirmOffWish(name=f"node{victim}"), heard, occasion)
+    except Refused:
+        world.at(world.now + 0.01, lambda: confirm(world, asked, victim))
+        return
+    if not world.store.execute(change.guards, change.writes).succeeded:
+        world.at(world.now + 0.01, lambda: confirm(world, asked, victim))
+        return
+
+    def look() -> None:
+        item = world.engine.read(keys=[keys.member(victim)]).items[0]
+        record = decode(item.value, MemberRecord, item.key)
+        assert record.proof == "confirmed", f"not declared down by the operator's word: {record}"
+
+    world.at(world.now + 0.5 * world.options.timings.verdict_wait_s, look)
 
 
 def split_vote(world: World) -> None:

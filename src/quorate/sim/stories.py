@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from quorate.core.authority.mutations import Mutation
-from quorate.core.authority.timings import DEFAULT, FAST
+from quorate.core.authority.timings import DEFAULT, FAST, WIDE
 from quorate.sim import scripts, store_scripts
 from quorate.sim.options import Chaos, Fault, Options
 from quorate.sim.run import Result, judge
@@ -113,6 +113,12 @@ STORIES: tuple[Story, ...] = (
         replace(BASE, nodes=5, seed=24),
         store_scripts.old_refusal,
         catches=(Mutation.ADOPT_OLD,),
+    ),
+    Story(
+        "an operator confirms that a silent node is off",
+        replace(BASE, seed=26, timings=WIDE),
+        scripts.confirmed_off,
+        catches=(Mutation.CONFIRM_LIVING,),
     ),
     Story(
         "everybody loses power at once and returns",

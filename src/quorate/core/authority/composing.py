@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from quorate.core.authority.admission import Admissions
 from quorate.core.authority.forming import Forming
-from quorate.core.authority.frame import Frame, peer_of
+from quorate.core.authority.frame import Frame, attestation_of, peer_of
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.orders import Order, Peer, Unsettled
 from quorate.core.authority.succession import Succession
@@ -34,6 +34,8 @@ def compose(frame: Frame, duties: Duties, *, serial: int, up: bool, leads: bool,
     epoch = known.record.epoch if known else 0
     leader = known.record.node if known else 0
     held = duties.suspicions.held()
+    # Who is said to be off, and lives, clears its mark in the store first: until then its verdict may be on its way.
+    held |= {peer_of(k.record) for k in view.members.values() if attestation_of(k.record) is not None}
     others = tuple(peer_of(member.record) for node, member in sorted(view.up().items()) if node != frame.node)
     acknowledge: tuple[Peer, ...] = ()
     watched: tuple[Peer, ...] = ()

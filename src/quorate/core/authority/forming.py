@@ -8,7 +8,7 @@ every membership record it was decided on.
 
 from __future__ import annotations
 
-from quorate.core.authority.frame import Answered, Frame, Outcome, peer_of, put_coordinator, put_member
+from quorate.core.authority.frame import Answered, Frame, Outcome, attestation_of, peer_of, put_coordinator, put_member
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.orders import Peer, Unsettled
 from quorate.core.authority.suspicion import QUIET_AFTER_CLEARING_WAITS
@@ -73,7 +73,10 @@ class Forming:
             if self._allowed(frame, old=None):
                 self._commit(frame, None, "", boot_id, "nobody to wait for")
             return
-        proof: Proof = "ended" if frame.sworn_ended(peer_of(old.record)) else ""
+        attestation = attestation_of(old.record)
+        proof: Proof = attestation.kind if attestation is not None else ""
+        if frame.sworn_ended(peer_of(old.record)):
+            proof = "ended"
         allowed = self._allowed(frame, old=old)
         if not proof and not allowed:
             if not self._noted_waiting:
@@ -182,7 +185,12 @@ class Forming:
         if old is not None and old.record.node != frame.node:
             record = old.record
             down = MemberRecord(
-                node=record.node, state="down", incarnation=record.incarnation, proof=proof, boot_id=record.boot_id
+                node=record.node,
+                state="down",
+                incarnation=record.incarnation,
+                proof=proof,
+                attestation=attestation_of(record) if proof in {"fenced", "confirmed"} else None,
+                boot_id=record.boot_id,
             )
             writes.append(put_member(down))
         if not frame.commit("form", tuple(guards), tuple(writes)):

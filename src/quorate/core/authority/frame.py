@@ -14,7 +14,7 @@ from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.base import encode
-from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.membership import Attestation, CoordinatorRecord, MemberRecord
 from quorate.model.records import Committed, Guard, Put, Snapshot, Unchanged, Write
 
 
@@ -129,6 +129,11 @@ class Frame:
         """Guard a write by this node being up, in this incarnation, unmarked; empty where the view says otherwise."""
         me = self.view.members.get(self.node)
         return (Unchanged(keys.member(self.node), me.revision),) if me else ()
+
+
+def attestation_of(record: MemberRecord) -> Attestation | None:
+    """What was said about the node being off, as long as the mark stands on which it was said (rule 10)."""
+    return record.mark.attestation if record.state == "up" and record.mark is not None else None
 
 
 def put_member(record: MemberRecord) -> Put:

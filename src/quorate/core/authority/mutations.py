@@ -21,6 +21,7 @@ class Mutation(Enum):
     FORGET_UNKNOWN = "8: a verdict or admission of unknown outcome is forgotten"
     ADOPT_OLD = "9: older reads overwrite newer knowledge"
     OATH_BEFORE_END = "10: the oath is sworn before everything has ended"
+    CONFIRM_LIVING = "10: an operator confirms that a node is off which is only cut off"
     ADMIT_UNCOUNTED = "11: a node being admitted is not counted"
     ACT_AFTER_RELEASE = "12: a coordinator acts on after swearing its role released"
     FORM_REGARDLESS = "13: a starting node forms whoever else is recorded up, and without waiting"

@@ -15,6 +15,7 @@ from quorate.core.authority.frame import (
     Answered,
     Frame,
     Outcome,
+    attestation_of,
     peer_of,
     put_coordinator,
     put_member,
@@ -147,6 +148,12 @@ class Suspicions:
             frame.note(10, "ended", peer.node)
             self._verdict(pursuit, known, frame, "ended", takeover=takeover)
             return
+        attestation = attestation_of(known.record)
+        if attestation is not None:
+            # Guarded by the very record that carries it: a node that lives and clears its mark in time voids it.
+            frame.note(10, attestation.kind, peer.node)
+            self._verdict(pursuit, known, frame, attestation.kind, takeover=takeover)
+            return
         mark = known.record.mark
         if pursuit.mark_revision and known.revision > pursuit.mark_revision:
             if mark is None:
@@ -185,6 +192,7 @@ class Suspicions:
             id=f"{frame.incarnation}.{self._mark_count}",
             author=frame.node,
             epoch=coordinator.record.epoch,
+            attestation=attestation_of(record),
         )
         marked = MemberRecord(
             node=record.node, state="up", incarnation=record.incarnation, mark=mark, boot_id=record.boot_id
@@ -201,7 +209,12 @@ class Suspicions:
             return
         peer = pursuit.peer
         down = MemberRecord(
-            node=peer.node, state="down", incarnation=peer.incarnation, proof=proof, boot_id=known.record.boot_id
+            node=peer.node,
+            state="down",
+            incarnation=peer.incarnation,
+            proof=proof,
+            attestation=attestation_of(known.record) if proof in {"fenced", "confirmed"} else None,
+            boot_id=known.record.boot_id,
         )
         guards = (*frame.epoch_guard(coordinator), Unchanged(keys.member(peer.node), known.revision))
         writes: tuple[Put, ...] = (put_member(down),)
@@ -236,8 +249,13 @@ class Suspicions:
         gone = pursuit.peer in silent or frame.sworn_ended(pursuit.peer) or pursuit.kind == "order"
         if gone and 0 < pursuit.held_by <= frame.report.serial:
             frame.note(8, "repeat verdict", pursuit.peer.node)
-            proof: Proof = "ended" if frame.sworn_ended(pursuit.peer) else "lease_over"
-            if pursuit.clock or proof == "ended":
+            proof: Proof = "lease_over"
+            attestation = attestation_of(known.record)
+            if frame.sworn_ended(pursuit.peer):
+                proof = "ended"
+            elif attestation is not None:
+                proof = attestation.kind
+            if pursuit.clock or proof != "lease_over":
                 self._verdict(pursuit, known, frame, proof, takeover=takeover)
                 return
         frame.note(8, "consume verdict", pursuit.peer.node)
