@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from quorate.api import handlers, network_handlers
+from quorate.api import backup_handlers, handlers, network_handlers
 from quorate.api.handlers import Nothing
 from quorate.control import (
     cluster,
@@ -32,6 +32,7 @@ from quorate.control import (
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
+from quorate.model.backup import BackupArchive
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Problem
@@ -87,6 +88,15 @@ ROUTES: Final = (
     _administer("PATCH", "/v1/cluster", handlers.change_cluster, cluster.ClusterChange),
     _administer("POST", "/v1/cluster/rename", handlers.rename_cluster, names.NewName),
     _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level, upgrading.UpgradeWish),
+    Route(
+        "GET",
+        "/v1/cluster/backup",
+        Role.ADMINISTRATOR,
+        backup_handlers.take_backup,
+        Nothing,
+        BackupArchive,
+        ("reason",),
+    ),
     _administer("POST", "/v1/cluster/stop", handlers.stop_cluster),
     _administer("POST", "/v1/cluster/destroy", handlers.destroy_cluster, ending.DestroyWish),
     _get("/v1/nodes", handlers.list_nodes, views.NodeList),

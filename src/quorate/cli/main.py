@@ -18,7 +18,7 @@ from quorate.cli.exits import Exit
 from quorate.sdk.overriding import override
 
 NOUNS = {
-    "cluster": ("quorate.cli.cluster:cluster", "Make a cluster on this machine; see how one stands."),
+    "cluster": ("quorate.cli.cluster_verbs:cluster", "Make a cluster on this machine; see how one stands."),
     "node": ("quorate.cli.node:node", "Join, run, pause, drain, stop and evict nodes."),
     "group": ("quorate.cli.group:group", "Groups: what fails over together."),
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),

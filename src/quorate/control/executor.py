@@ -113,10 +113,13 @@ def _was_ours(committed: Committed, change: Change[A]) -> bool:
 async def _read(context: Context, read_keys: tuple[str, ...]) -> Snapshot:
     try:
         return await context.store.read(keys=read_keys)
-    except StoreUnavailable as problem:
-        raise CannotNow(_unavailable()) from problem
-    except StoreAlarm as problem:
-        raise CannotNow(_alarm(problem)) from problem
+    except (StoreUnavailable, StoreAlarm) as problem:
+        raise unreadable(problem) from problem
+
+
+def unreadable(problem: StoreUnavailable | StoreAlarm) -> CannotNow:
+    """What a caller is told where the store could not be read."""
+    return CannotNow(_alarm(problem) if isinstance(problem, StoreAlarm) else _unavailable())
 
 
 async def _commit(context: Context, change: Change[A]) -> Committed:

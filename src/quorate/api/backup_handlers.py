@@ -1,0 +1,16 @@
+"""What the routes of backup and restore do.
+
+Owns: the joining of their use cases with the input of a request. Does not know: HTTP, paths, roles (`api.routes`).
+"""
+
+from __future__ import annotations
+
+from quorate.api.call import Call
+from quorate.api.handlers import Nothing
+from quorate.control import backup
+from quorate.model.backup import BackupArchive
+
+
+async def take_backup(call: Call[Nothing]) -> BackupArchive:
+    """The whole cluster database as an archive, as of one revision."""
+    return await backup.take_backup(call.context, call.author, call.query.get("reason", ""))

@@ -1,0 +1,13 @@
+"""All verbs of the noun `cluster`: those of `cli.cluster`, and those with a module of their own.
+
+Owns: that list. Does not know: what any of them does.
+"""
+
+from __future__ import annotations
+
+from quorate.cli.backup import backup
+from quorate.cli.cluster import cluster
+
+cluster.add_command(backup)
+
+__all__ = ["cluster"]
