@@ -84,6 +84,7 @@ class Frame:
     requests: list[Request] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
+    oaths: frozenset[tuple[int, str]] | None = None
 
     def commit(self, purpose: str, guards: tuple[Guard, ...], writes: tuple[Write, ...]) -> bool:
         """Ask for a transaction unless one of that purpose is under way; tells whether it was asked for."""
@@ -119,7 +120,9 @@ class Frame:
         """Tell whether the peer's sentinel swears that this incarnation is ended (rule 10)."""
         if peer.node == self.node:
             return self.report.ended == peer.incarnation
-        return any(h.peer.node == peer.node and h.ended == peer.incarnation and not h.silent for h in self.report.heard)
+        if self.oaths is None:  # looked through once a step, and asked for every peer
+            self.oaths = frozenset((h.peer.node, h.ended) for h in self.report.heard if h.ended and not h.silent)
+        return (peer.node, peer.incarnation) in self.oaths
 
     def epoch_guard(self, known: Known[CoordinatorRecord]) -> tuple[Guard, ...]:
         """Guard a write by the epoch (rule 14)."""

@@ -55,6 +55,8 @@ class Lease:
         self.released_epoch = 0
         self._store_role_until = 0.0
         self._acknowledged_at: dict[Peer, float] = {}
+        self._by_all_under: Order | None = None
+        self._by_all = 0.0
         self._ending = ""
         self._waiting_order: Order | None = None
         self._progress_at = now
@@ -93,13 +95,23 @@ class Lease:
 
     def _role_until(self) -> float:
         """End of the coordinator's authority: by the store, or by every node that is up (rule 4)."""
-        order = self.order
-        by_all = 0.0
-        if order.votes_block and order.required:
-            times = [self._acknowledged_at.get(peer, 0.0) for peer in order.required]
-            by_all = max(times) if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations else min(times)
-            by_all = by_all + self.timings.lease_s if by_all > 0.0 else 0.0
+        since = self._acknowledged_by_all()
+        by_all = since + self.timings.lease_s if since > 0.0 else 0.0
         return max(self._store_role_until, by_all)
+
+    def _acknowledged_by_all(self) -> float:
+        """Since when everybody who must has acknowledged; 0.0 where that counts for nothing (rule 4).
+
+        Kept until the order changes, or whoever acknowledged longest ago does so again: this is asked several times for
+        every datagram.
+        """
+        order = self.order
+        if self._by_all_under is not order:
+            self._by_all_under, self._by_all = order, 0.0
+            if order.votes_block and order.required:
+                times = [self._acknowledged_at.get(peer, 0.0) for peer in order.required]
+                self._by_all = max(times) if Mutation.AUTHORITY_BY_ANY_ACK in self._mutations else min(times)
+        return self._by_all
 
     def deadline(self) -> float | None:
         """When `tick` must be called next, at the latest."""
@@ -126,6 +138,7 @@ class Lease:
             self._store_role_until = 0.0
         if order.epoch != self.order.epoch:
             self._acknowledged_at.clear()
+            self._by_all_under = None
             self._store_role_until = 0.0
         self.order = order
         if order.release_role:
@@ -154,6 +167,7 @@ class Lease:
             sender = heartbeat.sender
             self.order = self._as_of_epoch(self.order, heartbeat.epoch, sender.node, (sender,))
             self._acknowledged_at.clear()
+            self._by_all_under = None
             self._store_role_until = 0.0
 
     @staticmethod
@@ -203,6 +217,8 @@ class Lease:
         if order.coordinator == self.node:
             known = self._acknowledged_at.get(answer.sender, 0.0)
             self._acknowledged_at[answer.sender] = max(known, answer.sent_at)
+            if known <= self._by_all or Mutation.AUTHORITY_BY_ANY_ACK in self._mutations:
+                self._by_all_under = None
             return self._renewed(now)
         if answer.sender.node == order.coordinator and order.up:
             since = now if Mutation.LEASE_FROM_RECEIPT in self._mutations else answer.sent_at
