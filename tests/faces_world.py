@@ -81,6 +81,10 @@ class FacesWorld:
         del kind
         return self.storage_complaints.get(path, ())
 
+    @property
+    def prevents_quorum(self) -> bool:
+        return False
+
     def votes_waiting(self) -> str:
         return ""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,3 +76,29 @@ def test_the_last_acknowledged_write_survives_and_the_lost_join_again(three: Dri
         kept = sorted(path.name for path in (lab.folder / f"node{node}/state/store").iterdir())
         assert kept == [f"node-{node}", f"node-{node}.retired-1"]
         assert "last-acknowledged" in three.cli(node, "group", "list")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.conformance("QU-25")
+def test_a_node_that_prevents_quorum_joins_and_never_forms(three: Drill) -> None:
+    lab = three.lab
+    for node in (1, 2, 3):
+        lab.power_off(node)
+    for node in (2, 3):  # a majority, if they would
+        lab.power_on(node, program=None)
+        line = (*PROGRAM, "node", "run", "--prevent-quorum")
+        ground.start(lab.ground, lab.machine(node), line, lab.recipe(lambda _: None).log(lab.machine(node)))
+    three.until("their services run", lambda: all(_runs(lab, node, "service") for node in (2, 3)))
+    time.sleep(4.0)  # longer than any wait of forming with this profile
+    assert not any(_runs(lab, node, "etcd") for node in (2, 3))
+    lab.power_on(1, program=PROGRAM)
+    time.sleep(2.0)
+    assert not any(_runs(lab, node, "etcd") for node in (2, 3)), "one vote of three is no active cluster"
+    lab.power_off(3)
+    lab.power_on(3, program=PROGRAM)
+    three.until("all three vote", lambda: three.all_vote(3), 60.0)
+    assert json.loads(three.cli(2, "quorum", "show", "--json"))["prevented"]
+
+
+def _runs(lab: Lab, node: int, role: str) -> bool:
+    return role in ground.processes_by_role(lab.ground.processes(lab.machine(node)))

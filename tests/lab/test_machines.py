@@ -240,7 +240,8 @@ def test_bring_up_makes_joins_and_runs_every_node(lab: Lab) -> None:
     lab.recipe(said.append, (sys.executable, "-m", "quorate_stand_in")).bring_up()
     calls = [(lab.folder / f"node{number}/state/calls").read_text().splitlines() for number in (1, 2, 3)]
     assert calls[0][0] == (
-        "cluster create --name test --profile fast --node-name node1 --network a=10.77.1.1/24 --network b=10.77.2.1/24"
+        "cluster create --name test --profile fast --client-network client=10.77.9.1/24"
+        " --node-name node1 --network a=10.77.1.1/24 --network b=10.77.2.1/24"
     )
     assert "node run" in calls[0]
     assert calls[1][0] == "node join TOKEN0 --node-name node2 --network a=10.77.1.2/24 --network b=10.77.2.2/24"

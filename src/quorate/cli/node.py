@@ -85,9 +85,14 @@ def join(
 
 @node.command()
 @click.option("--root", default="", metavar="FOLDER", help="Root of the node's folders; else QUORATE_ROOT, else /.")
-def run(root: str) -> None:
+@click.option(
+    "--prevent-quorum", is_flag=True, help="Join an active cluster, or wait for one; never form it, nor help to."
+)
+def run(root: str, prevent_quorum: bool) -> None:
     """Run this node in the foreground, until it is stopped."""
     environment = dict(os.environ)
+    if prevent_quorum:
+        environment["QUORATE_PREVENT_QUORUM"] = "1"
     if root:
         environment["QUORATE_ROOT"] = str(Path(root).absolute())
     _must_be_sound(Path(environment.get("QUORATE_ROOT", "/")))

@@ -82,6 +82,11 @@ class Context(Protocol):
         """Everything that makes a quorum storage unfit as this node reaches it; disturbs nobody."""
         ...
 
+    @property
+    def prevents_quorum(self) -> bool:
+        """This node was started so that it never forms a cluster (PreventQuorum)."""
+        ...
+
     def votes_waiting(self) -> str:
         """Why a change of votes that is due is not made, as far as this node knows; empty where nothing waits."""
         ...

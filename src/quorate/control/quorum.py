@@ -59,6 +59,8 @@ class QuorumView(Value, frozen=True, kw_only=True):
     further_losses: int
     forced: bool = False
     """Started by force, and a majority of those who voted before is not back yet (FixQuorum)."""
+    prevented: bool = False
+    """The answering node was started so that it never forms a cluster (PreventQuorum)."""
     settled: bool = True
     """False while a vote is on its way."""
     waiting: str = ""
@@ -112,6 +114,7 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
         needed=now.needed,
         further_losses=max(0, now.further),
         forced=view.forced is not None,
+        prevented=context.prevents_quorum,
         settled=settled,
         waiting="" if settled else why,
         sentences=_sentences(view),

@@ -112,6 +112,11 @@ class Faces:
         """What is wrong with a quorum storage as this node reaches it."""
         return await quorum_storage_problems(kind, path, limit_s=STORAGE_LIMIT_S)
 
+    @property
+    def prevents_quorum(self) -> bool:
+        """This node never forms a cluster."""
+        return self._service.prevents_quorum
+
     def votes_waiting(self) -> str:
         """Why a change of votes is not made; only the coordinator knows."""
         return self._service.votes.waiting if self.leads() else ""

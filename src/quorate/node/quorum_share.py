@@ -123,7 +123,7 @@ class QuorumShare:
             here=spec.model != "node_majority" or bool(spec.votes or spec.vote_pending),
             leaving=self._leaving,
             lease_held=lease_held,
-            may_run=bool(own.votes) or alone,
+            may_run=(bool(own.votes) or alone) and not (service.prevents_quorum and not lease_held),
             alone_for_s=now - self._alone_since,
             timings=service.timings,
         )

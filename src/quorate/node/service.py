@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import sys
@@ -55,6 +56,8 @@ READ_LIMIT_S = 1.0
 READ_LONGEST_S = 16.0
 FOREIGN_PAUSE_S = 5.0
 """Between looks at a database that is not this cluster's; only a person can change that."""
+PREVENT_QUORUM = "QUORATE_PREVENT_QUORUM"
+"""In the environment of a node that shall join an active cluster and never form one (`node run --prevent-quorum`)."""
 SCHEMA = b'{"version":1}'
 
 
@@ -86,6 +89,8 @@ class Service:
             now=boot_time_s(),
             view=self.view,
         )
+        self.prevents_quorum = PREVENT_QUORUM in os.environ
+        self.loop.membership.may_form = not self.prevents_quorum
         self.gateway = Gateway(self._endpoints(), tls=tls_context(places))
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
@@ -168,7 +173,8 @@ class Service:
             lambda text: log.info("store member", detail=text),
             etcd=etcd_binary(self.settings.etcd),
         )
-        keeper.start_existing(self.own_spec(), self.nodes())
+        if not self.prevents_quorum:
+            keeper.start_existing(self.own_spec(), self.nodes())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
         async with asyncio.TaskGroup() as tasks:
@@ -318,6 +324,8 @@ class Service:
                         await self._first_content()
                     continue
                 self.keeper.founded()
+                if self.prevents_quorum:  # the others have a majority without this node's member: now it may help
+                    self.keeper.start_existing(self.own_spec(), self.nodes())
                 self.loop.read_all(snapshot.position, snapshot.items, sent_at)
                 assert self._tasks is not None
                 self.hosts.start(self._tasks)

@@ -77,6 +77,8 @@ class Membership:
         """What this node runs; told with its wish to be admitted."""
         self.fit = True
         """This software can read what the cluster's level allows: else it neither asks nor forms."""
+        self.may_form = True
+        """False: this node was started so that it joins an active cluster or none (PreventQuorum)."""
         self._life_began_at = now
         self._new_incarnation = new_incarnation
         self._mutations = mutations
@@ -222,7 +224,8 @@ class Membership:
                 node=self.node, incarnation=self.incarnation, boot_id=self.boot_id, software=self.software
             )
             frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
-        self._duties.forming.step(frame, self.boot_id)
+        if self.may_form:
+            self._duties.forming.step(frame, self.boot_id)
 
     # ---------------------------------------------------------------- duties
 
