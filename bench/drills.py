@@ -1,7 +1,7 @@
 """A long soak: every process of a node killed or stopped, alone and in pairs, on every kind of node.
 
     sudo .venv/bin/python bench/drills.py [--profile fast|default] [--nodes owner,coordinator,third] [--only TEXT]
-                                          [--count N] [--keep]
+                                          [--count N] [--keep] [--two-nodes]
 
 Three nodes in namespaces, one group, the prober outside, the process lists of all machines watched. Each drill kills
 (SIGKILL) or stops (SIGSTOP) one process or two of one node, lets what was stopped run on after a while, and then holds:
@@ -10,6 +10,9 @@ Three nodes in namespaces, one group, the prober outside, the process lists of a
 - clients missed it no longer than the design allows for just these processes (`allowed_ms`): not at all where the
   processes are not those that hold or end resources;
 - the node is up and votes again by itself. A killed sentinel is started again, as systemd would.
+
+With `--two-nodes`: two nodes and a quorum storage; all drills are on the node that has the group *and* the storage, and
+its keeper and the quorum resource's member are among the processes.
 
 It ends with a table of all drills, and status 1 if anything was broken. A whole run has 96 drills, some 12 minutes.
 """
@@ -37,6 +40,7 @@ from quorate.lab.process_watch import ProcessWatch
 
 LAB: Final = "drills"
 KINDS: Final = ("owner", "coordinator", "third")
+OF_THE_STORAGE: Final = ("keeper", "quorum")
 SLACK_MS: Final = 1000.0
 """Beyond the published takeover bound: commits, the server's own start, and a machine that does everything at once."""
 START_MS: Final = 2500.0
@@ -69,12 +73,13 @@ class Row:
 HEADING: Final = f"{'node':<12} {'what':<28} {'out ms':>7} {'allowed':>8} {'back s':>7}  verdict"
 
 
-def hurts() -> Iterator[tuple[Hurt, ...]]:
+def hurts(*, storage: bool) -> Iterator[tuple[Hurt, ...]]:
     """Every process alone, then every pair, killed or stopped."""
-    for role in ROLES:
+    roles = [role for role in ROLES if storage or role not in OF_THE_STORAGE]
+    for role in roles:
         for how in ("kill", "stop"):
             yield ((role, how),)
-    for one, other in itertools.combinations(ROLES, 2):
+    for one, other in itertools.combinations(roles, 2):
         for first, second in itertools.product(("kill", "stop"), repeat=2):
             yield ((one, first), (other, second))
 
@@ -93,11 +98,12 @@ def allowed_ms(kind: str, hurt: Sequence[Hurt], bound_ms: float, hang_ms: float)
 class Soak:
     """One lab, and one drill after the other."""
 
-    def __init__(self, profile: str) -> None:
+    def __init__(self, profile: str, *, two: bool) -> None:
         self.folder = default_folder(LAB)
         if self.folder.exists():
             clear(self.folder)
-        self.drill = Drill(Lab.make(LAB, 3, profile, namespaces=True), lambda _: None)
+        made = Lab.make(LAB, 2 if two else 3, profile, namespaces=True, quorum="directory" if two else "")
+        self.drill = Drill(made, lambda _: None)
         self.lab = self.drill.lab
         self.drill.bring_up()
         self.drill.make_group(failback=False)  # a move home would be an outage by wish
@@ -121,12 +127,17 @@ class Soak:
         assert isinstance(store, dict)
         assert isinstance(nodes, list)
         up = all(node["state"] == "up" for node in nodes)
-        return up and len(store["voters_up"]) == len(nodes) and group["state"] == "online"
+        return up and len(store["voters_up"]) == self.drill.voters and group["state"] == "online"
 
     def place(self) -> dict[str, str]:
         """Have owner and coordinator on two nodes; which node is which."""
         self.drill.until("the cluster is whole", self.is_whole, BACK_LIMIT_S)
         names = [machine.name for machine in self.lab.plan.node_machines]
+        if len(names) == 2:
+            holder = str(self.drill.ask("quorum", "show")["holder"])
+            if self.drill.owner().name != holder:
+                self.drill.cli(1, "group", "move", GROUP, "--to", holder, "--wait")
+            return {"owner": holder}
         coordinator = str(self.drill.ask("cluster", "status")["coordinator"])
         if self.drill.owner().name == coordinator:
             other = next(name for name in names if name != coordinator)
@@ -189,16 +200,19 @@ def main() -> int:
     parser.add_argument("--nodes", default=",".join(KINDS), help="on which nodes")
     parser.add_argument("--only", default="", help="only drills whose words hold this text, such as 'stop etcd'")
     parser.add_argument("--count", type=int, default=0, help="at most so many drills, spread over all; 0 means all")
+    parser.add_argument("--two-nodes", action="store_true", help="two nodes and a quorum storage")
     parser.add_argument("--keep", action="store_true", help="leave the lab there")
     options = parser.parse_args()
     own_path()
-    wanted = [(kind, hurt) for kind in options.nodes.split(",") for hurt in hurts() if options.only in what(hurt)]
+    kinds = ["owner"] if options.two_nodes else options.nodes.split(",")
+    every = tuple(hurts(storage=options.two_nodes))
+    wanted = [(kind, hurt) for kind in kinds for hurt in every if options.only in what(hurt)]
     if options.count:
         wanted = wanted[:: max(1, len(wanted) // options.count)][: options.count]
     rows: list[Row] = []
     folder: Path = default_folder(LAB)
     try:
-        soak = Soak(options.profile)
+        soak = Soak(options.profile, two=options.two_nodes)
         for number, (kind, hurt) in enumerate(wanted, 1):
             row = soak.run(kind, hurt)
             rows.append(row)

@@ -344,3 +344,44 @@ def test_forced_stays_forced_until_a_majority_of_the_former_voters_is_back() -> 
     store.nodes_join()
     assert store.settle() == [ForgetForce()]
     assert store.settle() == []
+
+
+@pytest.mark.conformance("QU-01")
+def test_of_three_voters_two_can_go_on_and_one_cannot() -> None:
+    assert has_majority({1, 2, 3}, {1, 2})
+    assert not has_majority({1, 2, 3}, {1})
+
+
+@pytest.mark.conformance("QU-19")
+def test_three_of_five_lost_at_once_stop_everything_and_no_vote_is_taken() -> None:
+    store = Store(5)
+    for node in (3, 4, 5):
+        store.node(node, up=False)
+    assert store.settle() == []
+    assert not has_majority(store.voters, store.up)
+
+
+@pytest.mark.conformance("QU-20")
+def test_without_dynamic_votes_the_third_loss_of_five_stops_it() -> None:
+    store = Store(5)
+    store.change(dynamic=False)
+    for node in (5, 4, 3):
+        assert has_majority(store.voters, store.up)
+        store.node(node, up=False)
+        store.settle()
+    assert store.voters == {1, 2, 3, 4, 5}
+    assert not has_majority(store.voters, store.up)
+
+
+@pytest.mark.conformance("QU-18")
+def test_losses_one_after_the_other_are_survived_until_two_voters_are_left() -> None:
+    """Five survive three losses, with time between them; the last two keep both votes (decision 0032)."""
+    store = Store(5)
+    for node in (5, 4, 3):
+        store.node(node, up=False)
+        store.settle()
+        assert has_majority(store.voters, store.up), node
+    assert store.voters == {1, 2, 3}
+    store.node(2, up=False)
+    store.settle()
+    assert not has_majority(store.voters, store.up)
