@@ -36,8 +36,6 @@ from quorate.model.workload import NodeSpec
 
 log = logging.getLogger("quorate.api")
 
-BODY_LIMIT_BYTES: Final = 1 << 20
-
 ASK_LIMIT_S: Final = 2.0
 """For one node's part of an answer."""
 
@@ -68,7 +66,7 @@ def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
         unknown = [name for name in request.query_params if name not in route.query]
         if unknown:
             raise Refused([_unknown_parameter(name, route) for name in unknown])
-        data = await _body(request)
+        data = await _body(request, route.body_most_bytes)
         behalf = unquote(request.headers.get(ON_BEHALF_OF, "")) if caller.is_node else ""
         if route.at_node and not behalf:
             elsewhere = await _at_node(context, forwarder, request, data, caller)
@@ -138,12 +136,12 @@ async def _document(request: Request) -> Response:
     return _json(to_json(openapi(metadata.version("quorate"))), 200)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > BODY_LIMIT_BYTES:
-            raise Refused([error("body_too_large", f"the body exceeds {BODY_LIMIT_BYTES} bytes", remedy="send less")])
+        if len(data) > most:
+            raise Refused([error("body_too_large", f"the body exceeds {most} bytes", remedy="send less")])
     return bytes(data)
 
 

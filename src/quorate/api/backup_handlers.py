@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from quorate.api.call import Call
 from quorate.api.handlers import Nothing
-from quorate.control import backup
+from quorate.control import backup, restoring
 from quorate.model.backup import BackupArchive
+from quorate.model.restore import RestoreAnswer, RestoreWish
 
 
 async def take_backup(call: Call[Nothing]) -> BackupArchive:
     """The whole cluster database as an archive, as of one revision."""
     return await backup.take_backup(call.context, call.author, call.query.get("reason", ""))
+
+
+async def restore(call: Call[RestoreWish]) -> RestoreAnswer:
+    """Make the configuration that of a backup; `preview` changes nothing."""
+    return await restoring.restore(call.context, call.body, call.author, call.query.get("reason", ""))

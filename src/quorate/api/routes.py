@@ -36,6 +36,7 @@ from quorate.model.backup import BackupArchive
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Problem
+from quorate.model.restore import RestoreAnswer, RestoreWish
 
 Handler = Callable[[Any], Awaitable[Value]]
 
@@ -59,12 +60,16 @@ class Route:
     query: tuple[str, ...] = ()
     at_node: bool = False
     """Carried out by the node in the path; any other forwards it there."""
+    body_most_bytes: int = 1 << 20
 
     @property
     def changes(self) -> bool:
         """Whether it may change anything."""
         return self.method != "GET"
 
+
+RESTORE_MOST_BYTES: Final = 64 << 20
+"""Of a request with a backup in it."""
 
 _CHANGE: Final = ("reason", "wait_s")
 _LOOK: Final = ("GET", Role.VIEWER)
@@ -96,6 +101,16 @@ ROUTES: Final = (
         Nothing,
         BackupArchive,
         ("reason",),
+    ),
+    Route(
+        "POST",
+        "/v1/cluster/restore",
+        Role.ADMINISTRATOR,
+        backup_handlers.restore,
+        RestoreWish,
+        RestoreAnswer,
+        ("reason",),
+        body_most_bytes=RESTORE_MOST_BYTES,
     ),
     _administer("POST", "/v1/cluster/stop", handlers.stop_cluster),
     _administer("POST", "/v1/cluster/destroy", handlers.destroy_cluster, ending.DestroyWish),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from quorate.cli.backup import backup
 from quorate.cli.cluster import cluster
+from quorate.cli.restore import restore
 
 cluster.add_command(backup)
+cluster.add_command(restore)
 
 __all__ = ["cluster"]

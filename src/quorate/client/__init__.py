@@ -59,7 +59,7 @@ class Client:
 
     def look(self, path: str, kind: type[V]) -> V:
         """Read a view. Raises Refused or CallFailed."""
-        return _decoded(self._send("GET", path, {}, None, 0.0), kind)
+        return _decoded(self._send("GET", path, {}, None, ANSWER_LIMIT_S), kind)
 
     def ask(
         self,
@@ -70,12 +70,14 @@ class Client:
         body: Value | None = None,
         query: Mapping[str, str] | None = None,
         wait_s: float | None = None,
+        answer_limit_s: float = ANSWER_LIMIT_S,
     ) -> V:
         """Ask for a change. Raises Refused or CallFailed."""
         parameters = dict(query or {})
         if wait_s is not None:
             parameters["wait_s"] = f"{wait_s:g}"
-        return _decoded(self._send(method, path, parameters, body, wait_s or 0.0), kind)
+        limit_s = answer_limit_s + (wait_s or 0.0)
+        return _decoded(self._send(method, path, parameters, body, limit_s), kind)
 
     def follow(self, after: str | None = None) -> Iterator[Event]:
         """Every event from now on, or after that id; ends when the connection does. Raises CallFailed or Refused."""
@@ -98,12 +100,12 @@ class Client:
             raise NoConnection([no_connection(str(problem), self._endpoints)]) from problem
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Value | None, wait_s: float
+        self, method: str, path: str, query: Mapping[str, str], body: Value | None, limit_s: float
     ) -> httpx2.Response:
         import httpx2
 
         http = self._connected()
-        timeout = httpx2.Timeout(CONNECT_LIMIT_S, read=ANSWER_LIMIT_S + wait_s)
+        timeout = httpx2.Timeout(CONNECT_LIMIT_S, read=limit_s)
         content = encode(body) if body is not None else None
         try:
             answer = http.request(method, path, params=dict(query), content=content, timeout=timeout)

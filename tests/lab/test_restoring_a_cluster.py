@@ -1,0 +1,121 @@
+"""Backup and restore on three real nodes with a real store, through the command line alone.
+
+What a restore changes and refuses is told in tests/control/test_restoring.py; here every node ends with the same data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_loopback_cluster import good, quorate, states
+from under_watch import until
+
+from quorate.lab.cluster import Lab, clear
+from quorate.lab.drill import PROGRAM
+from quorate.lab.plan import FOLDER_ENVIRONMENT
+
+pytestmark = pytest.mark.etcd
+
+LIMIT_S = 90.0
+UP = {"node1": "up", "node2": "up", "node3": "up"}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Three nodes; the group `app` of one program, online."""
+    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
+        folder = Path(short) / "lab"
+        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
+        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        environment.setenv("HOME", short)
+        try:
+            made = Lab.make("d-restoring", 3, "fast", namespaces=False)
+            made.recipe(lambda _: None, PROGRAM).bring_up()
+            until("all nodes vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)
+            good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
+            good(
+                *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
+                *("--set", "command_line=/bin/sleep 86397.5"),
+            )
+            good(made, 2, "group", "online", "app", "--wait")
+            yield made
+        finally:
+            clear(folder)
+
+
+def status(lab: Lab) -> dict[str, dict[str, list[str]]]:
+    done = quorate(lab, 1, "cluster", "status", "--json")
+    return json.loads(done.stdout) if done.returncode == 0 else {"store": {"voters_up": []}}
+
+
+def groups(lab: Lab, number: int) -> dict[str, str]:
+    """Groups with their states, as that node has them in its own copy."""
+    done = quorate(lab, number, "group", "list", "--json")
+    return {group["name"]: group["state"] for group in json.loads(done.stdout)["groups"]} if not done.returncode else {}
+
+
+def entries(path: Path) -> dict[str, str]:
+    """Specifications in a backup."""
+    import tarfile
+
+    with tarfile.open(path) as archive:
+        member = archive.extractfile("entries.jsonl")
+        assert member is not None
+        kept = [json.loads(line) for line in member.read().splitlines()]
+    return {entry["key"]: entry["value"] for entry in kept if entry["key"].startswith(("spec/", "name/"))}
+
+
+@pytest.mark.conformance("DB-07", "DB-09", "DB-10")
+def test_after_an_authoritative_restore_every_node_has_the_restored_data(lab: Lab, tmp_path: Path) -> None:
+    before = tmp_path / "before.tar"
+    good(lab, 3, "cluster", "backup", "--to", str(before))
+    good(lab, 1, "group", "create", "later")
+    good(lab, 2, "resource", "set", "sleeper", "--set", "command_line=/bin/sleep 86396.5")
+    refused = quorate(lab, 2, "cluster", "restore", str(before))
+    assert refused.returncode == 2
+    assert "cluster_node_up" in refused.stderr
+    assert "group_not_offline" in refused.stderr
+    seen = good(lab, 2, "cluster", "restore", str(before), "--preview", "--force")
+    assert "removed  group     later" in seen
+    good(lab, 2, "cluster", "restore", str(before), "--force", "--reason", "mistake")
+    for number in (1, 2, 3):
+        until("the node has it", lambda number=number: groups(lab, number) == {"app": "offline"}, LIMIT_S)  # type: ignore[misc]
+        after = tmp_path / f"after{number}.tar"
+        good(lab, number, "cluster", "backup", "--to", str(after))
+        assert entries(after) == entries(before)
+    assert states(lab) == UP
+    assert "nothing to do" in good(lab, 1, "cluster", "restore", str(before), "--force")
+    good(lab, 1, "group", "online", "app", "--wait")
+
+
+@pytest.mark.conformance("DB-08")
+def test_a_node_whose_files_are_put_back_from_before_ends_with_the_members_data(lab: Lab, tmp_path: Path) -> None:
+    stop(lab, 3)
+    state = next((lab.folder / "node3").rglob("identity.json")).parent
+    shutil.copytree(state, tmp_path / "kept", symlinks=True)
+    lab.power_off(3)
+    lab.power_on(3, PROGRAM)
+    until("the node is back", lambda: states(lab) == UP, LIMIT_S)
+    good(lab, 1, "group", "create", "newer")
+    until("it has what is new", lambda: "newer" in groups(lab, 3), LIMIT_S)
+    stop(lab, 3)
+    good(lab, 1, "group", "create", "newest")
+    shutil.rmtree(state)
+    shutil.copytree(tmp_path / "kept", state, symlinks=True)
+    lab.power_off(3)
+    lab.power_on(3, PROGRAM)
+    until("the node is back", lambda: states(lab) == UP, LIMIT_S)
+    until("it has the members' data", lambda: set(groups(lab, 3)) == {"app", "newer", "newest"}, LIMIT_S)
+    assert groups(lab, 3) == groups(lab, 1)
+
+
+def stop(lab: Lab, number: int) -> None:
+    good(lab, number, "node", "stop", f"node{number}", "--wait")
+    until("the node has ended", lambda: not lab.ground.processes(lab.machine(number)), LIMIT_S)
