@@ -47,3 +47,22 @@ def test_bad_targets_and_bad_files_are_refused_with_a_remedy(line: CommandLine, 
     data[data.index(b"alpha")] ^= 1
     whole.write_bytes(data)
     assert "[backup_damaged" in line.run("cluster", "backup", "--check", str(whole), status=2)
+
+
+@pytest.mark.conformance("DB-09")
+def test_a_restore_tells_first_and_is_refused_while_others_are_active(line: CommandLine, tmp_path: Path) -> None:
+    line.run("group", "create", "web")
+    path = str(tmp_path / "b.tar")
+    line.run("cluster", "backup", "--to", path)
+    line.run("group", "delete", "web")
+    assert "[cluster_node_up at cluster]" in line.run("cluster", "restore", path, status=2)
+    shown = line.run("cluster", "restore", path, "--preview", status=2)
+    assert "added    group     web" in shown
+    assert "1 objects differ; nothing was changed" in shown
+    answer = json.loads(line.run("cluster", "restore", path, "--force", "--json"))
+    assert [(item["action"], item["name"]) for item in answer["items"]] == [("added", "web")]
+    assert "nothing to do, it is so already" in line.run("cluster", "restore", path, "--force")
+    assert "write NAME=VALUE" in line.run("cluster", "restore", path, "--map-node", "x", status=2)
+    assert "[backup_unreadable" in line.run("cluster", "restore", path + "x", status=2)
+    (tmp_path / "bad").write_bytes(b"no archive")
+    assert "[backup_damaged" in line.run("cluster", "restore", str(tmp_path / "bad"), status=2)

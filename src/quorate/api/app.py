@@ -22,7 +22,7 @@ from starlette.routing import Route as StarletteRoute
 from quorate.api.call import Ask, Call
 from quorate.api.forwarding import ON_BEHALF_OF, Forwarder
 from quorate.api.inputs import read_body, read_seconds, to_json
-from quorate.api.routes import EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
+from quorate.api.routes import BODY_MOST_BYTES, EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
 from quorate.api.stream import event_stream
 from quorate.control.access import STRANGER, Caller, Role, demand
 from quorate.control.change import Changed, altered
@@ -72,12 +72,14 @@ def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
             elsewhere = await _at_node(context, forwarder, request, data, caller)
             if elsewhere is not None:
                 return elsewhere
-        body = read_body(data, route.takes)
+        # What may be large is read and written by a thread: the service must go on showing progress.
+        large = route.body_most_bytes > BODY_MOST_BYTES
+        body = await asyncio.to_thread(read_body, data, route.takes) if large else read_body(data, route.takes)
         ask = _asking(forwarder, behalf or caller.name)
         call = Call(context, caller, request.path_params, request.query_params, body, behalf, ask)
         answer = await route.handler(call)
         pending = isinstance(answer, Changed) and answer.outcome in {"accepted", "pending"} and answer.changed
-        return _json(to_json(answer), 202 if pending else 200)
+        return _json(await asyncio.to_thread(to_json, answer) if large else to_json(answer), 202 if pending else 200)
 
     return endpoint
 

@@ -40,6 +40,10 @@ from quorate.model.restore import RestoreAnswer, RestoreWish
 
 Handler = Callable[[Any], Awaitable[Value]]
 
+BODY_MOST_BYTES: Final = 1 << 20
+RESTORE_MOST_BYTES: Final = 64 << 20
+"""Of a request with a backup in it."""
+
 
 class ProblemDocument(Value, frozen=True, kw_only=True):
     """The answer to every request that is not carried out."""
@@ -60,16 +64,14 @@ class Route:
     query: tuple[str, ...] = ()
     at_node: bool = False
     """Carried out by the node in the path; any other forwards it there."""
-    body_most_bytes: int = 1 << 20
+    body_most_bytes: int = BODY_MOST_BYTES
+    """More than usual where input or answer is a whole backup."""
 
     @property
     def changes(self) -> bool:
         """Whether it may change anything."""
         return self.method != "GET"
 
-
-RESTORE_MOST_BYTES: Final = 64 << 20
-"""Of a request with a backup in it."""
 
 _CHANGE: Final = ("reason", "wait_s")
 _LOOK: Final = ("GET", Role.VIEWER)
@@ -101,6 +103,7 @@ ROUTES: Final = (
         Nothing,
         BackupArchive,
         ("reason",),
+        body_most_bytes=RESTORE_MOST_BYTES,
     ),
     Route(
         "POST",

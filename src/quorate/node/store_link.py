@@ -30,6 +30,7 @@ from quorate.node.places import Places
 from quorate.ports.store import OutcomeUnknown, Store, StoreAlarm, StoreError
 from quorate.wire.lease_page import boot_time_s
 
+MANY_ITEMS = 5000
 RETRY_PAUSE_S = 0.02
 """After a request that failed at once: the loop asks again at once, and must not spin."""
 
@@ -48,6 +49,8 @@ class PrefixedStore:
             prefixes=[self._prefix + prefix for prefix in prefixes],
             timeout_s=timeout_s,
         )
+        if len(snapshot.items) > MANY_ITEMS:  # the whole database: the service must go on showing progress
+            return Snapshot(snapshot.position, await asyncio.to_thread(self._items, snapshot.items))
         return Snapshot(snapshot.position, self._items(snapshot.items))
 
     async def commit(self, guards: Sequence[Guard], writes: Sequence[Write], *, timeout_s: float = 1.0) -> Committed:

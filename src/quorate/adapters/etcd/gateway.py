@@ -72,6 +72,9 @@ RETRY_PAUSE_S = 0.02
 ADMIN_S = 5.0
 """For changes of membership and other rare calls."""
 
+LARGE_BYTES = 1 << 20
+"""An answer beyond this is read by a thread."""
+
 KEEPALIVE_S = 60.0
 
 _HEADERS = {"Content-Type": "application/json"}
@@ -313,6 +316,9 @@ class Gateway:
         if response.status_code != httpx2.codes.OK:
             raise _refusal(response.status_code, response.content)
         try:
+            if len(response.content) > LARGE_BYTES:
+                # A whole database: whoever waits for it must not keep everything else from happening meanwhile.
+                return await asyncio.to_thread(decode, response.content, kind)
             return decode(response.content, kind)
         except msgspec.MsgspecError as error:
             raise NoAnswer(f"the answer is not etcd's: {error}") from error

@@ -114,7 +114,10 @@ class EtcdStore:
             answer = await self._gateway.txn(request, timeout_s=timeout_s, repeatable=True, attempt_s=attempt_s)
         except GatewayError as error:
             raise _store_error(error, otherwise=StoreUnavailable) from error
-        return Snapshot(self._position_of(answer), _items(answer))
+        position = self._position_of(answer)
+        if sum(len(part.response_range.kvs) for part in answer.responses if part.response_range) > MANY_ITEMS:
+            return Snapshot(position, await asyncio.to_thread(_items, answer))
+        return Snapshot(position, _items(answer))
 
     async def commit(self, guards: Sequence[Guard], writes: Sequence[Write], *, timeout_s: float = 1.0) -> Committed:
         """See `Store.commit`.
@@ -206,6 +209,10 @@ def _compare(guard: Guard) -> Compare:
             return Compare(key, "MOD", mod_revision=mod_revision)
         case Equals(value=value):
             return Compare(key, "VALUE", value=value)
+
+
+MANY_ITEMS = 5000
+"""Beyond so many keys an answer is turned into values by a thread."""
 
 
 def _items(answer: TxnResponse) -> tuple[KeyValue, ...]:
