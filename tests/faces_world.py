@@ -38,6 +38,7 @@ from quorate.model.workload import (
 from quorate.node.joining_authority import JoiningAuthority, make_credentials, node_files
 from quorate.node.places import Places
 from quorate.node.type_catalogue import InstalledTypes
+from quorate.ports.fencing import MemoryAgents
 from quorate.ports.store_memory import MemoryClient, MemoryStore
 
 
@@ -55,6 +56,7 @@ class FacesWorld:
     stopped: bool = False
     store_complaints: tuple[Problem, ...] = ()
     storage_complaints: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    agents: MemoryAgents = field(default_factory=MemoryAgents)
     path_states: tuple[PathState, ...] = ()
     now_s: float = 1_800_000_000.0
 

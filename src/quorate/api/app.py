@@ -174,7 +174,14 @@ def status_of(problems: Iterable[Problem]) -> int:
     codes = {problem.code for problem in problems}
     if "not_allowed" in codes:
         return 403
-    if codes <= {"group_unknown", "resource_unknown", "node_unknown", "network_unknown", "interface_unknown"}:
+    if codes <= {
+        "group_unknown",
+        "resource_unknown",
+        "node_unknown",
+        "network_unknown",
+        "interface_unknown",
+        "fence_device_unknown",
+    }:
         return 404
     if "cluster_not_formed" in codes:
         return 503

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
-from quorate.api import backup_handlers, handlers, network_handlers
+from quorate.api import backup_handlers, fence_handlers, handlers, network_handlers
 from quorate.api.handlers import Nothing
 from quorate.control import (
     cluster,
     confirming,
     ending,
     evicting,
+    fence_testing,
+    fencing,
     groups,
     names,
     networks,
@@ -127,6 +129,11 @@ ROUTES: Final = (
     _operate("/v1/nodes/{name}/confirm-off", handlers.confirm_off, confirming.ConfirmOffWish),
     _administer("POST", "/v1/nodes/{name}/rename", handlers.rename_node, names.NewName),
     _administer("POST", "/v1/nodes/{name}/evict", handlers.evict_node, evicting.EvictWish),
+    _get("/v1/fence", fence_handlers.list_devices, fencing.FenceDeviceList),
+    _administer("POST", "/v1/fence", fence_handlers.create_device, fencing.NewFenceDevice),
+    _get("/v1/fence/{name}", fence_handlers.show_device, fencing.FenceDeviceView),
+    _administer("DELETE", "/v1/fence/{name}", fence_handlers.delete_device),
+    Route("GET", "/v1/fence/{name}/test", Role.OPERATOR, fence_handlers.check_device, Nothing, fence_testing.FenceTest),
     _get("/v1/groups", handlers.list_groups, views.GroupList),
     _administer("POST", "/v1/groups", handlers.create_group, groups.NewGroup),
     _get("/v1/groups/{name}", handlers.show_group, views.GroupView),

@@ -22,6 +22,7 @@ NOUNS = {
     "node": ("quorate.cli.node:node", "Join, run, pause, drain, stop and evict nodes."),
     "group": ("quorate.cli.group:group", "Groups: what fails over together."),
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
+    "fence": ("quorate.cli.fence:fence", "Fence devices: what switches a silent node off."),
     "quorum": ("quorate.cli.quorum:quorum", "Votes, and what may still be lost."),
     "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
     "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),

@@ -5,9 +5,12 @@ Owns: which facts of a view are shown, and in what order. Does not know: termina
 
 from __future__ import annotations
 
+from quorate.cli.fence_pages import fence_page, fence_table, fence_test_page
 from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
 from quorate.control.events import Event
+from quorate.control.fence_testing import FenceTest
+from quorate.control.fencing import FenceDeviceList, FenceDeviceView
 from quorate.control.path_views import PathMatrix
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken
@@ -40,6 +43,12 @@ def page_of(value: Value) -> Page:
             return Page((Section(table=_groups(value.groups)),))
         case ResourceList():
             return Page((Section(table=_resources(value.resources, with_group=True)),))
+        case FenceDeviceList():
+            return fence_table(value)
+        case FenceDeviceView():
+            return fence_page(value)
+        case FenceTest():
+            return fence_test_page(value)
         case NetworkList():
             return Page((Section(table=network_table(value.networks)),))
         case InterfaceList():

@@ -17,6 +17,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.paths import PathState
 from quorate.model.problems import Problem
 from quorate.model.quorum import StorageKind
+from quorate.ports.fencing import FenceAgents
 from quorate.ports.store import Store
 
 
@@ -56,6 +57,11 @@ class Context(Protocol):
     @property
     def types(self) -> TypeCatalogue:
         """The resource types of this node."""
+        ...
+
+    @property
+    def agents(self) -> FenceAgents:
+        """The fence agents of this machine."""
         ...
 
     def report(self) -> Report | None:

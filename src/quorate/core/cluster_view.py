@@ -13,6 +13,7 @@ from typing import TypeVar
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.base import Damaged, decode
+from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import NodeStanding
 from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
@@ -44,6 +45,8 @@ class ClusterView:
         self.evicted: dict[int, Known[EvictedNode]] = {}
         self.software: dict[int, Known[Software]] = {}
         self.standings: dict[int, Known[NodeStanding]] = {}
+        self.fence_devices: dict[str, Known[FenceDevice]] = {}
+        self.fence_histories: dict[int, Known[FenceHistory]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
         self.groups: dict[str, Known[GroupSpec]] = {}
         self.intents: dict[str, Known[GroupIntent]] = {}
@@ -77,6 +80,8 @@ class ClusterView:
             other.clear()
         self.evicted.clear()
         self.standings.clear()
+        self.fence_devices.clear()
+        self.fence_histories.clear()
         self.software.clear()
         self.quorum = None
         self.forced = None
@@ -156,6 +161,10 @@ class ClusterView:
             put(self.networks, key.removeprefix(keys.SPEC_NETWORK), NetworkSpec)
         elif key.startswith(keys.STANDING):
             put(self.standings, int(key.removeprefix(keys.STANDING)), NodeStanding)
+        elif key.startswith(keys.SPEC_FENCE):
+            put(self.fence_devices, key.removeprefix(keys.SPEC_FENCE), FenceDevice)
+        elif key.startswith(keys.FENCING):
+            put(self.fence_histories, int(key.removeprefix(keys.FENCING)), FenceHistory)
         elif key.startswith(keys.EVICTED):
             put(self.evicted, int(key.removeprefix(keys.EVICTED)), EvictedNode)
         elif key == keys.SPEC_CLUSTER:

@@ -149,6 +149,7 @@ def _removal(
         Delete(keys.member(node)),
         Delete(keys.join(node)),
         Delete(f"{keys.STANDING}{node}"),
+        Delete(keys.fencing(node)),
         *(Delete(key) for key in facts),
     ]
     for group, group_known in view.groups.items():

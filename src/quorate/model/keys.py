@@ -13,6 +13,7 @@ SPEC_NODE = "spec/node/"
 SPEC_GROUP = "spec/group/"
 SPEC_RESOURCE = "spec/resource/"
 SPEC_NETWORK = "spec/network/"
+SPEC_FENCE = "spec/fence/"
 SPEC_CLUSTER = "spec/cluster"
 SPEC_QUORUM = "spec/quorum"
 INTENT_NODE = "intent/node/"
@@ -27,11 +28,28 @@ EVICTED = "evicted/"
 FORCED = "forced"
 """What is kept of a node that was evicted, by its number, which is never used again."""
 
+FENCING = "fencing/"
+"""What came of calling fence devices, by the number of the node that was to be switched off."""
+
 STANDING = "standing/"
 """Failures counted against a node, by its number."""
 
 
-REPLICA = (SCHEMA, COORDINATOR, MEMBER, JOIN, "spec/", "intent/", ASSIGNMENT, FACT, NAME, EVICTED, STANDING, FORCED)
+REPLICA = (
+    SCHEMA,
+    COORDINATOR,
+    MEMBER,
+    JOIN,
+    "spec/",
+    "intent/",
+    ASSIGNMENT,
+    FACT,
+    NAME,
+    EVICTED,
+    STANDING,
+    FENCING,
+    FORCED,
+)
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 
 
@@ -73,3 +91,8 @@ def name(kind: str, text: str) -> str:
 def fact_software(node: int) -> str:
     """What a node runs."""
     return f"{FACT}{node}/software"
+
+
+def fencing(node: int) -> str:
+    """The history of fencing a node."""
+    return f"{FENCING}{node}"

@@ -26,6 +26,7 @@ from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
 from quorate.node.quorum_check import quorum_storage_problems
 from quorate.node.service_log import log
+from quorate.ports.fencing import FenceAgents
 from quorate.ports.store import Store
 from quorate.wire.lease_page import boot_time_s
 
@@ -86,6 +87,11 @@ class Faces:
     def timings(self) -> Timings:
         """The timings in force."""
         return self._service.timings
+
+    @property
+    def agents(self) -> FenceAgents:
+        """The fence agents of this machine."""
+        return self._service.agents
 
     def report(self) -> Report | None:
         """The sentinel's latest report."""

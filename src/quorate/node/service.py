@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.store import EtcdStore
+from quorate.adapters.fencing import InstalledAgents
 from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.cluster_view import ClusterView
@@ -31,6 +32,7 @@ from quorate.model.records import Absent, Put, Write
 from quorate.model.workload import NodeSpec
 from quorate.node.evicting import EvictionKeeper
 from quorate.node.faces import Faces
+from quorate.node.fence_keeper import FenceKeeper
 from quorate.node.history_keeper import HistoryKeeper
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
@@ -113,6 +115,17 @@ class Service:
         self.evictions = EvictionKeeper(
             self.view, self.store, self.gateway, self.faces.leads, lambda text: log.info("eviction", detail=text)
         )
+        self.agents = InstalledAgents(self.settings.fence_agents)
+        self.fencing = FenceKeeper(
+            self.node,
+            self.view,
+            self.store,
+            self.agents,
+            self.faces.leads,
+            self.turned,
+            boot_time_s,
+            lambda text: log.info("fencing", detail=text),
+        )
         self.history = HistoryKeeper(
             self.node,
             self._etcd,
@@ -184,6 +197,7 @@ class Service:
                 tasks.create_task(self._beat(), name="progress"),
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
+                tasks.create_task(self.fencing.run(), name="fence keeper"),
                 tasks.create_task(self.history.run(), name="history keeper"),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),

@@ -30,6 +30,8 @@ class Settings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """etcd peers."""
     etcd: str = ""
     """Path of the etcd binary; empty: search."""
+    fence_agents: str = "/usr/sbin"
+    """Folder of the fence agents; nothing outside it is ever run as one."""
     realtime_priority: int = 10
     """Priority of the sentinel's real-time scheduling; 0 switches it off."""
     lock_memory: bool = True

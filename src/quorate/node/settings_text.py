@@ -17,6 +17,7 @@ WORDS: Final = {
     "client_port": "Port on which this node's store member answers clients (the services of all nodes).",
     "peer_port": "Port on which store members talk to one another.",
     "etcd": "Path of the etcd binary; empty: search the usual places.",
+    "fence_agents": "Folder of the fence agents that this node may call; nothing outside it is run as one.",
     "realtime_priority": "Real-time priority of the sentinel; 0 switches it off.",
     "lock_memory": "Keep the sentinel's memory from being swapped out.",
     "address_guard": "Let the kernel silence service addresses when this node may no longer run them (root, nftables).",
