@@ -34,6 +34,7 @@ from quorate.control import (
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.events import Event
+from quorate.control.history import PastChanges
 from quorate.model.backup import BackupArchive
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
@@ -169,6 +170,7 @@ ROUTES: Final = (
     _get("/v1/interfaces", network_handlers.list_interfaces, views.InterfaceList),
     _get("/v1/interfaces/{name}", network_handlers.show_interface, views.InterfaceView),
     _administer("PATCH", "/v1/interfaces/{name}", network_handlers.change_interface, networks.NetworkChange),
+    Route("GET", "/v1/history", Role.VIEWER, backup_handlers.list_history, Nothing, PastChanges, ("limit", "object")),
     Route(
         "POST",
         "/v1/tokens",

@@ -27,6 +27,7 @@ NOUNS = {
     "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
     "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
+    "history": ("quorate.cli.history:history", "Changes that were made: by whom, when and why."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),
     "explain": ("quorate.cli.explain:explain", "Why it is so, and what would help."),
     "lab": ("quorate.cli.lab:lab", "Several nodes on this one machine, and every way to hurt them."),
