@@ -23,6 +23,7 @@ from quorate.core.quorum_keeping import (
     Sight,
     StartMember,
     TakeControl,
+    patience_s,
     wanted_mode,
 )
 from quorate.ports.quorum_storage import Claim, ClaimRefused, Progress, StorageLost
@@ -221,9 +222,10 @@ def test_control_ends_with_the_authority_of_its_holder_but_not_at_once() -> None
     keeping = holding()
     keeping.renewed(1.0)
     keeping.step(1.0, 2.0)
-    keeping.renewed(1.5)
-    assert keeping.step(1.0 + FAST.lease_s - 0.001, 0.0) in {None, Renew()}
-    assert isinstance(keeping.step(1.0 + FAST.lease_s, 0.0), EndMember)
+    end = 1.0 + patience_s(FAST)
+    keeping.renewed(end - FAST.heartbeat_s)
+    assert keeping.step(end - 0.001, 0.0) in {None, Renew()}
+    assert isinstance(keeping.step(end, 0.0), EndMember)
 
 
 @pytest.mark.conformance("QU-12")

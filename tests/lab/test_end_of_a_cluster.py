@@ -6,20 +6,14 @@ The tests build on one another: each begins with what the former one left of two
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import good, on_loopback, quorate
 from under_watch import until
 
-from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -29,25 +23,8 @@ LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Two machines with power, and no cluster."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            yield Lab.make("d-end", 2, "fast", namespaces=False)
-        finally:
-            clear(folder)
-
-
-def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
-    return ground.run(lab.ground, lab.machine(number), (*PROGRAM, *words), limit_s=LIMIT_S, capture=True)
-
-
-def good(lab: Lab, number: int, *words: str) -> str:
-    done = quorate(lab, number, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with on_loopback("d-end", 2) as made:
+        yield made
 
 
 def values(lab: Lab) -> list[int]:

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import namespaced
 
 from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM, Drill
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = [pytest.mark.root, pytest.mark.etcd]
 
 
 @pytest.fixture
-def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+def three() -> Iterator[Drill]:
     """Three nodes that vote."""
-    if os.geteuid() != 0:
-        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
-    folder = tmp_path / "lab"
-    monkeypatch.setenv(FOLDER_ENVIRONMENT, str(folder))
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    try:
-        drill = Drill(Lab.make("d-forced", 3, "fast", namespaces=True), lambda _: None)
-        drill.bring_up()
+    with namespaced("d-forced", 3) as drill:
         yield drill
-    finally:
-        clear(folder)
 
 
 def start(drill: Drill, *words: str) -> tuple[int, str]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import namespaced
 from under_watch import HOME, Cluster, under_watch
 
 from quorate.lab import ground, record
-from quorate.lab.cluster import Lab, clear
-from quorate.lab.drill import GROUP, Drill
-from quorate.lab.plan import FOLDER_ENVIRONMENT
+from quorate.lab.drill import GROUP
 from quorate.lab.prober import boot_time_s
 from quorate.lab.process_watch import group_processes
 
@@ -32,21 +28,11 @@ TABLE = """table inet counted {{
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """Three nodes, and a group of an address and a web server."""
-    if os.geteuid() != 0:
-        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
-    folder = tmp_path_factory.mktemp("lab") / "lab"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        try:
-            drill = Drill(Lab.make("d-net", 3, "fast", namespaces=True), lambda _: None)
-            drill.bring_up()
-            drill.make_group(HOME)
-            yield Cluster(drill)
-        finally:
-            clear(folder)
+    with namespaced("d-net", 3) as drill:
+        drill.make_group(HOME)
+        yield Cluster(drill)
 
 
 def networks(cluster: Cluster, asked: str = "node1") -> dict[str, dict[str, object]]:

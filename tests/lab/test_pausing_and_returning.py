@@ -6,21 +6,15 @@ The tests build on one another: each begins and ends with two nodes that are up 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import good, on_loopback, quorate
 from under_watch import until
 
-from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -32,34 +26,16 @@ WATCHED_S = 4.0
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Two nodes that vote, and a group on node 2."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            made = Lab.make("d-pausing", 2, "fast", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            until("both vote", lambda: voters(made) == ["node1", "node2"], LIMIT_S)
-            good(made, 1, "group", "create", "app", "--preferred", "node2,node1")
-            good(
-                *(made, 1, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
-                *("--set", "command_line=/bin/sleep 86395.5"),
-            )
-            good(made, 1, "group", "online", "app", "--wait")
-            yield made
-        finally:
-            clear(folder)
-
-
-def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
-    return ground.run(lab.ground, lab.machine(number), (*PROGRAM, *words), limit_s=LIMIT_S, capture=True)
-
-
-def good(lab: Lab, number: int, *words: str) -> str:
-    done = quorate(lab, number, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with on_loopback("d-pausing", 2) as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        until("both vote", lambda: voters(made) == ["node1", "node2"], LIMIT_S)
+        good(made, 1, "group", "create", "app", "--preferred", "node2,node1")
+        good(
+            *(made, 1, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
+            *("--set", "command_line=/bin/sleep 86395.5"),
+        )
+        good(made, 1, "group", "online", "app", "--wait")
+        yield made
 
 
 def voters(lab: Lab) -> list[str]:

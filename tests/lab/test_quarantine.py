@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import good, on_loopback, quorate
 from under_watch import until
 
-from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -26,29 +20,11 @@ LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three nodes that vote; two failures make a quarantine."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            made = Lab.make("d-quarantine", 3, "fast", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            until("all vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)  # type: ignore[index]
-            good(made, 1, "cluster", "set", "QuarantineThreshold=2", "QuarantineDuration=600")
-            yield made
-        finally:
-            clear(folder)
-
-
-def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
-    return ground.run(lab.ground, lab.machine(number), (*PROGRAM, *words), limit_s=LIMIT_S, capture=True)
-
-
-def good(lab: Lab, number: int, *words: str) -> str:
-    done = quorate(lab, number, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with on_loopback("d-quarantine", 3) as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        until("all vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)  # type: ignore[index]
+        good(made, 1, "cluster", "set", "QuarantineThreshold=2", "QuarantineDuration=600")
+        yield made
 
 
 def status(lab: Lab) -> dict[str, object]:

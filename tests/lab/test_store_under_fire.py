@@ -5,7 +5,6 @@ The client's own log of what it was told is compared with the database afterward
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import store_writer
+from made_labs import namespaced
 from under_watch import until
 
 from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import Drill
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = [pytest.mark.root, pytest.mark.etcd]
 
@@ -28,19 +27,9 @@ WRITES = 40
 
 
 @pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    if os.geteuid() != 0:
-        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
-    folder = tmp_path / "lab"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        try:
-            made = Drill(Lab.make("d-fire", 3, "fast", namespaces=True), lambda _: None)
-            made.bring_up()
-            yield made
-        finally:
-            clear(folder)
+def drill() -> Iterator[Drill]:
+    with namespaced("d-fire", 3) as made:
+        yield made
 
 
 def writer(lab: Lab, node: str, *words: str) -> list[str]:

@@ -5,40 +5,27 @@ Every test begins and ends with all three votes there, and no test may show two 
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import namespaced
 
 from quorate.lab import ground, record
-from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import GROUP, PROGRAM, TARGET, Drill
-from quorate.lab.plan import FOLDER_ENVIRONMENT, LabError
+from quorate.lab.plan import LabError
 from quorate.lab.probing import probing
 
 pytestmark = [pytest.mark.root, pytest.mark.etcd]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+def two() -> Iterator[Drill]:
     """Two nodes, a quorum storage, a group at home on node1, a prober."""
-    if os.geteuid() != 0:
-        pytest.fail("this test needs root (namespaces): run pytest as root, or deselect with -m 'not root'")
-    folder = tmp_path_factory.mktemp("lab") / "lab"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        try:
-            drill = Drill(Lab.make("d-two", 2, "fast", namespaces=True, quorum="directory"), lambda _: None)
-            drill.bring_up()
-            drill.make_group("node1")
-            with probing(drill.lab, TARGET, drill.record_path):
-                yield drill
-            assert record.both_active(record.read(drill.record_path)) == []
-        finally:
-            clear(folder)
+    with namespaced("d-two", 2, quorum="directory") as drill:
+        drill.make_group("node1")
+        with probing(drill.lab, TARGET, drill.record_path):
+            yield drill
+        assert record.both_active(record.read(drill.record_path)) == []
 
 
 @pytest.fixture(autouse=True)

@@ -35,5 +35,5 @@ def test_promises_hold_in_every_seed(batch: int) -> None:
         command = replay_command(seed, storage=True)
         assert not result.problem, f"seed {seed}: {result.problem}; replay with: {command}"
         fired += result.fired
-    for reason in ("this node's authority has ended", "it was told to", "the claim could not be renewed"):
-        assert fired[0, f"quorum storage given up: {reason}"], reason
+    assert fired[0, "quorum storage claimed"] > 2 * SEEDS / BATCHES, "who holds the storage hardly ever changed"
+    assert fired[0, "quorum storage given up: the claim could not be renewed"]

@@ -120,6 +120,22 @@ def split(world: World) -> None:
     world.at(8.0, strike)
 
 
+def sentinel_stands_still(world: World) -> None:
+    """The sentinel of the coordinator is stopped, and its service lives: the other node has every group in time.
+
+    It had not: the service cleared every suspicion in the name of a sentinel that held nothing any more.
+    """
+
+    def strike() -> None:
+        leads = next(iter(world.checker.acting))
+        world.troubles.injure(list(world.nodes), 8.0)
+        world.nodes[leads].pause("sentinel", 8.0)
+        limit_s = world.options.timings.takeover_bound_s + EXTRA_S
+        world.at(world.now + limit_s, lambda: _online(world, "the coordinator's sentinel stands still"))
+
+    world.at(8.0, strike)
+
+
 def two_that_slept_take_the_storage(world: World) -> None:
     """Of four nodes two have left; the two that stay lose the storage to them, and each other's way to it.
 
@@ -164,6 +180,7 @@ STORAGE_STORIES: tuple[StorageStory, ...] = (
     ),
     StorageStory("both lose power and the stale one starts first", replace(BASE, seed=33), the_stale_one_starts_first),
     StorageStory("the storage goes away and comes back", replace(BASE, seed=34, nothing_ends=True), storage_away),
+    StorageStory("the coordinator's sentinel stands still", replace(BASE, seed=37), sentinel_stands_still),
     StorageStory("two nodes are cut from each other", replace(BASE, seed=35), split),
     StorageStory(
         "nodes that were down take the storage from those that are up",

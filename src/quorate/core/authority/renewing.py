@@ -19,6 +19,10 @@ def renew(frame: Frame, *, leads: bool) -> None:
     mark = me.record.mark
     if mark is not None and mark.kind == "order":
         return
+    if mark is not None and frame.now - frame.report.now >= frame.timings.suspicion_s:
+        # This node's sentinel stands still: it holds nothing by what would be proved here. To clear the mark for it
+        # would only keep others from taking over (a stopped sentinel beside a living service: 2 s and more).
+        return
     if mark is not None and Mutation.KEEP_MARK_ON_RENEWAL not in frame.mutations:
         guards = (Unchanged(keys.member(frame.node), me.revision),)
         if frame.commit("clear", guards, (put_member(_unmarked(me.record)),)):
