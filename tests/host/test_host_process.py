@@ -84,9 +84,11 @@ def test_kill_of_the_host_leaves_nothing_daemonised_children_included(tmp_path: 
             time.sleep(0.01)
         assert len(pids) >= 3
         host.process.kill()
-        for pid in pids:
-            wait_gone(pid, 2)
-        assert processes_with(mark) == []
+        # What it had just forked may not have been listed, and the kernel ends a namespace one process at a time.
+        end_s = time.monotonic() + 2
+        while (left := processes_with(mark)) and time.monotonic() < end_s:
+            time.sleep(0.01)
+        assert left == []
 
 
 @pytest.mark.root
