@@ -23,6 +23,7 @@ from quorate.control import (
     upgrading,
     views,
     wait,
+    weighing,
 )
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Done, Occasion
@@ -259,6 +260,14 @@ async def stop_node(call: Call[Nothing]) -> Changed:
         changed = nodes.stopped_unrecorded(call.context.view, call.context.node, problem.problems)
     await call.context.stop_node()
     return changed
+
+
+async def change_node(call: Call[weighing.NodeChange]) -> Changed:
+    """Set a node's weight: whether it may vote."""
+    return await Plan(call).run(
+        lambda view, occasion: weighing.change_node(view, call.name, call.body, occasion),
+        lambda _, done: wait.node_weighed(int(done.id)),
+    )
 
 
 async def evict_node(call: Call[evicting.EvictWish]) -> Changed:

@@ -30,6 +30,7 @@ from quorate.control import (
     tokens,
     upgrading,
     views,
+    weighing,
 )
 from quorate.control.access import Role
 from quorate.control.change import Changed
@@ -122,6 +123,7 @@ ROUTES: Final = (
     _administer("POST", "/v1/cluster/destroy", handlers.destroy_cluster, ending.DestroyWish),
     _get("/v1/nodes", handlers.list_nodes, views.NodeList),
     _get("/v1/nodes/{name}", handlers.show_node, views.NodeView),
+    _administer("PATCH", "/v1/nodes/{name}", handlers.change_node, weighing.NodeChange),
     _operate("/v1/nodes/{name}/pause", handlers.pause_node),
     _operate("/v1/nodes/{name}/resume", handlers.resume_node),
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),

@@ -228,6 +228,20 @@ def rename(session: Session, name: str, new_name: str) -> None:
     session.finish(session.change("POST", "nodes", name, "rename", body=NewName(name=new_name)), "renamed")
 
 
+@node.command("set")
+@click.argument("name")
+@click.argument("properties", nargs=-1, required=True, metavar="NAME=VALUE...")
+@changes
+def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> None:
+    """Set properties of a node: weight=0, it never votes; weight=1, it may."""
+    from quorate.cli.values import given_properties
+    from quorate.control.weighing import NodeChange
+    from quorate.model.common_properties import NODE_PROPERTIES, find_common
+
+    values = given_properties("NAME=VALUE", properties, lambda given: find_common(NODE_PROPERTIES, given))
+    session.finish(session.change("PATCH", "nodes", name, body=NodeChange(properties=values)), "changed")
+
+
 @node.command("clear-quarantine")
 @click.argument("name")
 @changes

@@ -175,7 +175,7 @@ def _node(node: NodeView) -> Page:
         ),
         *((("proof", node.attestation),) if node.attestation else ()),
         ("role", "coordinator" if node.coordinator else "member"),
-        ("voter", "yes" if node.voter else "not yet"),
+        ("voter", "yes" if node.voter else "not yet" if node.weight else "never (weight 0)"),
         ("groups", ", ".join(node.groups) or "-"),
         *((f"network {network}", address) for network, address in node.addresses.items()),
         ("fabric", node.fabric_address),

@@ -96,6 +96,7 @@ def view_node(context: Context, node: int) -> NodeView:
         state="quarantined" if kept_out is not None and not is_needed(view, node) else state,
         coordinator=coordinator is not None and coordinator.record.node == node,
         voter=bool(spec.votes),
+        weight=spec.weight,
         addresses=spec.addresses,
         fabric_address=spec.fabric_address,
         api_port=spec.api_port,

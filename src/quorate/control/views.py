@@ -31,6 +31,8 @@ class NodeView(Value, frozen=True, kw_only=True):
     state: NodeState
     coordinator: bool = False
     voter: bool = False
+    weight: int = 1
+    """0: it never votes."""
     addresses: dict[str, str] = {}
     fabric_address: str = ""
     api_port: int = 0

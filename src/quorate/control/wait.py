@@ -145,6 +145,19 @@ def node_evicted(node: int) -> Condition:
     return look
 
 
+def node_weighed(node: int) -> Condition:
+    """Nothing is left of the vote of a node without weight; one with weight gets its vote when votes allow."""
+
+    def look(view: ClusterView) -> Outcome:
+        known = view.nodes.get(node)
+        if known is None:
+            return "failed"
+        spec = known.record
+        return "pending" if spec.weight == 0 and (spec.votes or spec.vote_pending) else "done"
+
+    return look
+
+
 def node_stopped(node: int) -> Condition:
     """The node has left the cluster."""
     return lambda view: "pending" if node in view.authority.up() else "done"

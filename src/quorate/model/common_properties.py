@@ -67,6 +67,8 @@ CLUSTER_PROPERTIES: Final = (
     _number("route_history_length", "RouteHistoryLength", "heartbeats kept of a path that is lost", 0, 40, 10),
 )
 
+NODE_PROPERTIES: Final = (_number("weight", "NodeWeight", "1: the node may vote; 0: it never does", 0, 1, 1),)
+
 NETWORK_PROPERTIES: Final = (
     DESCRIPTION,
     PropertyDefinition(
