@@ -42,3 +42,28 @@ def test_a_damaged_record_hides_no_other(line: CommandLine) -> None:
     line.do(line.world.store.commit((), (Put("audit/~", b"{"),)))
     found = json.loads(line.run("history", "list", "--json"))
     assert (len(found["changes"]), found["damaged"]) == (1, ["audit/~"])
+
+
+def test_a_change_is_shown_compared_and_taken_back(line: CommandLine) -> None:
+    line.run("cluster", "set", "QuarantineThreshold=7", "--reason", "a flaky switch")
+    (change,) = json.loads(line.run("history", "list", "--json"))["changes"]
+    shown = line.run("history", "show", str(change["revision"]))
+    assert "a flaky switch" in shown
+    assert "quarantine_threshold  3       7" in shown
+    assert "1 objects differ" in line.run("history", "diff", str(change["revision"] - 1))
+    assert "nothing differs" in line.run("history", "diff", change["id"])
+    assert "can be taken back" in line.run("history", "revert", change["id"], "--preview")
+    line.run("history", "revert", change["id"], "--reason", "it was not")
+    assert "nothing differs" in line.run("history", "diff", str(change["revision"] - 1))
+    assert "taken back already" in line.run("history", "revert", change["id"], "--preview")
+    assert "nothing to do" in line.run("history", "revert", change["id"])
+    line.run("cluster", "set", "QuarantineThreshold=9")
+    assert "[changed_since at alpha]" in line.run("history", "revert", change["id"], status=2)
+    assert "[change_unknown at change]" in line.run("history", "show", "nothing", status=2)
+    told = json.loads(line.run("history", "show", change["id"], "--json"))
+    assert told["objects"][0]["fields"] == [{"field": "quarantine_threshold", "before": 3, "after": 7}]
+    line.run("group", "create", "web")
+    line.run("group", "online", "web")
+    newest = json.loads(line.run("history", "list", "--limit", "1", "--json"))["changes"][0]["id"]
+    assert "it changed no specification" in line.run("history", "show", newest)
+    assert "[nothing_to_revert at change]" in line.run("history", "revert", newest, status=2)

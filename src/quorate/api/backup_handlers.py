@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from quorate.api.call import Call
 from quorate.api.handlers import Nothing
-from quorate.control import backup, history, restoring
+from quorate.control import backup, history, history_reading, restoring, reverting
+from quorate.control.change import Changed
 from quorate.model.backup import BackupArchive
+from quorate.model.history import Difference, PastChangeView, RevertWish
 from quorate.model.restore import RestoreAnswer, RestoreWish
 
 
@@ -25,3 +27,29 @@ async def restore(call: Call[RestoreWish]) -> RestoreAnswer:
 async def list_history(call: Call[Nothing]) -> history.PastChanges:
     """Changes that were made, newest first; `object` is a name or id."""
     return await history.list_history(call.context, call.query.get("limit", ""), call.query.get("object", ""))
+
+
+async def show_change(call: Call[Nothing]) -> PastChangeView:
+    """One change, by id or revision, with former and new values."""
+    return await history_reading.show_change(call.context, call.name)
+
+
+async def show_difference(call: Call[Nothing]) -> Difference:
+    """What differs between the configuration at `since` and at `until`, or now; `object` is a name or id."""
+    query = call.query
+    about = query.get("object", "")
+    return await history_reading.show_difference(call.context, query.get("since", ""), query.get("until", ""), about)
+
+
+async def revert_change(call: Call[RevertWish]) -> Changed:
+    """Take a change back, by id or revision; `preview` changes nothing."""
+    wish = call.body
+    done = await reverting.revert_change(
+        call.context,
+        call.name,
+        force=wish.force,
+        preview=wish.preview,
+        author=call.author,
+        reason=call.query.get("reason", ""),
+    )
+    return Changed(id=done.id, name=done.name, changed=done.changed, outcome="done", warnings=done.warnings)

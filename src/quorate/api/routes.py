@@ -39,6 +39,7 @@ from quorate.control.history import PastChanges
 from quorate.model.backup import BackupArchive
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
+from quorate.model.history import Difference, PastChangeView, RevertWish
 from quorate.model.problems import Problem
 from quorate.model.restore import RestoreAnswer, RestoreWish
 
@@ -173,6 +174,17 @@ ROUTES: Final = (
     _get("/v1/interfaces/{name}", network_handlers.show_interface, views.InterfaceView),
     _administer("PATCH", "/v1/interfaces/{name}", network_handlers.change_interface, networks.NetworkChange),
     Route("GET", "/v1/history", Role.VIEWER, backup_handlers.list_history, Nothing, PastChanges, ("limit", "object")),
+    Route(
+        "GET",
+        "/v1/history/diff",
+        Role.VIEWER,
+        backup_handlers.show_difference,
+        Nothing,
+        Difference,
+        ("since", "until", "object"),
+    ),
+    _get("/v1/history/{name}", backup_handlers.show_change, PastChangeView),
+    _administer("POST", "/v1/history/{name}/revert", backup_handlers.revert_change, RevertWish),
     Route(
         "POST",
         "/v1/tokens",

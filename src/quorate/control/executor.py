@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from quorate.control.change import Change, Occasion
 from quorate.control.context import Context
+from quorate.control.recording import recorded
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
@@ -93,6 +94,7 @@ async def execute_reading(
         change = command(context.view, snapshot, occasion)
         if not change.writes:
             return change.answer
+        change = recorded(context.view, change)
         committed = await _commit(context, change)
         if committed.succeeded or _was_ours(committed, change):
             # The caller's next read comes from the replica: let it see what was just written.

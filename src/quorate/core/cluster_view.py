@@ -7,6 +7,7 @@ How it works: one table a class; `apply` decodes only what changed, and collects
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -97,6 +98,20 @@ class ClusterView:
         self.authority.apply(position, kept)
         for change in kept:
             self._adopt(change.key, change.value, change.mod_revision)
+
+    def imagine(self, writes: Iterable[tuple[str, bytes | None]]) -> ClusterView:
+        """A copy in which these keys are written (None: gone), to ask what would be; this view stays as it is."""
+        made = ClusterView()
+        for name, content in vars(self).items():
+            if isinstance(content, dict):
+                content = {key: dict(entry) if isinstance(entry, dict) else entry for key, entry in content.items()}
+            elif isinstance(content, set):
+                content = set(content)
+            setattr(made, name, content)
+        made.authority = copy.copy(self.authority)
+        for key, value in writes:
+            made._adopt(key, value, max(self.position.revision, self._revisions.get(key, 0)) + 1)
+        return made
 
     def _adopt(self, key: str, value: bytes | None, revision: int) -> None:
         if revision <= self._revisions.get(key, 0):
