@@ -147,6 +147,13 @@ async def create_group(call: Call[groups.NewGroup]) -> Changed:
     return await Plan(call).run(lambda view, occasion: groups.create_group(view, call.body, occasion), at_once)
 
 
+async def change_group(call: Call[groups.GroupChange]) -> Changed:
+    """Set properties of a group."""
+    return await Plan(call).run(
+        lambda view, occasion: groups.change_group(view, call.name, call.body, occasion), at_once
+    )
+
+
 async def delete_group(call: Call[Nothing]) -> Changed:
     """Remove a group that is offline; `with_resources` removes its resources too."""
     force = call.flag("with_resources")

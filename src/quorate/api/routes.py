@@ -141,6 +141,7 @@ ROUTES: Final = (
     _get("/v1/groups", handlers.list_groups, views.GroupList),
     _administer("POST", "/v1/groups", handlers.create_group, groups.NewGroup),
     _get("/v1/groups/{name}", handlers.show_group, views.GroupView),
+    _administer("PATCH", "/v1/groups/{name}", handlers.change_group, groups.GroupChange),
     _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
     _get("/v1/groups/{name}/explanation", handlers.explain_group, views.GroupExplanation),
     _operate("/v1/groups/{name}/online", handlers.group_online),

@@ -38,6 +38,19 @@ def create(session: Session, name: str, preferred: str, failback: str, propertie
     session.finish(session.change("POST", "groups", body=wish), "created")
 
 
+@group.command("set")
+@click.argument("name")
+@click.argument("properties", nargs=-1, required=True, metavar="NAME=VALUE...")
+@changes
+def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> None:
+    """Set common properties of a group, under our names or those of the reference; `NAME=` means the default."""
+    from quorate.control.groups import GroupChange
+    from quorate.model.common_properties import GROUP_PROPERTIES, find_common
+
+    values = given_properties("NAME=VALUE", properties, lambda given: find_common(GROUP_PROPERTIES, given))
+    session.finish(session.change("PATCH", "groups", name, body=GroupChange(properties=values)), "changed")
+
+
 @group.command()
 @click.argument("name")
 @changes

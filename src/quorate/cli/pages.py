@@ -192,6 +192,7 @@ def _group(group: GroupView) -> Page:
         ("owner", f"{group.owner or 'none'}, assignment {group.assignment}"),
         ("preferred", ", ".join(group.preferred_owners) or "-"),
         ("failback", group.failback),
+        *((("demands proof", str(proof)),) if (proof := group.properties.get("required_proof")) != "lease" else ()),
     )
     why = tuple(filter(None, (group.cause, *group.reasons)))
     sections = [Section(facts=facts)]

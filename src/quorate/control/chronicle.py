@@ -36,7 +36,7 @@ class Chronicle:
     def __init__(self) -> None:
         self._told = False
         self._coordinator: tuple[int, int] = (0, 0)
-        self._members: dict[int, tuple[str, str]] = {}
+        self._members: dict[int, tuple[str, str, str]] = {}
         self._intents: dict[int, NodeIntent] = {}
         self._assignments: dict[str, Assignment] = {}
         self._states: dict[str, ResourceFact] = {}
@@ -155,11 +155,16 @@ class Chronicle:
         if known is None:
             return
         record = known.record
-        now = (record.state, record.incarnation)
-        if self._members.get(node) == now:
+        now = (record.state, record.incarnation, record.proof)
+        before = self._members.get(node)
+        if before == now:
             return
         self._members[node] = now
         name = node_name(view, node)
+        if before is not None and before[:2] == now[:2] and record.state == "down":
+            what = f"{name} is out of the cluster, which is known better now: {PROOFS.get(record.proof, record.proof)}"
+            yield Happening("node_end_proved", name, what, data={"node": node, "proof": record.proof})
+            return
         if record.state == "up":
             yield Happening("node_up", name, f"{name} is in the cluster", data={"node": node})
         else:

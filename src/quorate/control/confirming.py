@@ -1,7 +1,8 @@
 """The command by which an operator confirms that a node is off (design §4 rule 10, decision 0060).
 
 Owns: what stands against a confirmation, and the attestation that is written into the node's mark. Does not know:
-what it shortens; whoever pursues the node declares it down at the sight of it (`core.authority.suspicion`).
+what it shortens; whoever pursues the node declares it down at the sight of it (`core.authority.suspicion`). The same
+word may follow a verdict that was sent by lease alone, where groups demand a better proof (`core.proofs`).
 How it works: the transaction is guarded by the very record that was marked. A node that lives clears its mark, which is
 a change of that record: either the confirmation comes too late and is refused, or the clearing takes it away again.
 """
@@ -12,6 +13,7 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.lookup import find_node
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
+from quorate.core.proofs import waiting_for
 from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
@@ -37,7 +39,8 @@ def confirm_off(
     member = view.authority.members.get(node.node)
     record = member.record if member is not None else None
     done = Done(id=str(node.node), name=node.name)
-    if member is None or record is None or record.state != "up":
+    waits = bool(waiting_for(view, node.node))
+    if member is None or record is None or (record.state != "up" and not waits):
         return unchanged(altered(done, changed=False))  # nothing waits for it
     if wish.name.casefold() != node.name.casefold():
         what = f"the name given is {wish.name!r}, the node is {node.name}"
@@ -46,12 +49,16 @@ def confirm_off(
     problems += _signs_of_life(view, node, record, heard)
     if problems:
         raise Refused(problems)
-    if attestation_of(record) is not None or record.mark is None:
-        return unchanged(altered(done, changed=False))
     said = Attestation(kind="confirmed", by=occasion.author, at=occasion.at, reason=occasion.reason)
-    marked = altered(record, mark=altered(record.mark, attestation=said))
-    change = Change((guard(keys.member(node.node), member.revision),), (put(keys.member(node.node), marked),), done)
-    detail = f"life {record.incarnation}, mark {record.mark.id}"
+    if record.state == "down":  # the verdict was sent by lease alone, and groups demand more
+        wanted = altered(record, proof="confirmed", attestation=said)
+        detail = f"life {record.incarnation}, declared down before"
+    elif attestation_of(record) is not None or record.mark is None:
+        return unchanged(altered(done, changed=False))
+    else:
+        wanted = altered(record, mark=altered(record.mark, attestation=said))
+        detail = f"life {record.incarnation}, mark {record.mark.id}"
+    change = Change((guard(keys.member(node.node), member.revision),), (put(keys.member(node.node), wanted),), done)
     return audited(
         change, occasion, verb="confirm-off", kind="node", object_id=done.id, object_name=node.name, detail=detail
     )
@@ -60,7 +67,7 @@ def confirm_off(
 def _signs_of_life(view: ClusterView, node: NodeSpec, record: MemberRecord, heard: frozenset[int]) -> list[Problem]:
     """Everything that says that the node lives."""
     found: list[Problem] = []
-    if record.mark is None:
+    if record.state == "up" and record.mark is None:
         what = f"{node.name} is up and nobody suspects it"
         remedy = f"to take it out of service: quorate node drain {node.name}, then quorate node stop {node.name}"
         found.append(error("node_not_suspected", what, where="node", remedy=remedy))

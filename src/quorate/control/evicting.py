@@ -11,6 +11,7 @@ from quorate.control.lookup import find_node
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import bound_resources, stuck_groups, vote_obstacle
 from quorate.core.placement import place
+from quorate.core.proofs import waiting_for
 from quorate.core.reasons import in_words
 from quorate.model import keys
 from quorate.model.base import Value
@@ -45,6 +46,7 @@ def evict_node(view: ClusterView, name: str, wish: EvictWish, occasion: Occasion
         )
     else:
         problems += _vote_problems(view, node)
+        problems += _proof_problems(view, node)
         problems += _group_problems(view, node, force=wish.force)
     if stops(problems):
         raise Refused(problems)
@@ -70,6 +72,17 @@ def evict_node(view: ClusterView, name: str, wish: EvictWish, occasion: Occasion
     return audited(
         change, occasion, verb="evict", kind="node", object_id=str(node.node), object_name=node.name, detail=detail
     )
+
+
+def _proof_problems(view: ClusterView, node: NodeSpec) -> list[Problem]:
+    """What is known of its end would go with its record, and a group that demands to know more with it."""
+    waiting = waiting_for(view, node.node)
+    if not waiting:
+        return []
+    names = ", ".join(view.groups[group].record.name for group in waiting)
+    what = f"{names} wait for the proof that nothing runs on {node.name} any more"
+    remedy = f"look at the machine; if it is off: quorate node confirm-off {node.name}"
+    return [error("group_waits_for_proof", what, where="node", remedy=remedy)]
 
 
 def _vote_problems(view: ClusterView, node: NodeSpec) -> list[Problem]:

@@ -13,13 +13,14 @@ from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import objection, place
+from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import GROUP_PROPERTIES, read_common
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.properties import PropertyValue
-from quorate.model.records import Put
+from quorate.model.records import Guard, Put
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import GroupIntent, GroupSpec, Move
 
@@ -33,6 +34,12 @@ class NewGroup(Value, frozen=True, kw_only=True):
     preferred_owners: tuple[str, ...] = ()
     failback: str = ""
     """`prevent` or `immediate`; empty: as auto_failback_type says."""
+    properties: dict[str, PropertyValue] = {}
+
+
+class GroupChange(Value, frozen=True, kw_only=True):
+    """Common properties to be set, under our names or the reference's; null stands for the default."""
+
     properties: dict[str, PropertyValue] = {}
 
 
@@ -66,6 +73,41 @@ def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Chang
         answer=Done(id=spec.id, name=spec.name),
     )
     return audited(change, occasion, verb="create", kind="group", object_id=spec.id, object_name=spec.name)
+
+
+def change_group(view: ClusterView, name: str, wish: GroupChange, occasion: Occasion) -> Change[Done]:
+    """Set common properties of a group."""
+    problems: list[Problem] = []
+    spec = find_group(view, name, problems)
+    values, faults = read_common(GROUP_PROPERTIES, wish.properties, "properties")
+    problems += faults
+    if values.get("failover_threshold") == NEVER_MS:
+        values["failover_threshold"] = None
+    if spec is None or problems:
+        raise Refused(problems)
+    changed = altered(spec, **values)
+    if changed == spec:
+        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    waits = owed(view, spec.id)
+    if waits is not None and changed.required_proof != spec.required_proof:
+        node = node_name(view, waits.node)
+        what = f"group {spec.name} waits for the proof that nothing of it runs on {node}; the demand is not changed now"
+        remedy = f"look at the machine; if it is off: quorate node confirm-off {node}; or start {node}"
+        raise Refused([error("group_waits_for_proof", what, where="properties.required_proof", remedy=remedy)])
+    change = Change(
+        guards=(guard_group(view, spec.id), *_owner_guards(view, spec.id)),
+        writes=(put(keys.SPEC_GROUP + spec.id, changed),),
+        answer=Done(id=spec.id, name=spec.name),
+    )
+    detail = ", ".join(f"{n}={v}" for n, v in sorted(values.items()))
+    return audited(change, occasion, verb="set", kind="group", object_id=spec.id, object_name=spec.name, detail=detail)
+
+
+def _owner_guards(view: ClusterView, group: str) -> tuple[Guard, ...]:
+    """The owner stands as the view has it: a demand is not taken back in the moment in which it begins to count."""
+    assignment = assignment_of(view, group)
+    member = view.authority.members.get(assignment.owner) if assignment is not None else None
+    return (guard(keys.member(member.record.node), member.revision),) if member is not None else ()
 
 
 def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resources: bool) -> Change[Done]:

@@ -27,6 +27,7 @@ from quorate.control.views import (
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.explain import explain_group
+from quorate.core.proofs import demanded
 from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
 from quorate.core.versions import software_of
@@ -163,6 +164,7 @@ def view_group(view: ClusterView, group: str) -> GroupView:
             "failover_threshold": spec.failover_threshold,
             "failover_period_h": spec.failover_period_h,
             "priority": spec.priority,
+            "required_proof": demanded(view, group),
         },
     )
 

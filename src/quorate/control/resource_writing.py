@@ -80,6 +80,7 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
         properties=_canonical(manifest, wish.properties),
         depends_on=expression,
         possible_owners=owners,
+        required_proof=manifest.required_proof,
     )
     defaults = {name: value for name, value in _type_defaults(manifest).items() if name not in values}
     spec = altered(plain, **{**defaults, **values})
@@ -123,6 +124,8 @@ def change_resource(
         problems += _owner_removed_problems(view, spec, owners)
     if stops(problems):
         raise Refused(problems)
+    if manifest is not None:
+        values["required_proof"] = manifest.required_proof
     changed = altered(spec, properties=properties, depends_on=expression, possible_owners=owners, **values)
     if changed == spec:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))

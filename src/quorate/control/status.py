@@ -13,9 +13,11 @@ from quorate.control.quorum import forced_words
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
+from quorate.core.proof_means import without_means
+from quorate.core.proofs import demanded, owed
 from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
-from quorate.core.reasons import node_name
+from quorate.core.reasons import PROOFS, node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.common_properties import CLUSTER_PROPERTIES
 from quorate.model.problems import Problem, Refused, error, warning
@@ -122,6 +124,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         found.append(
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
         )
+    found += _proof_problems(view)
     for group in list_groups(context).groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning
@@ -131,6 +134,39 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                     f"group {group.name} should be online and is {group.state.replace('_', ' ')}",
                     where=f"group.{group.name}",
                     remedy=f"quorate explain group {group.name!r}",
+                )
+            )
+    return found
+
+
+def _proof_problems(view: ClusterView) -> list[Problem]:
+    """Groups that wait for a proof, and demands that nothing could meet without a person."""
+    found: list[Problem] = []
+    for group, known in sorted(view.groups.items(), key=lambda entry: entry[1].record.name):
+        name, waits = known.record.name, owed(view, group)
+        if waits is not None:
+            node = node_name(view, waits.node)
+            found.append(
+                error(
+                    "group_waits_for_proof",
+                    f"group {name} stands still: it demands the proof {waits.demanded!r} that nothing of it runs on"
+                    f" {node} any more, and {node} is {PROOFS[waits.proof]}",
+                    where=f"group.{name}",
+                    remedy=f"look at the machine; if it is off: quorate node confirm-off {node}; or start {node}",
+                )
+            )
+        bare = without_means(view, group)
+        if bare:
+            names = ", ".join(node_name(view, node) for node in bare)
+            level = demanded(view, group)
+            remedy = "quorate fence create NAME --agent AGENT --node NODE=PLUG (docs/howto/fencing.md)"
+            found.append(
+                warning(
+                    "proof_without_means",
+                    f"group {name} demands the proof {level!r}, and nothing gives it of {names}: when lost, a person"
+                    " must confirm that it is off",
+                    where=f"group.{name}",
+                    remedy=remedy,
                 )
             )
     return found

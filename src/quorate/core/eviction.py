@@ -15,6 +15,7 @@ from typing import Final
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import place
+from quorate.core.proofs import waiting_for
 from quorate.core.votes import has_majority, majority_of
 from quorate.model import keys
 from quorate.model.base import encode, replace
@@ -100,6 +101,8 @@ def next_step(view: ClusterView, node: int, member: int | None, facts: Sequence[
     if standing is not None and standing.record.state == "up":
         return NOBODY  # it leaves by itself
     spec = known.record
+    if waiting_for(view, node):
+        return Wait(f"groups wait for the proof that {spec.name} is off; its record says what is known")
     guards: list[Guard] = [
         Unchanged(keys.COORDINATOR, coordinator.revision),
         Unchanged(f"{keys.SPEC_NODE}{node}", known.revision),

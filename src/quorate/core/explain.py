@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import objection, place
-from quorate.core.reasons import cause_sentence, in_words, node_name
+from quorate.core.proofs import owed
+from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired
 
 
@@ -91,6 +92,12 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     owner = node_name(view, assignment.owner)
     if member is None or member.record.state != "up":
         told.append(f"its owner {owner} is down")
+        waits = owed(view, group.id)
+        if waits is not None:
+            told.append(f"waits for {waits.demanded}: {owner} was {PROOFS[waits.proof]}, which the group does not take")
+            helps.append(f"if {owner} is certainly off, quorate node confirm-off {owner} ends the wait")
+            helps.append(f"start {owner}: it takes part only when nothing of its former life is left")
+            return told, helps
         _nowhere(view, group, told, helps)
         return told, helps
     if member.record.mark is not None and member.record.mark.kind == "suspicion":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import Mode, objection, place
+from quorate.core.proofs import owed
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Move, Reason, desired
 
 
@@ -27,9 +28,17 @@ class Decision:
 
 
 def decide(
-    view: ClusterView, group: GroupSpec, wall_s: float, weights: dict[int, int] | None = None
+    view: ClusterView,
+    group: GroupSpec,
+    wall_s: float,
+    weights: dict[int, int] | None = None,
+    *,
+    heed_proofs: bool = True,
 ) -> Decision | None:
-    """The next assignment of a group, or None where it stays as it is."""
+    """The next assignment of a group, or None where it stays as it is.
+
+    `heed_proofs` is False in a mutation alone: a lost owner's group goes elsewhere whatever it demands.
+    """
     known = view.assignments.get(group.id)
     if known is None:
         return _first(view, group, weights)
@@ -37,6 +46,8 @@ def decide(
     member = view.authority.members.get(now.owner)
     alive = member is not None and member.record.state == "up" and member.record.incarnation == now.incarnation
     if not alive:
+        if heed_proofs and owed(view, group.id) is not None:
+            return None  # perhaps something of it still runs there (design §4)
         return _orphaned(view, group, now, weights)
     fact = view.fact(now)
     if now.phase == "stop":

@@ -12,6 +12,7 @@ from typing import Final
 
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
+from quorate.core.proofs import waiting_for
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.fencing import FenceAction, FenceAttempt, FenceDevice, FenceHistory
@@ -31,6 +32,7 @@ class Target:
     node: int
     incarnation: str
     mark: str
+    """Empty: it was declared down by lease alone, and a group waits for a better proof (`core.proofs`)."""
 
 
 def levels_of(view: ClusterView, node: int) -> tuple[Level, ...]:
@@ -53,6 +55,11 @@ def targets(view: ClusterView, me: int, *, leads: bool) -> tuple[Target, ...]:
         ours = mark.author == me and mark.epoch == view.authority.epoch
         if (ours or leads) and levels_of(view, node):
             found.append(Target(node, known.record.incarnation, mark.id))
+    if leads:
+        for node, known in sorted(view.authority.members.items()):
+            late = Target(node, known.record.incarnation, "")
+            if stands(view, late) and levels_of(view, node):
+                found.append(late)
     return tuple(found)
 
 
@@ -62,14 +69,21 @@ def action_in(level: Level, device: FenceDevice) -> FenceAction:
 
 
 def stands(view: ClusterView, target: Target) -> bool:
-    """The very mark still stands: the node neither came back nor was declared down."""
-    known = view.authority.up().get(target.node)
+    """The very mark still stands: the node neither came back nor was declared down.
+
+    One that is down stays a target while a group waits for it, unless it is back and asks to be admitted.
+    """
+    if not target.mark and (target.node in view.authority.joins or not waiting_for(view, target.node)):
+        return False
+    known = view.authority.members.get(target.node)
     return known is not None and is_marked(known.record, target)
 
 
 def is_marked(record: MemberRecord, target: Target) -> bool:
-    """The record shows that life, up, with that mark."""
+    """The record shows that life, up with that mark, or down without a proof that is strong by itself."""
     mark = record.mark
+    if not target.mark:
+        return record.state == "down" and record.incarnation == target.incarnation and record.attestation is None
     return (
         record.state == "up"
         and record.incarnation == target.incarnation
@@ -83,9 +97,11 @@ def fenced(view: ClusterView, target: Target, by: str, at: str) -> tuple[tuple[G
     if not stands(view, target):
         return (), ()
     known = view.authority.members[target.node]
-    mark = known.record.mark
-    assert mark is not None
-    said = replace(known.record, mark=replace(mark, attestation=Attestation(kind="fenced", by=by, at=at)))
+    mark, word = known.record.mark, Attestation(kind="fenced", by=by, at=at)
+    if mark is None:
+        said = replace(known.record, proof="fenced", attestation=word)
+    else:
+        said = replace(known.record, mark=replace(mark, attestation=word))
     key = keys.member(target.node)
     return (Unchanged(key, known.revision),), (Put(key, encode(said)),)
 

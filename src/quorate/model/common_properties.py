@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from quorate.model.problems import Problem, error
+from quorate.model.proofs import PROOF_LEVELS
 from quorate.model.properties import PropertyDefinition, PropertyKind, PropertyValue, check_value
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
@@ -44,6 +45,13 @@ GROUP_PROPERTIES: Final = (
     ),
     _number("failover_period_h", "FailoverPeriod", "period in which failovers are counted", 0, 1193, 6, "h"),
     _number("priority", "Priority", "higher ones are placed first", 0, 4999, 2000),
+    PropertyDefinition(
+        name="required_proof",
+        kind=PropertyKind.STRING,
+        words="proof of a lost owner's end without which the group goes nowhere else",
+        choices=PROOF_LEVELS,
+        default="lease",
+    ),
 )
 
 CLUSTER_PROPERTIES: Final = (

@@ -16,10 +16,15 @@ from typing import Final
 
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error, stops, warning
+from quorate.model.proofs import ProofLevel
 from quorate.model.properties import PropertyDefinition, PropertyValue, check_value
 
 NEVER_MS: Final = 0xFFFFFFFF
 """All-ones: a timeout that never ends (spec/04 section 1.1)."""
+
+
+ENDED_BY_KERNEL: Final = frozenset({"process", "address"})
+"""Kinds of holding that the kernel ends within G whatever our own processes do (decision 0021, design §2)."""
 
 
 class ResourceClass(enum.IntEnum):
@@ -79,6 +84,11 @@ class Manifest(Value, frozen=True, kw_only=True):
     one_of: tuple[tuple[str, ...], ...] = ()
     """Sets of properties of which at least one must be given."""
     reference_name: str = ""
+
+    @property
+    def required_proof(self) -> ProofLevel:
+        """The weakest proof of a lost node's end by which a resource of the type may start elsewhere (design §4)."""
+        return "lease" if ENDED_BY_KERNEL.issuperset(self.takes_hold_of) else "watchdog"
 
     def has(self, characteristic: Characteristic) -> bool:
         """Whether the type declares all of that."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from quorate.model.base import Value
+from quorate.model.proofs import ProofLevel
 from quorate.model.topology import NetworkRole
 
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
@@ -41,6 +42,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     looks_alive_poll_interval_ms: int = 5_000
     is_alive_poll_interval_ms: int = 60_000
     separate_monitor: bool = False
+    required_proof: ProofLevel = "lease"
+    """What its type demands: not all that it takes hold of can be ended by the kernel within G (design §4)."""
 
 
 class GroupSpec(Value, frozen=True, kw_only=True):
@@ -55,6 +58,8 @@ class GroupSpec(Value, frozen=True, kw_only=True):
     """Attempts in `failover_period_h`; None means number of nodes − 1, evaluated when used."""
     failover_period_h: int = 6
     priority: int = 2000
+    required_proof: ProofLevel = "lease"
+    """Proof of a lost owner's end without which the group goes nowhere else (design §4)."""
 
 
 class Move(Value, frozen=True, kw_only=True):

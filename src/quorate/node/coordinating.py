@@ -51,7 +51,13 @@ class Coordinating:
         again: set[str] = set()
         wall_s = self._wall_s()
         for group in sorted(touched & view.groups.keys(), key=lambda g: (-view.groups[g].record.priority, g)):
-            decision = decide(view, view.groups[group].record, wall_s, weights)
+            decision = decide(
+                view,
+                view.groups[group].record,
+                wall_s,
+                weights,
+                heed_proofs=Mutation.IGNORE_DEMAND not in self._mutations,
+            )
             if decision is None:
                 continue
             again.add(group)

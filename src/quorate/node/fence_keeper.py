@@ -35,6 +35,8 @@ from quorate.model.records import Guard, Put
 from quorate.ports.fencing import FenceAgents
 from quorate.ports.store import OutcomeUnknown, Store, StoreError
 
+AGAIN_S: Final = 30.0
+"""Between attempts at a node that is down already, and for which groups wait."""
 WRITES_MOST: Final = 5
 """Attempts at writing one thing down; each is decided anew."""
 
@@ -81,6 +83,9 @@ class FenceKeeper:
         done = await self._levels(target)
         while self._kept:
             await self._remember(*self._kept.pop(0))
+        if not done and not target.mark:
+            await asyncio.sleep(AGAIN_S)
+            self._begun.discard(target)  # a group waits for this: it is tried for as long as that is so
         return done
 
     async def _levels(self, target: Target) -> bool:
@@ -94,7 +99,8 @@ class FenceKeeper:
             if not stands(self._view, target):
                 return False
         name = node_name(self._view, target.node)
-        self._log(f"no fence device confirmed that {name} is off; its lease is waited for")
+        rest = "its lease is waited for" if target.mark else "groups that demand more than its lease wait"
+        self._log(f"no fence device confirmed that {name} is off; {rest}")
         return False
 
     async def _level(self, target: Target, level: Level) -> bool:

@@ -28,6 +28,9 @@ from quorate.sim.sentinel_process import SLOW_OATH_S
 STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.58, 0.92, 0.58
 """Where in the unit interval the profiles end; interrupted joins come on top from the last one on."""
 
+DEMANDING = 0.15
+"""So many worlds have groups that wait for their lost owners: nobody calls an agent there, so they must come back."""
+
 
 def draw(
     seed: int,
@@ -84,6 +87,7 @@ def draw(
         ),
         mutations=mutations,
         nothing_ends=calm,
+        required_proof="fenced" if random.Random(f"proof {seed}").random() < DEMANDING else "lease",
     )
     last = max(quiet, *(fault.at_s + fault.duration_s for fault in faults))
     calm_again = last + max(options.chaos.late_s, SLOW_OATH_S) + options.recovery_limit_s

@@ -63,6 +63,8 @@ def _to_node(world: World, node: SimNode, fault: Fault) -> None:
             node.pause("host", duration_s)
         case "freeze_node":
             node.freeze(duration_s)
+        case "suspend_node":
+            node.suspend(duration_s)
         case "kill_keeper":
             node.keeper.die()
         case "break_host":

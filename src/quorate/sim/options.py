@@ -11,6 +11,7 @@ from typing import Literal
 
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.timings import DEFAULT, Timings
+from quorate.model.proofs import ProofLevel
 
 FaultKind = Literal[
     "power_off",
@@ -23,6 +24,7 @@ FaultKind = Literal[
     "break_host",
     "lose_command",
     "freeze_node",
+    "suspend_node",
     "kill_sentinel",
     "leave",
     "leave_for_good",
@@ -104,6 +106,8 @@ class Options:
     """The kind of quorum storage: its lock falls with its holder, or its claim has to be watched; empty: none."""
     storage_counted: bool = True
     """False is a mutation: the records do not say that the quorum resource votes (rules 4 and 13)."""
+    required_proof: ProofLevel = "lease"
+    """What every group demands before it leaves a lost owner."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
 

@@ -135,6 +135,43 @@ def confirmed_off(world: World) -> None:
     world.at(6.0, die)
 
 
+def suspended(world: World) -> None:
+    """A hypervisor stops a guest for longer than any wait, and its clock with it; then it goes on as it was."""
+
+    def act() -> None:
+        victim = _bystander(world)
+        world.troubles.injure([victim], 8.0)
+        world.nodes[victim].suspend(8.0)
+        world.media.settle(world.now)
+
+    world.at(6.0, act)
+
+
+def proved_later(world: World) -> None:
+    """A node dies; its groups stand still after the verdict, and go elsewhere when an operator has looked."""
+
+    def die() -> None:
+        acting, victim = coordinator(world), _bystander(world)
+        owned = {group for group, _ in world.nodes[victim].host.states}
+        world.troubles.injure([victim])
+        world.power_off(world.nodes[victim])
+
+        def look() -> None:
+            assert owned <= world.offline_groups().keys(), f"{owned} of a node that nobody proved off are online"
+            world.disturb(0.0)
+            confirm(world, acting, victim)
+
+        world.at(world.now + 2 * world.options.timings.takeover_bound_s, look)
+
+    world.at(6.0, die)
+
+
+def _bystander(world: World) -> int:
+    """A node that runs something and does not lead."""
+    acting = coordinator(world)
+    return next(n for n, node in world.nodes.items() if n != acting and node.host.states)
+
+
 def confirm(world: World, asked: int, victim: int) -> None:
     """Confirm through the node that is asked that the victim is off, once that is not refused."""
     service = world.nodes[asked].service.loop

@@ -121,6 +121,18 @@ STORIES: tuple[Story, ...] = (
         catches=(Mutation.CONFIRM_LIVING,),
     ),
     Story(
+        "a guest is suspended with its clock for 8 s, and its groups demand to know that it is off",
+        replace(BASE, seed=27, required_proof="fenced"),
+        scripts.suspended,
+        catches=(Mutation.IGNORE_DEMAND,),
+    ),
+    Story(
+        "a node dies, its groups demand to know that it is off, and an operator looks later",
+        replace(BASE, seed=28, required_proof="fenced"),
+        scripts.proved_later,
+        catches=(Mutation.IGNORE_DEMAND,),
+    ),
+    Story(
         "everybody loses power at once and returns",
         replace(BASE, seed=19, timings=DEFAULT, faults=(Fault(8.0, "power_off_all", (), 2.0),)),
     ),

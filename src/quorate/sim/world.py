@@ -88,7 +88,12 @@ class World:
             group = f"g{g}"
             preferred = ((g - 1) % self.options.nodes + 1,)
             spec = GroupSpec(
-                id=group, name=group, preferred_owners=preferred, auto_failback_type=g % 2, failover_threshold=1000
+                id=group,
+                name=group,
+                preferred_owners=preferred,
+                auto_failback_type=g % 2,
+                failover_threshold=1000,
+                required_proof=self.options.required_proof,
             )
             writes.append(Put(keys.SPEC_GROUP + group, encode(spec)))
             writes.append(Put(keys.INTENT_GROUP + group, encode(GroupIntent(persistent_state=True))))

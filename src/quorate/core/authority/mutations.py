@@ -18,6 +18,7 @@ class Mutation(Enum):
     MARK_BEFORE_HOLDING = "5: the mark is sent while acknowledgements still go out"
     ACK_DURING_VERDICT = "6: a node heard again is acknowledged although its verdict was sent"
     SHORT_WAIT = "7: the verdict goes out after half the wait"
+    IGNORE_DEMAND = "7: a group that demands a proof is given away without it"
     FORGET_UNKNOWN = "8: a verdict or admission of unknown outcome is forgotten"
     ADOPT_OLD = "9: older reads overwrite newer knowledge"
     OATH_BEFORE_END = "10: the oath is sworn before everything has ended"
