@@ -116,6 +116,34 @@ def test_a_node_whose_files_are_put_back_from_before_ends_with_the_members_data(
     assert groups(lab, 3) == groups(lab, 1)
 
 
+def test_what_a_stopped_node_last_knew_can_be_read_and_the_schedule_makes_backups(lab: Lab, tmp_path: Path) -> None:
+    good(lab, 1, "cluster", "set", "backup_interval_min=1", f"backup_folder={tmp_path}", "backup_keep=3")
+    until("a backup is made", lambda: bool(list(tmp_path.glob("quorate-scheduled-*.tar"))), LIMIT_S)
+    (made,) = tmp_path.glob("quorate-scheduled-*.tar")
+    assert "whole and undamaged" in good(lab, 1, "cluster", "backup", "--check", str(made))
+    until("status names it", lambda: str(made) in good(lab, 3, "cluster", "status"), LIMIT_S)
+    good(lab, 1, "cluster", "set", "backup_interval_min=0")
+    good(lab, 1, "group", "create", "kept", "--reason", "for the copy")
+    change = json.loads(good(lab, 2, "history", "list", "--limit", "1", "--json"))["changes"][0]["id"]
+    revision = json.loads(good(lab, 3, "cluster", "status", "--json"))["as_of"]["revision"]
+    until("the copy has it", lambda: copied(lab, 3) >= revision, LIMIT_S)
+    stop(lab, 3)
+    told = good(lab, 3, "cluster", "show-copy")
+    assert "kept" in told
+    assert "age" in told
+    good(lab, 2, "history", "revert", change)
+    assert "kept" not in groups(lab, 1)
+    lab.power_off(3)
+    lab.power_on(3, PROGRAM)
+    until("the node is back", lambda: states(lab) == UP, LIMIT_S)
+
+
+def copied(lab: Lab, number: int) -> int:
+    """The revision of a node's copy; 0 where there is none yet."""
+    done = quorate(lab, number, "cluster", "show-copy", "--json")
+    return int(json.loads(done.stdout)["revision"]) if done.returncode == 0 else 0
+
+
 def stop(lab: Lab, number: int) -> None:
     good(lab, number, "node", "stop", f"node{number}", "--wait")
     until("the node has ended", lambda: not lab.ground.processes(lab.machine(number)), LIMIT_S)

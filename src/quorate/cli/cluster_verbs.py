@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from quorate.cli.backup import backup
 from quorate.cli.cluster import cluster
+from quorate.cli.copy import show_copy
 from quorate.cli.restore import restore
 
 cluster.add_command(backup)
 cluster.add_command(restore)
+cluster.add_command(show_copy)
 
 __all__ = ["cluster"]

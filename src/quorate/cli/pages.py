@@ -94,13 +94,14 @@ def _cluster(status: ClusterStatus) -> Page:
         store.further_losses, f"{store.further_losses} more voters may be lost"
     )
     bound = f"{status.takeover_bound_s * 1000:.0f} ms and the start of the resources (profile {status.profile})"
-    seen = status.as_of
+    seen, last = status.as_of, status.backup
     facts = (
         ("cluster", f"{status.name} ({status.id})"),
         ("coordinator", f"{status.coordinator or 'none'}, epoch {status.epoch}"),
         ("database", f"{voters}; {losses}; votes are {store.votes}"),
         ("takeover", bound),
         ("heartbeats", f"every {status.heartbeat_ms} ms; silence is {status.suspicion_ms} ms without one"),
+        *((("last backup", f"{last.at}, {last.path} on {last.node}"),) if last is not None and last.path else ()),
         ("as of", f"revision {seen.revision}, {seen.age_s * 1000:.0f} ms old, from {seen.answered_by}"),
     )
     sections = [Section(facts=facts), Section("Nodes", table=_nodes(status.nodes))]

@@ -31,10 +31,11 @@ async def take_backup(context: Context, author: str, reason: str) -> BackupArchi
     except (StoreUnavailable, StoreAlarm) as problem:
         raise unreadable(problem) from problem
     node, at = node_name(context.view, context.node), context.wall_time()
-    return await asyncio.to_thread(_pack, snapshot, cluster, node, at, author, reason)
+    return await asyncio.to_thread(pack, snapshot, cluster, node, at, author, reason)
 
 
-def _pack(snapshot: Snapshot, cluster: ClusterSpec, node: str, at: str, author: str, reason: str) -> BackupArchive:
+def pack(snapshot: Snapshot, cluster: ClusterSpec, node: str, at: str, author: str, reason: str) -> BackupArchive:
+    """The archive of what was read."""
     entries = tuple(BackupEntry(key=item.key, value=item.value) for item in snapshot.items)
     lines = entry_lines(entries)
     manifest = BackupManifest(

@@ -10,6 +10,7 @@ from quorate.control.heartbeat_settings import timing_problems, without_effect
 from quorate.control.names import NewName, name_problems
 from quorate.control.networks import role_by_name
 from quorate.core.authority.view import Known
+from quorate.core.backup_schedule import schedule_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
@@ -44,7 +45,7 @@ def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -
     if stops(problems):
         raise Refused(problems)
     changed = altered(known.record, **values)
-    problems = timing_problems(changed)
+    problems = timing_problems(changed) + schedule_problems(changed)
     if problems:
         raise Refused(problems)
     if changed == known.record:

@@ -11,6 +11,7 @@ from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
 from quorate.control.views import ClusterStatus, StoreView
+from quorate.core.backup_schedule import standing_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.proof_means import without_means
@@ -19,6 +20,7 @@ from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
 from quorate.core.reasons import PROOFS, node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
+from quorate.model.backup import BackupStanding
 from quorate.model.common_properties import CLUSTER_PROPERTIES
 from quorate.model.problems import Problem, Refused, error, warning
 
@@ -58,6 +60,7 @@ def cluster_status(context: Context) -> ClusterStatus:
         nodes=list_nodes(context).nodes,
         groups=list_groups(context).groups,
         networks=view_networks(view),
+        backup=view.backup.record if view.backup is not None else None,
         problems=tuple(_problems(context, store)),
     )
 
@@ -119,6 +122,9 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                     "node_down", f"{name} is down", where=f"node.{name}", remedy=f"start it: quorate node run on {name}"
                 )
             )
+    if view.cluster is not None:
+        standing = view.backup.record if view.backup is not None else BackupStanding()
+        found += standing_problems(view.cluster.record, standing, context.wall_time_s())
     found += _network_problems(view)
     for key, why in sorted(view.damaged.items()):
         found.append(

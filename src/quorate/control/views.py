@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from quorate.model.backup import BackupStanding
 from quorate.model.base import Value
 from quorate.model.problems import Problem
 from quorate.model.properties import PropertyValue
@@ -168,6 +169,8 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     nodes: tuple[NodeView, ...]
     groups: tuple[GroupView, ...]
     networks: tuple[NetworkView, ...] = ()
+    backup: BackupStanding | None = None
+    """What came of the schedule; None where none was ever due."""
     problems: tuple[Problem, ...] = ()
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
+from quorate.model.backup import BackupStanding
 from quorate.model.base import Damaged, decode
 from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import NodeStanding
@@ -55,6 +56,7 @@ class ClusterView:
         self.members_of: dict[str, dict[str, ResourceSpec]] = {}
         self.assignments: dict[str, Known[Assignment]] = {}
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
+        self.backup: Known[BackupStanding] | None = None
         self.quorum: Known[QuorumSpec] | None = None
         self.forced: Known[ForcedQuorum] | None = None
         self.quorum_facts: dict[int, Known[QuorumFact]] = {}
@@ -84,6 +86,7 @@ class ClusterView:
         self.fence_devices.clear()
         self.fence_histories.clear()
         self.software.clear()
+        self.backup = None
         self.quorum = None
         self.forced = None
         self._revisions.clear()
@@ -182,6 +185,8 @@ class ClusterView:
             put(self.fence_histories, int(key.removeprefix(keys.FENCING)), FenceHistory)
         elif key.startswith(keys.EVICTED):
             put(self.evicted, int(key.removeprefix(keys.EVICTED)), EvictedNode)
+        elif key == keys.BACKUP:
+            self.backup = None if value is None else Known(decode(value, BackupStanding, key), revision)
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
 

@@ -45,6 +45,28 @@ class BackupEntry(Value, frozen=True, kw_only=True):
     value: bytes
 
 
+class BackupStanding(Value, frozen=True, kw_only=True):
+    """What came of the schedule: the last backup that was made, and what failed since.
+
+    Times in seconds are wall times, for the schedule and never for authority.
+    """
+
+    tried_at_s: float = 0.0
+    at_s: float = 0.0
+    at: str = ""
+    node: str = ""
+    """The node that wrote it, on whose disk (or share) it lies."""
+    path: str = ""
+    revision: int = 0
+    size_bytes: int = 0
+    failures: int = 0
+    """Attempts that failed since."""
+    problem: str = ""
+    problem_at: str = ""
+    problem_node: str = ""
+    remedy: str = ""
+
+
 class Backup(Value, frozen=True, kw_only=True):
     """A whole backup. `entries` are sorted by key."""
 

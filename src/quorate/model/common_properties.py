@@ -11,7 +11,7 @@ from typing import Final
 
 from quorate.model.problems import Problem, error
 from quorate.model.proofs import PROOF_LEVELS
-from quorate.model.properties import PropertyDefinition, PropertyKind, PropertyValue, check_value
+from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyKind, PropertyValue, check_value
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
 
@@ -73,6 +73,20 @@ CLUSTER_PROPERTIES: Final = (
         "same_subnet_threshold", "SameSubnetThreshold", "heartbeats that may be missed; 0: the profile's", 0, 120, 0
     ),
     _number("route_history_length", "RouteHistoryLength", "heartbeats kept of a path that is lost", 0, 40, 10),
+    _number("history_keep_days", "HistoryKeepDays", "changes are remembered for so long", 1, 36_500, 365, "d"),
+    _number("history_keep_number", "HistoryKeepNumber", "so many changes are remembered", 100, 100_000, 10_000),
+    _number("token_keep_days", "TokenKeepDays", "expired tokens are remembered for so long", 0, 3650, 7, "d"),
+    _number("token_keep_number", "TokenKeepNumber", "so many expired tokens are remembered", 0, 10_000, 100),
+    _number("backup_interval_min", "BackupInterval", "between scheduled backups; 0: none", 0, 525_600, 0, "min"),
+    PropertyDefinition(
+        name="backup_folder",
+        reference_alias="BackupFolder",
+        kind=PropertyKind.STRING,
+        form=PropertyForm.ABSOLUTE_PATH,
+        words="where scheduled backups go, on every node",
+        default="",
+    ),
+    _number("backup_keep", "BackupKeep", "so many scheduled backups stay in the folder", 1, 10_000, 14),
 )
 
 NODE_PROPERTIES: Final = (_number("weight", "NodeWeight", "1: the node may vote; 0: it never does", 0, 1, 1),)

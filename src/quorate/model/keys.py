@@ -32,6 +32,9 @@ EVICTED = "evicted/"
 FORCED = "forced"
 """What is kept of a node that was evicted, by its number, which is never used again."""
 
+BACKUP = "backup"
+"""What came of the scheduled backups."""
+
 FENCING = "fencing/"
 """What came of calling fence devices, by the number of the node that was to be switched off."""
 
@@ -53,6 +56,7 @@ REPLICA = (
     STANDING,
     FENCING,
     FORCED,
+    BACKUP,
 )
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 

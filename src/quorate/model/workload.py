@@ -192,6 +192,20 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """So many failures of a node within an hour keep it out; 0: never (spec/02 §6)."""
     quarantine_duration_s: int = 7200
     """So long after its newest failure."""
+    history_keep_days: int = 365
+    """Changes older than this are forgotten, with what they replaced."""
+    history_keep_number: int = 10_000
+    """The newest so many changes are kept."""
+    token_keep_days: int = 7
+    """Tokens are forgotten so long after they expired."""
+    token_keep_number: int = 100
+    """The newest so many expired tokens are kept."""
+    backup_interval_min: int = 0
+    """Between scheduled backups; 0: none are made."""
+    backup_folder: str = ""
+    """Where the node that leads puts them; it must be there on every node."""
+    backup_keep: int = 14
+    """The newest so many of the schedule's own backups stay in the folder."""
 
 
 class Reason(Value, frozen=True, kw_only=True):

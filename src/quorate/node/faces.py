@@ -112,7 +112,8 @@ class Faces:
 
     def store_problems(self) -> tuple[Problem, ...]:
         """What members of the store complain of."""
-        return self._service.history.problems
+        copy = self._service.copies.problem
+        return (*self._service.history.problems, *((copy,) if copy is not None else ()))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
         """What is wrong with a quorum storage as this node reaches it."""

@@ -55,6 +55,11 @@ class Places:
         return self.state / "replica.json"
 
     @property
+    def copy(self) -> Path:
+        """The database as this node last read it, for people: readable while the node is down."""
+        return self.state / "copy.tar"
+
+    @property
     def pki(self) -> Path:
         """Keys and certificates."""
         return self.state / "pki"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import secrets
 import signal
@@ -26,14 +27,18 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.topology import metrics, quiet_networks, timings_of
 from quorate.core.votes import may_vote
 from quorate.model import keys
+from quorate.model.backup import BackupArchive
 from quorate.model.base import encode
 from quorate.model.problems import Refused
-from quorate.model.records import Absent, Put, Write
+from quorate.model.records import Absent, Put, Snapshot, Write
 from quorate.model.workload import NodeSpec
+from quorate.node.backup_keeper import BackupKeeper
+from quorate.node.copy_keeper import CopyKeeper
 from quorate.node.evicting import EvictionKeeper
 from quorate.node.faces import Faces
 from quorate.node.fence_keeper import FenceKeeper
 from quorate.node.history_keeper import HistoryKeeper
+from quorate.node.history_pruner import HistoryPruner
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
@@ -135,6 +140,26 @@ class Service:
             self.faces.leads,
             lambda text: log.info("store", detail=text),
         )
+        self.pruner = HistoryPruner(
+            self.view,
+            self.store,
+            self.faces.leads,
+            self.faces.wall_time_s,
+            lambda text: log.info("history", detail=text),
+        )
+        self.backups = BackupKeeper(
+            self.node,
+            self.view,
+            self.store,
+            self.faces.leads,
+            self._take_backup,
+            self.faces.wall_time_s,
+            self.faces.wall_time,
+            lambda text: log.info("backup", detail=text),
+        )
+        self.copies = CopyKeeper(
+            places.copy, self.view, self.store, self._pack_copy, lambda text: log.warning("copy", detail=text)
+        )
         self.lease_is_safe = asyncio.Event()
         """Set for good when this service has seen, or seen to, a lease that needs nothing from it for a while."""
         self._ended = asyncio.Event()
@@ -199,6 +224,9 @@ class Service:
                 tasks.create_task(keeper.run(), name="vote keeper"),
                 tasks.create_task(self.fencing.run(), name="fence keeper"),
                 tasks.create_task(self.history.run(), name="history keeper"),
+                tasks.create_task(self.pruner.run(), name="history pruner"),
+                tasks.create_task(self.backups.run(), name="backup keeper"),
+                tasks.create_task(self.copies.run(), name="copy keeper"),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
@@ -260,6 +288,22 @@ class Service:
                 self.loop.clear_stopping()  # its commit may have failed, and nothing else would ask again
             self.pump()
             await asyncio.sleep(self.timings.heartbeat_s)
+
+    async def _take_backup(self) -> BackupArchive:
+        """The whole database, for the schedule."""
+        taking = await asyncio.to_thread(importlib.import_module, "quorate.control.backup")  # a service starts light
+        archive: BackupArchive = await taking.take_backup(self.faces, "cluster", "scheduled")
+        return archive
+
+    async def _pack_copy(self, snapshot: Snapshot) -> BackupArchive:
+        """What a replica holds, as an archive."""
+        packing = await asyncio.to_thread(importlib.import_module, "quorate.control.backup")
+        cluster = self.view.cluster.record if self.view.cluster is not None else self.replica.cluster
+        name, at = self.own_spec().name, self.faces.wall_time()
+        archive: BackupArchive = await asyncio.to_thread(
+            lambda: packing.pack(snapshot, cluster, name, at, "", "this node's copy")
+        )
+        return archive
 
     # ---------------------------------------------------------------- the pump
 
