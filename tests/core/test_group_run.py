@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quorate.core.group_run import BringOnline, Command, End, GroupRun, TakeOffline
+from quorate.core.group_run import BringOnline, Command, End, GroupRun, Respecify, TakeOffline
+from quorate.model.base import replace
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, ResourceSpec
 
 ONLINE = GroupIntent(persistent_state=True)
@@ -46,12 +47,34 @@ class Host:
                     case TakeOffline(resource=r) | End(resource=r):
                         self.told.append(f"-{r}")
                         self.run.reported(r, "offline", "")
+                    case Respecify():
+                        return
 
     def states(self) -> dict[str, str]:
         return {r: run.state for r, run in self.run.resources.items()}
 
     def crash(self, resource: str) -> None:
         self.run.reported(resource, "failed", "it crashed")
+
+
+def test_what_does_not_stop_holds_the_group_and_may_end_its_node() -> None:
+    host = Host(spec("b", ("a",)), spec("a"))
+    host.settle()
+    host.assignment = Assignment(group="g", owner=1, incarnation="1.a", number=2, phase="stop", to=2)
+    host.step()
+    host.run.reported("b", "stop_failed", "it does not end")
+    assert host.step() == (Respecify(host.members["b"]),), "its provider stays, and nobody asks it again"
+    assert host.fact is not None
+    assert not host.fact.stopped
+    assert host.fact.gives_up is None
+    assert host.run.end() == (End("a", host.assignment.number),)
+    assert host.run.fencing_for(host.members) == ""
+    fencing = replace(host.members["b"], stop_failure_action="fence")
+    assert host.run.fencing_for({**host.members, "b": fencing}) == "b"
+    host.run.reported("b", "offline", "")
+    host.run.reported("a", "offline", "")
+    host.step()
+    assert host.fact.stopped
 
 
 @pytest.mark.conformance("DP-01", "DP-02", "FO-07")

@@ -17,6 +17,7 @@ from typing import Self
 
 import pytest
 
+from quorate.model.properties import PropertyValue
 from quorate.wire.holdings import Answer, Holding, LineSplitter, Register, Release
 from quorate.wire.holdings import encode as encode_holding
 from quorate.wire.host_channel import (
@@ -166,12 +167,14 @@ class SentinelEnd:
                     connection.sendall(encode_holding(Answer(message.request_id, self.grants, "asked to refuse")))
 
 
-def open_misbehaving(name: str, resource_id: str = "r", **times: int) -> Open:
-    return Open(resource_id, f"quorate.sdk.misbehaving:{name}", name, {}, **times)
+def open_misbehaving(name: str, resource_id: str = "r", *, end_by_force: bool = True, **times: int) -> Open:
+    kind = f"quorate.sdk.misbehaving:{name}"
+    return Open(resource_id, kind, name, {}, end_by_force=end_by_force, **times)
 
 
 def open_program(command_line: str, resource_id: str = "r", **times: int) -> Open:
-    return Open(resource_id, "generic_application", "a program", {"command_line": command_line, "log": ""}, **times)
+    properties: dict[str, PropertyValue] = {"command_line": command_line, "log": ""}
+    return Open(resource_id, "generic_application", "a program", properties, **times)  # type: ignore[arg-type]
 
 
 def bring_online(service: ServiceEnd, spec: Open, token: int = 1) -> State:

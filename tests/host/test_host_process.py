@@ -373,3 +373,40 @@ def test_a_host_whose_helper_dies_ends_and_lets_another_take_its_place(host: Hos
     (helper,) = Path(f"/proc/{host.process.pid}/task/{host.process.pid}/children").read_text().split()
     os.kill(int(helper), signal.SIGKILL)
     assert host.process.wait(20) == EXIT_HELPER
+
+
+@pytest.mark.root
+def test_what_does_not_end_is_ended_by_force(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_misbehaving("WillNotEnd"))
+    service.send(Offline("r", 1))
+    assert service.state(ReportedState.OFFLINE).detail.startswith("ended, for it did not stop")
+    assert processes_with("QUORATE_RESOURCE=r\0") == []
+    assert any(isinstance(r, LogRecord) and "ended by force" in r.text for r in service.seen)
+    bring_online(service, open_misbehaving("WillNotEnd"), token=2)
+
+
+@pytest.mark.root
+def test_what_does_not_end_and_must_not_be_forced_is_told_and_left_until_it_relents(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_misbehaving("WillNotEnd", end_by_force=False, deadlock_timeout_ms=1000))
+    service.send(Offline("r", 1))
+    assert "made up its mind" in service.state(ReportedState.STOP_FAILED).detail
+    (pid,) = {pid for pid in processes_with("QUORATE_RESOURCE=r\0") if pid}  # it runs on
+    time.sleep(1.5)  # longer than any call may take: waiting is no call
+    assert pid in processes_with("QUORATE_RESOURCE=r\0")
+    assert host.connect().inventory.states[0].state is ReportedState.STOP_FAILED
+    service.send(Control(1, "r", "relent", None))
+    service.state(ReportedState.OFFLINE)
+    assert processes_with("QUORATE_RESOURCE=r\0") == []
+
+
+@pytest.mark.root
+def test_force_may_be_allowed_while_it_is_held(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_misbehaving("WillNotEnd", end_by_force=False))
+    service.send(Offline("r", 1))
+    service.state(ReportedState.STOP_FAILED)
+    service.send(open_misbehaving("WillNotEnd"))
+    service.state(ReportedState.OFFLINE)
+    assert processes_with("QUORATE_RESOURCE=r\0") == []

@@ -19,6 +19,7 @@ _STYLES: Final = {
     "online": "green",
     "up": "green",
     "failed": "bold red",
+    "stop failed": "bold red",
     "down": "red",
     "offline": "dim",
     "paused": "yellow",

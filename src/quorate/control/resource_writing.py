@@ -75,7 +75,8 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
     plain = ResourceSpec(
         id=occasion.id,
         name=wish.name,
-        type=manifest.name,
+        # A type that is not built in is found by its place alone.
+        type=manifest.name if types.find(manifest.name) == manifest else wish.type,
         group=group.id,
         properties=_canonical(manifest, wish.properties),
         depends_on=expression,
@@ -159,13 +160,14 @@ def _merged(
     return merged
 
 
-def _type_defaults(manifest: Manifest) -> dict[str, int]:
+def _type_defaults(manifest: Manifest) -> dict[str, PropertyValue]:
     times = manifest.timeouts
     return {
         "looks_alive_poll_interval_ms": times.looks_alive_poll_interval_ms,
         "is_alive_poll_interval_ms": times.is_alive_poll_interval_ms,
         "pending_timeout_ms": times.pending_timeout_ms,
         "deadlock_timeout_ms": times.deadlock_timeout_ms,
+        "stop_failure_action": "hold" if manifest.stop_failure_endangers_data else "end",
     }
 
 

@@ -10,6 +10,7 @@ from quorate.control.context import Context
 from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
+from quorate.control.standing import resource_fact
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.backup_schedule import standing_problems
 from quorate.core.cluster_view import ClusterView
@@ -131,6 +132,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
         )
     found += _proof_problems(view)
+    found += _stop_problems(view)
     for group in list_groups(context).groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning
@@ -176,6 +178,20 @@ def _proof_problems(view: ClusterView) -> list[Problem]:
                 )
             )
     return found
+
+
+def _stop_problems(view: ClusterView) -> list[Problem]:
+    """Resources that were to end and do not."""
+    return [
+        error(
+            "resource_does_not_stop",
+            f"resource {known.record.name} does not stop, and its group stays where it is: {fact.detail}",
+            where=f"resource.{known.record.name}",
+            remedy=f"quorate explain group {view.groups[known.record.group].record.name!r}",
+        )
+        for known in sorted(view.resources.values(), key=lambda known: known.record.name)
+        if (fact := resource_fact(view, known.record)).state == "stop_failed" and known.record.group in view.groups
+    ]
 
 
 def _quorum_problems(context: Context) -> list[Problem]:

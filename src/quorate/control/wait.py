@@ -63,8 +63,20 @@ def group_online(group: str) -> Condition:
 
 
 def group_offline(group: str) -> Condition:
-    """Nothing of the group runs."""
-    return lambda view: "done" if group not in view.groups or at_rest(view, group) else "pending"
+    """Nothing of the group runs; failed where a part of it does not stop and is left as it is."""
+
+    def look(view: ClusterView) -> Outcome:
+        if group not in view.groups or at_rest(view, group):
+            return "done"
+        return "failed" if heeded(view, group) and _held(view, group) else "pending"
+
+    return look
+
+
+def _held(view: ClusterView, group: str) -> bool:
+    members = view.members_of.get(group, {}).values()
+    stuck = (member for member in members if resource_fact(view, member).state == "stop_failed")
+    return any(member.stop_failure_action == "hold" for member in stuck)
 
 
 def group_moved(group: str, move: str) -> Condition:
@@ -75,7 +87,7 @@ def group_moved(group: str, move: str) -> Condition:
         if assignment is None:
             return "failed"
         if (intent.move is not None and intent.move.id == move) or assignment.phase == "stop":
-            return "pending"
+            return "failed" if assignment.phase == "stop" and _held(view, group) else "pending"
         return group_online(group)(view)
 
     return look

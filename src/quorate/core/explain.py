@@ -78,10 +78,11 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     members = view.members_of.get(group.id, {})
     if not members:
         return ["it has no resources"], [f"quorate resource create NAME --group {name!r} --type TYPE"]
-    if not intent.persistent_state and not any(intent.own_states.values()):
-        return ["nobody asked for it to be online, or it was taken offline"], [f"quorate group online {name!r}"]
     told: list[str] = []
     helps: list[str] = []
+    _stuck(view, group, assignment, told, helps)
+    if not told and not intent.persistent_state and not any(intent.own_states.values()):
+        return ["nobody asked for it to be online, or it was taken offline"], [f"quorate group online {name!r}"]
     if view.authority.coordinator is None:
         told.append("the cluster has no coordinator, so nobody decides")
         helps.append("bring a majority of the voters up")
@@ -116,7 +117,7 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
         if not wanted:
             told.append(f"resource {resource.name} is to be offline by request")
             helps.append(f"quorate resource online {resource.name!r}")
-        elif state is None or state.state != "online":
+        elif state is None or state.state not in {"online", "stop_failed"}:
             told.append(_resource_words(view, resource.name, resource.id, group.id, state))
             if state is not None and state.state == "failed":
                 helps.append(f"find out why {resource.name} fails, then quorate group online {name!r} to start anew")
@@ -126,6 +127,19 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
         helps.append(f"quorate node resume {owner}, or quorate group move {name!r}")
     told += _limit(view, group, assignment, fact, helps)
     return told, helps
+
+
+def _stuck(
+    view: ClusterView, group: GroupSpec, assignment: Assignment | None, told: list[str], helps: list[str]
+) -> None:
+    """What does not stop, so that the group can neither leave nor start anew."""
+    fact = view.fact(assignment) if assignment is not None else None
+    for resource in view.members_of.get(group.id, {}).values():
+        state = fact.resources.get(resource.id) if fact is not None else None
+        if state is not None and state.state == "stop_failed":
+            told.append(f"resource {resource.name} does not stop, and the group stays because of that: {state.detail}")
+            helps.append(f"remove what keeps {resource.name} from ending; it is tried again every few seconds")
+            helps.append(f"quorate resource set {resource.name!r} --stop-failure-action end kills what it runs")
 
 
 def _resource_words(view: ClusterView, name: str, resource: str, group: str, state: ResourceFact | None) -> str:

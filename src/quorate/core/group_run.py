@@ -47,7 +47,14 @@ class End:
     token: int
 
 
-Command = BringOnline | TakeOffline | End
+@dataclass(frozen=True, slots=True)
+class Respecify:
+    """Command: it goes by this specification from now on; what runs of it runs on."""
+
+    spec: ResourceSpec
+
+
+Command = BringOnline | TakeOffline | End | Respecify
 
 QUIET: frozenset[ResourceState] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
 """States in which nothing of a resource runs."""
@@ -72,8 +79,10 @@ class ResourceRun:
 class GroupRun:
     """One group on the node that owns it."""
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, *, heed_failed_stops: bool = True) -> None:
+        """`heed_failed_stops` is False in a mutation alone: what does not stop counts as stopped."""
         self.group = group
+        self._heed_failed_stops = heed_failed_stops
         self.resources: dict[str, ResourceRun] = {}
         self._number = 0
         self._cleared = 0
@@ -109,7 +118,11 @@ class GroupRun:
 
     def end(self) -> tuple[Command, ...]:
         """End whatever runs: the group is no more."""
-        running = [r for r, run in self.resources.items() if run.state not in QUIET and run.asked != "offline"]
+        running = [
+            r
+            for r, run in self.resources.items()
+            if run.state not in QUIET and run.state != "stop_failed" and run.asked != "offline"
+        ]
         for resource in running:
             self.resources[resource].asked = "offline"
         return tuple(End(resource, self._number) for resource in running)
@@ -120,7 +133,13 @@ class GroupRun:
 
     def quiet(self) -> bool:
         """Nothing of the group runs or is about to."""
-        return all(run.known and run.state in QUIET and run.asked != "online" for run in self.resources.values())
+        quiet = QUIET if self._heed_failed_stops else QUIET | {"stop_failed"}
+        return all(run.known and run.state in quiet and run.asked != "online" for run in self.resources.values())
+
+    def fencing_for(self, members: Mapping[str, ResourceSpec]) -> str:
+        """The name of a resource that does not stop, and for which this node must end; empty where none does."""
+        stuck = [r for r, run in self.resources.items() if run.known and run.state == "stop_failed"]
+        return next((members[r].name for r in stuck if r in members and members[r].stop_failure_action == "fence"), "")
 
     def step(
         self,
@@ -161,6 +180,9 @@ class GroupRun:
             run = self.resources[resource]
             if not run.known:
                 continue
+            if run.state == "stop_failed":
+                commands.append(Respecify(spec))  # what is to be done about it may have been changed
+                continue
             if not wanted[resource] and run.state in {"failed", "cannot_here", "cannot_anywhere"} and not run.asked:
                 run.state, run.restart_at, run.retry_at = "offline", None, None  # its host has ended it (ST-04)
                 run.settled_failure = False
@@ -174,7 +196,7 @@ class GroupRun:
             if command is not None:
                 commands.append(command)
         for resource, run in self.resources.items():
-            if resource not in members and not run.asked:
+            if resource not in members and not run.asked and run.state != "stop_failed":
                 run.asked = "offline"
                 commands.append(End(resource, assignment.number))
         fact = GroupFact(

@@ -213,6 +213,11 @@ class HostedAddresses(Addresses):
         if holding is not None:
             await self._holdings.release(self._resource_id, holding)
 
+    async def end_all(self) -> None:
+        """Take every address of the resource away. Raises OSError where the kernel does not."""
+        for address in list(self._registered):
+            await self.remove(address)
+
     @override
     def present(self, address: ServiceAddress) -> bool:
         return _on_interface(address) in self._book.addresses()

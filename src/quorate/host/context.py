@@ -57,6 +57,10 @@ class Desk(Protocol):
         """Whether anything of the resource may be running."""
         ...
 
+    async def end_by_force(self, resource_id: str) -> None:
+        """End everything that the resource took hold of, without its type. Raises OSError where that fails."""
+        ...
+
 
 class InstanceContext(Context):
     """The context of one instance."""

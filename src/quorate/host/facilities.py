@@ -76,6 +76,7 @@ class HostedProcesses(Processes):
         self._surroundings = surroundings
         self._log = log
         self._releases: set[asyncio.Task[None]] = set()
+        self._running: set[ContainedProcess] = set()
 
     @override
     async def start(self, program: Program, on_end: Callable[[ProgramEnd], None]) -> RunningProgram:
@@ -115,14 +116,20 @@ class HostedProcesses(Processes):
                 raise CannotStart(str(problem)) from problem
             raise
         held = holding
+        self._running.add(process)
 
         def ended(end: Exit) -> None:
+            self._running.discard(process)
             if held is not None:
                 self._release(held)
             on_end(_program_end(end))
 
         process.on_end(ended)
         return HostedProgram(process)
+
+    async def end_all(self) -> None:
+        """Kill every program of the resource; returns when all of them are gone."""
+        await asyncio.gather(*(process.kill() for process in list(self._running)))
 
     def _release(self, holding: ProcessHolding) -> None:
         release = asyncio.ensure_future(self._holdings.release(self._resource_id, holding))

@@ -20,7 +20,7 @@ from typing import Any, Final, assert_never
 from quorate.host import machine
 from quorate.host.context import LOG_TEXT_LIMIT, Desk, InstanceContext
 from quorate.model.properties import PropertyValue
-from quorate.model.resource_type import NEVER_MS
+from quorate.model.resource_type import ENDED_BY_KERNEL, NEVER_MS
 from quorate.sdk.facilities import FacilityError, HoldRefused
 from quorate.sdk.resource_type import (
     CannotComeOnlineAnywhere,
@@ -37,7 +37,13 @@ UNWIND_LIMIT_S: Final = 0.05
 """How long `terminate` waits for a cancelled call. G, the time for ending resources, is 100 ms in the fast profile."""
 
 TERMINATE_AGAIN_S: Final = 0.25
-"""Pause before a `terminate` that raised is tried again, until the deadlock limit ends the host."""
+"""Pause before a `terminate` that raised is tried again."""
+
+FAILURES_MOST: Final = 4
+"""So often `terminate` may raise before the stop counts as failed: what it holds is ended by force, or that is told."""
+
+STOP_FAILED_AGAIN_S: Final = 2.0
+"""Pause between attempts after that: an obstacle may be removed."""
 
 NEVER_S: Final = 10.0 * 365 * 24 * 3600
 
@@ -60,6 +66,7 @@ class Instance:
         self._running: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._complaint = ""
         self.standing_still = asyncio.Event()
         self.standing_still.set()
 
@@ -178,18 +185,41 @@ class Instance:
         self._desk.calls.cancelled(self.resource_id)
         if cancelled:
             await asyncio.wait(cancelled, timeout=UNWIND_LIMIT_S)
+        failures = 0
+        while not await self._ends(cancelled):
+            failures += 1
+            if failures >= FAILURES_MOST and self.spec.end_by_force and await self._end_by_force():
+                break
+            if failures >= FAILURES_MOST:
+                self.tell(machine.StopFailed(self._complaint))
+            await asyncio.sleep(TERMINATE_AGAIN_S if failures < FAILURES_MOST else STOP_FAILED_AGAIN_S)
+        self.tell(machine.CallReturned(machine.Call.TERMINATE))
+
+    async def _ends(self, cancelled: list[asyncio.Task[None]]) -> bool:
+        """Call `terminate`, and once more where something had not unwound; tells whether nothing is left."""
         with self._call("terminate"):
             while True:
                 unwound = all(task.done() for task in cancelled)
                 try:
                     await self._type.terminate()
-                    if unwound:
-                        break
-                    await asyncio.wait(cancelled)
-                except Exception:  # noqa: BLE001 - a type may raise anything, and something of it may be left
+                except Exception as cause:  # noqa: BLE001 - a type may raise anything, and something of it may be left
                     self._log_traceback("terminate")
-                    await asyncio.sleep(TERMINATE_AGAIN_S)
-        self.tell(machine.CallReturned(machine.Call.TERMINATE))
+                    self._complaint = str(cause) or repr(cause)
+                    return False
+                if unwound:
+                    return True
+                await asyncio.wait(cancelled)
+
+    async def _end_by_force(self) -> bool:
+        """Without the type: what it holds is ended as the end of a lease would; tells whether that is all it holds."""
+        with self._call("end by force"):
+            try:
+                await self._desk.end_by_force(self.resource_id)
+            except OSError as cause:
+                self._complaint = f"by force: {cause}"
+                return False
+        self._desk.log(self.resource_id, "warning", f"it was ended by force: {self._complaint}"[:LOG_TEXT_LIMIT])
+        return ENDED_BY_KERNEL.issuperset(self.kind.manifest.takes_hold_of)
 
     async def _poll(self, poll: machine.Poll) -> None:
         check = self._type.looks_alive if poll is machine.Poll.LOOKS_ALIVE else self._type.is_alive

@@ -15,7 +15,7 @@ that.
     ENDING     `terminate`   remember             stay                 stay
 
 A failure is reported only after `terminate` has returned, so that FAILED, like OFFLINE, means that nothing of it is
-left; until then it shows as OFFLINE_PENDING.
+left; until then it shows as OFFLINE_PENDING, or as STOP_FAILED where `terminate` keeps failing.
 """
 
 from __future__ import annotations
@@ -123,6 +123,13 @@ class CallReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class StopFailed:
+    """`terminate` fails again and again: something may be left. It goes on being tried."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A sign of life from a pending call."""
 
@@ -151,7 +158,9 @@ class Tick:
     """Time has passed."""
 
 
-Event = OnlineWanted | OfflineWanted | EndWanted | CallReturned | Progress | FailureReported | Verdict | Tick
+Event = (
+    OnlineWanted | OfflineWanted | EndWanted | CallReturned | StopFailed | Progress | FailureReported | Verdict | Tick
+)
 
 
 # Effects --------------------------------------------------------------------------------------------------------------
@@ -231,6 +240,10 @@ def step(life: Life, event: Event, now_s: float) -> Step:
             return (life, (Show(),)) if life.phase is Phase.OFFLINE else _end(life, outcome, now_s)
         case CallReturned(call, problem):
             return _call_returned(life, problem, now_s) if call is awaited(life.phase) else (life, ())
+        case StopFailed(detail):
+            if life.phase is not Phase.ENDING or life.shown.state is ReportedState.STOP_FAILED:
+                return life, ()
+            return _show(life, Standing(ReportedState.STOP_FAILED, f"it does not end: {detail}"), now_s), (Show(),)
         case Progress(detail):
             if life.phase not in (Phase.COMING, Phase.GOING):
                 return life, ()

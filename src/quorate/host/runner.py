@@ -66,6 +66,7 @@ class Runner:
         self._settings = settings
         self.calls = CallTable()
         self._instances: dict[str, Instance] = {}
+        self._facilities: dict[str, tuple[HostedProcesses, HostedAddresses]] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, channel.Online] = {}
         """Onlines that wait for an `open`: they will be carried out, so an inventory must not pass them over."""
@@ -150,7 +151,15 @@ class Runner:
 
         lease_holds = self._keeper.lease_holds
         processes = HostedProcesses(resource_id, self._launcher, self._holdings, lease_holds, surroundings, log_output)
-        return processes, HostedAddresses(resource_id, self._addresses, self._holdings, lease_holds)
+        addresses = HostedAddresses(resource_id, self._addresses, self._holdings, lease_holds)
+        self._facilities[resource_id] = processes, addresses
+        return processes, addresses
+
+    async def end_by_force(self, resource_id: str) -> None:
+        """Everything that went through the facilities of the resource: its processes, then its addresses."""
+        processes, addresses = self._facilities[resource_id]
+        await processes.end_all()
+        await addresses.end_all()
 
     # Commands
     # ----------------------------------------------------------------------------------------------------------

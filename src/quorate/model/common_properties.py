@@ -15,6 +15,8 @@ from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyK
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
 
+STOP_FAILURE_ACTIONS: Final = ("hold", "end", "fence")
+
 _INTEGER: Final = PropertyKind.INTEGER
 
 
@@ -134,6 +136,12 @@ RESOURCE_PROPERTIES: Final = (
         kind=PropertyKind.BOOLEAN,
         words="run it in a resource host of its own",
         default=False,
+    ),
+    PropertyDefinition(
+        name="stop_failure_action",
+        kind=PropertyKind.STRING,
+        words="where it does not stop: hold the group, end by force, or fence the node; default: as its type says",
+        choices=STOP_FAILURE_ACTIONS,
     ),
 )  # fmt: skip
 

@@ -14,8 +14,10 @@ from quorate.model.topology import NetworkRole
 
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
 ResourceState = Literal[
-    "offline", "online_pending", "online", "offline_pending", "failed", "cannot_here", "cannot_anywhere"
+    "offline", "online_pending", "online", "offline_pending", "failed", "cannot_here", "cannot_anywhere", "stop_failed"
 ]
+"""*stop_failed*: it was to end and did not; something of it may run."""
+StopFailureAction = Literal["hold", "end", "fence"]
 GroupState = Literal["online", "offline", "failed", "partial_online", "pending"]
 Phase = Literal["run", "stop"]
 
@@ -42,6 +44,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     looks_alive_poll_interval_ms: int = 5_000
     is_alive_poll_interval_ms: int = 60_000
     separate_monitor: bool = False
+    stop_failure_action: StopFailureAction = "end"
+    """What follows where it does not stop: the group stays and waits, it is ended by force, or the node ends."""
     required_proof: ProofLevel = "lease"
     """What its type demands: not all that it takes hold of can be ended by the kernel within G (design §4)."""
 
@@ -265,7 +269,7 @@ class GroupFact(Value, frozen=True, kw_only=True):
 
 def group_state(states: list[ResourceState]) -> GroupState:
     """The state of a group from the states of its members (spec/03 §2)."""
-    if any(state in {"failed", "cannot_anywhere"} for state in states):
+    if any(state in {"failed", "cannot_anywhere", "stop_failed"} for state in states):
         return "failed"
     if any(state in {"online_pending", "offline_pending"} for state in states):
         return "pending"

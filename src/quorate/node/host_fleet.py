@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from quorate.core.group_run import QUIET, BringOnline, Command, End, TakeOffline
+from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, Logged, host_of
 from quorate.node.service_loop import ServiceLoop
@@ -89,8 +89,14 @@ class HostFleet:
         match command:
             case BringOnline(spec=spec):
                 self.link(host_of(spec)).send(command)
+            case Respecify(spec=spec):
+                for link in self._having(spec.id):
+                    link.send(command)
             case TakeOffline(resource=resource) | End(resource=resource):
+                known = self._loop.view.resources.get(resource)
                 for link in self._having(resource):
+                    if known is not None and resource in link.present:
+                        link.send(Respecify(known.record))  # what follows if it does not stop may have been changed
                     link.send(command)
 
     def prepare(self, specs: tuple[ResourceSpec, ...]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from quorate.core.group_run import QUIET, BringOnline, Command, End, TakeOffline
+from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.wire import host_channel as channel
 
@@ -142,6 +142,8 @@ class HostLink:
                     self._coming[spec.id] = None
                     self.present |= {spec.id}
                 self._write(channel.Online(spec.id, token))
+            case Respecify(spec=spec):
+                self._open(spec)
             case TakeOffline(resource=resource, token=token, reason=reason):
                 self._write(channel.Offline(resource, token, _REASONS.get(reason, channel.OfflineReason.REQUEST)))
             case End(resource=resource, token=token):
@@ -181,4 +183,5 @@ def open_message(spec: ResourceSpec) -> channel.Open:
         is_alive_poll_interval_ms=spec.is_alive_poll_interval_ms,
         pending_timeout_ms=spec.pending_timeout_ms,
         deadlock_timeout_ms=spec.deadlock_timeout_ms,
+        end_by_force=spec.stop_failure_action == "end",
     )

@@ -28,8 +28,11 @@ PASSING_FACT_DELAY_S = 0.2
 class Owning:
     """The groups of one node."""
 
-    def __init__(self, node: int, view: ClusterView) -> None:
+    def __init__(self, node: int, view: ClusterView, *, heed_failed_stops: bool = True) -> None:
         self.node = node
+        self.must_end = ""
+        """Why this node must give its life up: a resource does not stop, and is to be fenced for that."""
+        self._heed_failed_stops = heed_failed_stops
         self.runs: dict[str, GroupRun] = {}
         self.due: dict[str, float] = {}
         """When a group must be looked at again."""
@@ -50,7 +53,7 @@ class Owning:
 
     def host_state(self, group: str, resource: str, state: ResourceState, detail: str) -> None:
         """A host reported the state of a resource."""
-        self.runs.setdefault(group, GroupRun(group)).reported(resource, state, detail)
+        self._run_of(group).reported(resource, state, detail)
         self._view.touched.add(group)
 
     def contact_lost(self, resources: frozenset[str]) -> None:
@@ -65,6 +68,12 @@ class Owning:
                 run.host_lost(resources)
                 self._view.touched.add(group)
 
+    def _run_of(self, group: str) -> GroupRun:
+        run = self.runs.get(group)
+        if run is None:
+            run = self.runs[group] = GroupRun(group, heed_failed_stops=self._heed_failed_stops)
+        return run
+
     # ---------------------------------------------------------------- running
 
     def run(self, group: str, now: float, incarnation: str, *, held: bool, up: bool) -> list[Output]:
@@ -77,7 +86,7 @@ class Owning:
         if assignment.owner != self.node or assignment.incarnation != incarnation:
             return self._not_ours(group, end=up and assignment.owner != self.node)
         self.lease_missed = self.lease_missed or not held
-        run = self.runs.setdefault(group, GroupRun(group))
+        run = self._run_of(group)
         if not run.begun:
             self._resume(run, assignment, now)
         if self.winding_down:
@@ -95,6 +104,9 @@ class Owning:
         )
         if due is not None:
             self.due[group] = due
+        stuck = run.fencing_for(members)
+        if stuck:
+            self.must_end = f"resource {stuck} does not stop"
         intent = self._view.intents.get(group)
         fact = replace(fact, intent=intent.revision if intent is not None else 0)
         written = self._view.facts.get((self.node, group))

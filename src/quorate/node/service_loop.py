@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from quorate.core.authority.frame import Answered, CommitRequest, Outcome, ReadRequest, Request
+from quorate.core.authority.frame import Answered, CommitRequest, Note, Outcome, ReadRequest, Request
 from quorate.core.authority.membership import Membership
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Report
@@ -59,7 +59,7 @@ class ServiceLoop:
         """Every host has said what it runs; before that nothing is known of any resource."""
         self._wall_s = wall_s
         self._coordinating = Coordinating(self.view, wall_s, mutations)
-        self._owning = Owning(node, self.view)
+        self._owning = Owning(node, self.view, heed_failed_stops=Mutation.IGNORE_FAILED_STOP not in mutations)
         self._report: Report | None = None
         self._outputs: list[Output] = []
         self._requests: dict[int, Request] = {}
@@ -67,6 +67,8 @@ class ServiceLoop:
         self._order: Order | None = None
         self._led = False
         self._takes_groups = False
+        self._again_at_once = False
+        """What was decided last changes the order, which was composed before."""
         self._full_read: Answered | None = None
 
     # ---------------------------------------------------------------- inputs
@@ -181,7 +183,8 @@ class ServiceLoop:
         deadlines = [due for due in self._owning.due.values() if due > now]
         if step.deadline is not None:
             deadlines.append(step.deadline)
-        self.deadline = min(deadlines, default=None)
+        self.deadline = now if self._again_at_once else min(deadlines, default=None)
+        self._again_at_once = False
 
     def _touched(self, now: float, *, newly_leading: bool) -> set[str]:
         """Groups to look at: what changed, what is due, and everything where a role or a lease has changed."""
@@ -225,9 +228,13 @@ class ServiceLoop:
         incarnation = self.membership.incarnation
         up = self.membership.is_up(self.view.authority)
         held = now < report.lease_until and report.ended != incarnation
+        self._owning.must_end = ""
         for group in sorted(touched):  # one order on every machine and in every replay
             self._outputs += self._owning.run(group, now, incarnation, held=held, up=up)
             self._outputs += self._owning.prepare(group)
+        if up and self._owning.must_end and self.membership.give_up():
+            self._outputs.append(Note(10, "gives its life up", self.node, self._owning.must_end))
+            self._again_at_once = True
         if up and owning.PURPOSE not in busy:
             request = self._owning.report_facts()
             if request is not None:

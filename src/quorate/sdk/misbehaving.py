@@ -14,10 +14,11 @@ import os
 import time
 from typing import ClassVar
 
+from quorate.model.properties import PropertyDefinition, PropertyKind
 from quorate.model.resource_type import Manifest
 from quorate.sdk.facilities import Program, RunningProgram
 from quorate.sdk.overriding import override
-from quorate.sdk.resource_type import CannotComeOnlineAnywhere, CannotComeOnlineHere, Json, ResourceType
+from quorate.sdk.resource_type import CannotComeOnlineAnywhere, CannotComeOnlineHere, Json, ResourceFailed, ResourceType
 
 
 class WellBehaved(ResourceType):
@@ -178,6 +179,33 @@ class RefusesToStop(WellBehaved):
     async def terminate(self) -> None:
         if self.program is not None:
             await asyncio.Event().wait()
+
+
+class WillNotEnd(WellBehaved):
+    """Its `terminate` fails while the file of its property is there; without that, until `control relent`."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="will_not_end",
+        display_name="Will Not End",
+        description="For tests.",
+        properties=(PropertyDefinition(name="obstacle", kind=PropertyKind.STRING, words="a path", default=""),),
+        takes_hold_of=("process",),
+        stop_failure_endangers_data=True,
+    )
+    relents = False
+
+    @override
+    async def terminate(self) -> None:
+        obstacle = str(self.context.properties.get("obstacle") or "")
+        stands = os.path.exists(obstacle) if obstacle else not self.relents  # noqa: ASYNC240, PTH110
+        if self.program is not None and self.program.running and stands:
+            raise ResourceFailed("it has made up its mind")
+        await super().terminate()
+
+    @override
+    async def control(self, verb: str, body: Json) -> Json:
+        self.relents = self.relents or verb == "relent"
+        return await super().control(verb, body)
 
 
 class DeadInside(WellBehaved):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from quorate.core.group_run import BringOnline, Command, End, TakeOffline
+from quorate.core.group_run import BringOnline, Command, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceState
 from quorate.sim.pipe import Pipe
 
@@ -22,8 +22,12 @@ RECONNECT_S = 0.02
 RESTART_S = 0.25
 """What a new host takes to start."""
 
+STOP_FAILS_S = 0.75
+"""As `host.instance`: so long a stop is tried before what is left is ended by force."""
+STOP_FAILED_AGAIN_S = 2.0
+
 State = tuple[str, ResourceState, str]
-RUNNING = frozenset({"online", "online_pending", "offline_pending"})
+RUNNING = frozenset({"online", "online_pending", "offline_pending", "stop_failed"})
 
 Inventory = dict[str, tuple[ResourceState, str]]
 
@@ -34,6 +38,9 @@ class SimHost:
     def __init__(self, node: SimNode) -> None:
         self.states: dict[tuple[str, str], ResourceState] = {}
         """Group and resource."""
+        self.stuck: dict[tuple[str, str], float] = {}
+        """Until when a resource does not stop, whatever its type does (stories set it)."""
+        self._by_force: dict[tuple[str, str], bool] = {}
         self.connected = False
         self.lose_next_command = False
         """The connection breaks as the next command is under way."""
@@ -150,7 +157,10 @@ class SimHost:
     def _obey(self, message: tuple[str, Command]) -> None:
         group, command = message
         match command:
+            case Respecify(spec=spec):
+                self._by_force[group, spec.id] = spec.stop_failure_action == "end"
             case BringOnline(spec=spec, token=token):
+                self._by_force[group, spec.id] = spec.stop_failure_action == "end"
                 self._begin((group, spec.id), token)
             case TakeOffline(resource=resource, token=token) | End(resource=resource, token=token):
                 self._stop((group, resource), token)
@@ -185,6 +195,15 @@ class SimHost:
             world.stopped(self._node, key[0])
 
         def down() -> None:
+            if world.now < self.stuck.get(key, 0.0) and self.states.get(key) in RUNNING:
+                if self._by_force.get(key, True):
+                    self.stuck.pop(key)
+                    self._later(STOP_FAILS_S, down)
+                    return
+                if self.states[key] != "stop_failed":
+                    self._tell(key, "stop_failed", "it does not end")
+                self._later(STOP_FAILED_AGAIN_S, down)
+                return
             if self.states.get(key) in RUNNING:
                 world.checker.deactivated(key[0], self._node.number)
             self._tell(key, "offline", "")

@@ -12,6 +12,7 @@ from typing import Literal
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.timings import DEFAULT, Timings
 from quorate.model.proofs import ProofLevel
+from quorate.model.workload import StopFailureAction
 
 FaultKind = Literal[
     "power_off",
@@ -108,6 +109,8 @@ class Options:
     """False is a mutation: the records do not say that the quorum resource votes (rules 4 and 13)."""
     required_proof: ProofLevel = "lease"
     """What every group demands before it leaves a lost owner."""
+    stop_failure_action: StopFailureAction = "end"
+    """What follows where a resource does not stop."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
 

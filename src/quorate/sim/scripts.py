@@ -9,9 +9,11 @@ from quorate.control.change import Occasion
 from quorate.control.confirming import ConfirmOffWish, confirm_off
 from quorate.core.authority.mutations import Mutation
 from quorate.model import keys
-from quorate.model.base import decode
+from quorate.model.base import decode, encode, replace
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
+from quorate.model.records import Put
+from quorate.model.workload import GroupIntent, Move
 from quorate.sim.world import World
 
 
@@ -164,6 +166,30 @@ def proved_later(world: World) -> None:
         world.at(world.now + 2 * world.options.timings.takeover_bound_s, look)
 
     world.at(6.0, die)
+
+
+def stuck_stop(world: World) -> None:
+    """A group is asked to move, and a part of it does not stop for 6 s."""
+
+    def ask() -> None:
+        acting = coordinator(world)
+        key = keys.INTENT_GROUP + "g1"
+        owner = next(n for n, node in world.nodes.items() if ("g1", "g1a") in node.host.states)
+        world.nodes[owner].host.stuck["g1", "g1a"] = world.now + 6.0
+        (item,) = world.engine.read(keys=[key]).items
+        move = Move(id="stuck", to=next(n for n in world.nodes if n not in (owner, acting)))
+        wish = replace(decode(item.value, GroupIntent, key), move=move)
+        world.store.execute((), (Put(key, encode(wish)),))
+        world.disturb(6.0)
+        world.troubles.impede(owner, 1.0)  # where the node has to end for it
+        world.at(world.now + 3.0, lambda: look(owner))
+
+    def look(owner: int) -> None:
+        action = world.options.stop_failure_action
+        still = world.nodes[owner].host.states.get(("g1", "g1a")) == "stop_failed"
+        assert still == (action == "hold"), f"{action}: the part that does not stop is left: {still}"
+
+    world.at(6.0, ask)
 
 
 def _bystander(world: World) -> int:

@@ -133,6 +133,18 @@ STORIES: tuple[Story, ...] = (
         catches=(Mutation.IGNORE_DEMAND,),
     ),
     Story(
+        "a part of a group does not stop, and the group is held until it does",
+        replace(BASE, seed=29, stop_failure_action="hold"),
+        scripts.stuck_stop,
+        catches=(Mutation.IGNORE_FAILED_STOP,),
+    ),
+    Story("a part of a group does not stop and is ended by force", replace(BASE, seed=30), scripts.stuck_stop),
+    Story(
+        "a part of a group does not stop, and its node gives its life up",
+        replace(BASE, seed=31, stop_failure_action="fence"),
+        scripts.stuck_stop,
+    ),
+    Story(
         "everybody loses power at once and returns",
         replace(BASE, seed=19, timings=DEFAULT, faults=(Fault(8.0, "power_off_all", (), 2.0),)),
     ),

@@ -106,6 +106,7 @@ class World:
                     depends_on=((f"{group}a",),) if r == "b" else (),
                     restart_threshold=1000,
                     retry_period_on_failure_ms=5000,
+                    stop_failure_action=self.options.stop_failure_action,
                 )
                 writes.append(Put(keys.SPEC_RESOURCE + resource.id, encode(resource)))
         self.engine.commit((), writes)

@@ -66,6 +66,7 @@ class ReportedState(enum.Enum):
     FAILED = "failed"
     CANNOT_HERE = "cannot_here"
     CANNOT_ANYWHERE = "cannot_anywhere"
+    STOP_FAILED = "stop_failed"
 
 
 class FailureKind(enum.Enum):
@@ -118,6 +119,8 @@ class Open(_Message, frozen=True, tag="open"):
     is_alive_poll_interval_ms: int = 60_000
     pending_timeout_ms: int = 180_000
     deadlock_timeout_ms: int = 300_000
+    end_by_force: bool = True
+    """Where `terminate` fails: end what it holds without the type, or leave it as it is."""
 
 
 class Online(_Message, frozen=True, tag="online"):

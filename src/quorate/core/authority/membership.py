@@ -79,6 +79,8 @@ class Membership:
         """This software can read what the cluster's level allows: else it neither asks nor forms."""
         self.may_form = True
         """False: this node was started so that it joins an active cluster or none (PreventQuorum)."""
+        self._given_up = ""
+        """The life that this node ends by itself, because something in it must not go on and does not stop."""
         self._life_began_at = now
         self._new_incarnation = new_incarnation
         self._mutations = mutations
@@ -109,6 +111,17 @@ class Membership:
             and self.is_up(view)
         )
 
+    @property
+    def gives_up(self) -> bool:
+        """This node ends its present life, and comes back in another one."""
+        return self._given_up == self.incarnation != ""
+
+    def give_up(self) -> bool:
+        """End everything of this life, swear so, and begin another one; tells whether that is new."""
+        new = not self.gives_up
+        self._given_up = self.incarnation
+        return new
+
     # ---------------------------------------------------------------- the step
 
     def step(self, now: float, view: AuthorityView, report: Report, busy: frozenset[str]) -> Step:
@@ -129,14 +142,15 @@ class Membership:
             self._duties.suspicions.begin_epoch(view.epoch, frame)
         up = self.is_up(view)
         leads = up and self.leads(view, report)
-        if up and not self.leaving:
+        if up and not self.leaving and not self.gives_up:
             renew(frame, leads=leads)
             if leads:
                 self._lead(frame)
             else:
                 self._follow(frame)
         serial = self._order.serial
-        wanted = compose(frame, self._duties, serial=serial, up=up, leads=leads, leaving=self.leaving)
+        leaving = self.leaving or self.gives_up
+        wanted = compose(frame, self._duties, serial=serial, up=up, leads=leads, leaving=leaving)
         order = self._order = self._order if wanted == self._order else replace(wanted, serial=serial + 1)
         self._duties.suspicions.held_by_order(order.serial, frame)
         self._duties.admissions.counted_by_order(order.serial, frame)
@@ -178,7 +192,7 @@ class Membership:
         order_mark = (
             self.is_up(view) and me is not None and me.record.mark is not None and me.record.mark.kind == "order"
         )
-        if self.leaving or order_mark:
+        if self.leaving or order_mark or (self.gives_up and self.is_up(view)):
             if over and self.is_up(view) and me is not None:
                 self._write_own_end(frame, me)
             elif over and self.leaving:
@@ -210,7 +224,11 @@ class Membership:
             boot_id=self.boot_id,
         )
         if frame.commit("own end", (Unchanged(keys.member(self.node), me.revision),), (put_member(down),)):
-            frame.note(10 if self.leaving else 3, "released" if self.leaving else "order obeyed", self.node)
+            frame.note(
+                10 if self.leaving or self.gives_up else 3,
+                "released" if self.leaving else "given up" if self.gives_up else "order obeyed",
+                self.node,
+            )
 
     def _seek(self, frame: Frame) -> None:
         """Ask to be admitted, and form where that is allowed (rules 11 and 13)."""

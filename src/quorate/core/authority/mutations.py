@@ -26,6 +26,7 @@ class Mutation(Enum):
     ADMIT_UNCOUNTED = "11: a node being admitted is not counted"
     ACT_AFTER_RELEASE = "12: a coordinator acts on after swearing its role released"
     FORM_REGARDLESS = "13: a starting node forms whoever else is recorded up, and without waiting"
+    IGNORE_FAILED_STOP = "14: an owner reports a group as stopped of which a part does not stop"
     UNGUARDED = "14: a coordinator's writes are guarded by nothing, its epoch included"
 
     __hash__ = object.__hash__  # each stands for itself; Enum's own hash is asked for at every datagram
