@@ -20,7 +20,13 @@ HOUR_S = 3600.0
 
 def made(nodes: int = 3, *, threshold: int = 3, duration_s: int = 7200) -> Cluster:
     cluster = Cluster(nodes)
-    spec = ClusterSpec(name="alpha", id="x", quarantine_threshold=threshold, quarantine_duration_s=duration_s)
+    spec = ClusterSpec(
+        name="alpha",
+        id="x",
+        quarantine_threshold=threshold,
+        quarantine_duration_s=duration_s,
+        expulsion_limit=0,
+    )
     cluster.put(keys.SPEC_CLUSTER, spec)
     return cluster
 

@@ -26,7 +26,10 @@ def runs(release: int, lowest: int) -> Software:
 def made(*software: tuple[int, int], level: int = 1) -> Cluster:
     """Nodes 1 to n are up and run that; node n + 1 is listed and down."""
     cluster = Cluster(len(software) + 1)
-    cluster.put(keys.SPEC_CLUSTER, ClusterSpec(name="alpha", id="x", functional_level=level, quarantine_threshold=0))
+    cluster.put(
+        keys.SPEC_CLUSTER,
+        ClusterSpec(name="alpha", id="x", functional_level=level, quarantine_threshold=0, expulsion_limit=0),
+    )
     cluster.member(len(software) + 1, up=False)
     for node, (release, lowest) in enumerate(software, 1):
         cluster.put(keys.fact_software(node), runs(release, lowest))

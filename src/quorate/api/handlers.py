@@ -64,6 +64,11 @@ async def change_cluster(call: Call[cluster.ClusterChange]) -> Changed:
     return await Plan(call).run(lambda view, occasion: cluster.change_cluster(view, call.body, occasion), at_once)
 
 
+async def release_expulsions(call: Call[Nothing]) -> Changed:
+    """Let a cluster go on that holds still because many nodes were put out."""
+    return await Plan(call).run(cluster.release_expulsions, at_once)
+
+
 async def rename_cluster(call: Call[NewName]) -> Changed:
     """Give the cluster another name."""
     return await Plan(call).run(lambda view, occasion: cluster.rename_cluster(view, call.body, occasion), at_once)

@@ -98,6 +98,7 @@ ROUTES: Final = (
     _get("/v1/me", handlers.who_am_i, views.WhoAmI),
     _get("/v1/cluster", handlers.show_cluster, views.ClusterStatus),
     _administer("PATCH", "/v1/cluster", handlers.change_cluster, cluster.ClusterChange),
+    _operate("/v1/cluster/release-expulsions", handlers.release_expulsions),
     _administer("POST", "/v1/cluster/rename", handlers.rename_cluster, names.NewName),
     _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level, upgrading.UpgradeWish),
     Route(

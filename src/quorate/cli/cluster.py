@@ -126,6 +126,13 @@ def rename(session: Session, new_name: str) -> None:
     session.finish(session.change("POST", "cluster", "rename", body=NewName(name=new_name)), "renamed")
 
 
+@cluster.command("release-expulsions")
+@changes
+def release_expulsions(session: Session) -> None:
+    """Let a cluster go on that holds still because many nodes were put out (expulsion_limit)."""
+    session.finish(session.change("POST", "cluster", "release-expulsions"), "goes on")
+
+
 @cluster.command("upgrade-level")
 @click.option("--preview", is_flag=True, help="Say what would happen; change nothing.")
 @changes

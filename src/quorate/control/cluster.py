@@ -11,6 +11,7 @@ from quorate.control.names import NewName, name_problems
 from quorate.control.networks import role_by_name
 from quorate.core.authority.view import Known
 from quorate.core.backup_schedule import schedule_problems
+from quorate.core.blast_radius import allowance
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
@@ -51,6 +52,17 @@ def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -
     if changed == known.record:
         return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
     return write_cluster(known, changed, occasion, "set", ", ".join(f"{n}={v}" for n, v in sorted(values.items())))
+
+
+def release_expulsions(view: ClusterView, occasion: Occasion) -> Change[Done]:
+    """Somebody has looked why so many nodes were put out: they are not counted any more, the cluster goes on."""
+    known = formed(view)
+    done = Done(id=known.record.id, name=known.record.name)
+    found = allowance(view, occasion.at_s)
+    if found is None or not found.spent:
+        return unchanged(altered(done, changed=False))
+    released = altered(known.record, expulsions_released_s=occasion.at_s)
+    return write_cluster(known, released, occasion, "release-expulsions", f"{found.spent} were counted")
 
 
 def rename_cluster(view: ClusterView, wish: NewName, occasion: Occasion) -> Change[Done]:

@@ -13,6 +13,7 @@ from quorate.control.quorum import forced_words
 from quorate.control.standing import resource_fact
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.backup_schedule import standing_problems
+from quorate.core.blast_radius import allowance
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.proof_means import without_means
@@ -103,6 +104,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
             )
         )
     found += _quorum_problems(context)
+    found += _radius_problems(context)
     for node in sorted(view.authority.joins.keys() & view.nodes.keys()):
         why = incompatibility(view, node, view.authority.joins[node].record.software)
         if why:
@@ -145,6 +147,23 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                 )
             )
     return found
+
+
+def _radius_problems(context: Context) -> list[Problem]:
+    """The cluster holds still."""
+    found = allowance(context.view, context.wall_time_s())
+    if found is None or found.left:
+        return []
+    until = f" before {moment(found.until_s)}" if found.until_s else ""
+    return [
+        error(
+            "cluster_holds_still",
+            f"{found.spent} nodes were put out within {found.period_s:.0f} s, the limit is {found.limit}: no further"
+            f" node is declared down or fenced{until}, and no group leaves a lost one",
+            where="cluster",
+            remedy="find out why so many fail; quorate cluster release-expulsions lets the cluster go on",
+        )
+    ]
 
 
 def _proof_problems(view: ClusterView) -> list[Problem]:

@@ -104,6 +104,9 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     if member.record.mark is not None and member.record.mark.kind == "suspicion":
         told.append(f"its owner {owner} is silent; it is taken over when its lease is certainly over")
         helps.append(f"if {owner} is certainly off, quorate node confirm-off {owner} ends the wait")
+        if view.authority.expulsions_left == 0:
+            told.append("too many nodes were put out of late: the cluster holds still until somebody has looked")
+            helps.append("quorate cluster release-expulsions lets it go on")
     if assignment.incarnation != member.record.incarnation:
         told.append(f"{owner} has started anew and has not been given the group again yet")
         return told, helps

@@ -47,8 +47,13 @@ def levels_of(view: ClusterView, node: int) -> tuple[Level, ...]:
 
 def targets(view: ClusterView, me: int, *, leads: bool) -> tuple[Target, ...]:
     """The nodes that this node has fenced now, by number."""
-    found = []
+    found: list[Target] = []
+    left = view.authority.expulsions_left
+    if left is not None:  # whose verdict is on its way counts as put out
+        left -= sum(1 for known in view.authority.up().values() if attestation_of(known.record) is not None)
     for node, known in sorted(view.authority.up().items()):
+        if left is not None and len(found) >= left and node not in view.authority.joins:
+            continue  # too many were put out of late (`core.blast_radius`)
         mark = known.record.mark
         if node == me or mark is None or attestation_of(known.record) is not None:
             continue

@@ -45,6 +45,11 @@ def threshold(view: ClusterView) -> int:
     return view.cluster.record.quarantine_threshold if view.cluster is not None else 0
 
 
+def _counts(view: ClusterView) -> bool:
+    """Something follows from failures: a quarantine, or the cluster's holding still."""
+    return threshold(view) > 0 or (view.cluster is not None and view.cluster.record.expulsion_limit > 0)
+
+
 def standing(view: ClusterView, node: int) -> NodeStanding:
     """What is counted against a node."""
     known = view.standings.get(node)
@@ -56,7 +61,13 @@ def is_uncounted(view: ClusterView, node: int) -> bool:
     member = view.authority.members.get(node)
     if member is None or member.record.state != "down" or member.record.proof not in FAILURES:
         return False
-    return threshold(view) > 0 and member.record.incarnation != standing(view, node).counted
+    return _counts(view) and member.record.incarnation != standing(view, node).counted
+
+
+def is_back(view: ClusterView, node: int) -> bool:
+    """The node was declared over by its lease and asks to be admitted: it was not put out, it had been away."""
+    member = view.authority.members.get(node)
+    return member is not None and member.record.proof == "lease_over" and node in view.authority.joins
 
 
 def counting(view: ClusterView, wall_s: float) -> tuple[tuple[Guard, ...], tuple[Put, ...]]:
@@ -70,7 +81,11 @@ def counting(view: ClusterView, wall_s: float) -> tuple[tuple[Guard, ...], tuple
         member, known = view.authority.members[node], view.standings.get(node)
         key = f"{keys.STANDING}{node}"
         recent = [at for at in standing(view, node).failures if -CLOCK_STEP_S <= wall_s - at < PERIOD_S]
-        made = NodeStanding(counted=member.record.incarnation, failures=(*recent, wall_s)[-FAILURES_KEPT:])
+        expelled = standing(view, node).expelled
+        if not is_back(view, node):
+            expelled = (*expelled, wall_s)[-FAILURES_KEPT:]
+        failures = (*recent, wall_s)[-FAILURES_KEPT:]
+        made = NodeStanding(counted=member.record.incarnation, failures=failures, expelled=expelled)
         guards.append(Unchanged(key, known.revision) if known is not None else Absent(key))
         guards += [Unchanged(keys.member(node), member.revision), *view.authority.listing(node)]
         writes.append(Put(key, encode(made)))

@@ -47,7 +47,7 @@ class Recipe:
         self.create(first)
         self.run(first)
         # What a lab is for is not to be taken for trouble: its nodes fail as often as somebody likes.
-        self.patiently(first, "cluster", "set", "quarantine_threshold=0")
+        self.patiently(first, "cluster", "set", "quarantine_threshold=0", "expulsion_limit=0")
         for machine in others:
             self.join(machine, self.token(first))
             self.run(machine)

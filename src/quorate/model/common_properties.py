@@ -62,6 +62,8 @@ CLUSTER_PROPERTIES: Final = (
         "quarantine_threshold", "QuarantineThreshold", "failures an hour that keep a node out; 0: never", 0, NEVER_MS, 3
     ),
     _number("quarantine_duration_s", "QuarantineDuration", "how long a node is kept out", 0, NEVER_MS, 7200, "s"),
+    _number("expulsion_limit", "", "nodes that may be put out within a period; 0: no limit", 0, 64, 10),
+    _number("expulsion_period_s", "", "period in which they are counted", 10, 86_400, 600, "s"),
     PropertyDefinition(
         name="default_network_role",
         reference_alias="DefaultNetworkRole",

@@ -68,6 +68,8 @@ class NodeStanding(Value, frozen=True, kw_only=True):
     """The incarnation whose end was counted last."""
     failures: tuple[float, ...] = ()
     """Wall times of the coordinators, in seconds; for the quarantine, never for authority."""
+    expelled: tuple[float, ...] = ()
+    """The same of those ends after which the node was not back already (`core.blast_radius`)."""
 
 
 class JoinRequest(Value, frozen=True, kw_only=True):

@@ -196,6 +196,11 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """So many failures of a node within an hour keep it out; 0: never (spec/02 §6)."""
     quarantine_duration_s: int = 7200
     """So long after its newest failure."""
+    expulsion_limit: int = 10
+    """So many nodes may be put out within the period; then the cluster holds still. 0: no limit."""
+    expulsion_period_s: int = 600
+    expulsions_released_s: float = 0.0
+    """What was put out before this wall time is not counted any more: somebody has looked."""
     history_keep_days: int = 365
     """Changes older than this are forgotten, with what they replaced."""
     history_keep_number: int = 10_000

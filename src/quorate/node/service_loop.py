@@ -15,6 +15,7 @@ from quorate.core.authority.membership import Membership
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import Timings
+from quorate.core.blast_radius import left
 from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
 from quorate.core.group_run import GroupRun
@@ -158,6 +159,7 @@ class ServiceLoop:
         self.membership.fit = functional_level(self.view) <= self.membership.software.release
         self._say_software(busy)
         self.view.authority.barred = barred(self.view, self._wall_s())
+        self.view.authority.expulsions_left = left(self.view, self._wall_s())
         step = self.membership.step(now, self.view.authority, report, busy)
         if self._full_read is not None:
             answered, self._full_read = self._full_read, None
@@ -232,7 +234,8 @@ class ServiceLoop:
         for group in sorted(touched):  # one order on every machine and in every replay
             self._outputs += self._owning.run(group, now, incarnation, held=held, up=up)
             self._outputs += self._owning.prepare(group)
-        if up and self._owning.must_end and self.membership.give_up():
+        spent = self.view.authority.expulsions_left == 0
+        if up and self._owning.must_end and not spent and self.membership.give_up():
             self._outputs.append(Note(10, "gives its life up", self.node, self._owning.must_end))
             self._again_at_once = True
         if up and owning.PURPOSE not in busy:

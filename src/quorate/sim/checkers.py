@@ -21,6 +21,10 @@ class Checker:
     """Per group, per node: how many of its processes can run."""
     acting: dict[int, int] = field(default_factory=dict)
     """Per node that acts as coordinator now: its epoch."""
+    expulsion_limit: int = 0
+    """So many nodes may be put out before somebody has looked; 0: no limit."""
+    expelled: list[int] = field(default_factory=list)
+    """Nodes that were put out since somebody looked last."""
     needless: list[str] = field(default_factory=list)
     """Outages without a reason, in words (promise 3)."""
 
@@ -53,6 +57,12 @@ class Checker:
     def acts_no_more(self, node: int) -> None:
         """That node does not act as coordinator."""
         self.acting.pop(node, None)
+
+    def put_out(self, node: int, now: float) -> None:
+        """A node that had not come back was declared down, and not because somebody looked at it."""
+        self.expelled.append(node)
+        if 0 < self.expulsion_limit < len(self.expelled):
+            raise Violation(f"blast radius: {self.expelled} are put out at {now:.3f} s; {self.expulsion_limit} may be")
 
     def declared_down(self, node: int, now: float, *, same_life: bool, holds_lease: bool) -> None:
         """A verdict about a node was executed; if it is about its present life nothing of it may run."""

@@ -111,6 +111,8 @@ class Options:
     """What every group demands before it leaves a lost owner."""
     stop_failure_action: StopFailureAction = "end"
     """What follows where a resource does not stop."""
+    expulsion_limit: int = 0
+    """So many nodes may be put out; then the cluster holds still. 0: no limit."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
 

@@ -13,7 +13,7 @@ from quorate.model.base import decode, encode, replace
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
 from quorate.model.records import Put
-from quorate.model.workload import GroupIntent, Move
+from quorate.model.workload import ClusterSpec, GroupIntent, Move
 from quorate.sim.world import World
 
 
@@ -190,6 +190,27 @@ def stuck_stop(world: World) -> None:
         assert still == (action == "hold"), f"{action}: the part that does not stop is left: {still}"
 
     world.at(6.0, ask)
+
+
+def one_after_the_other(world: World) -> None:
+    """Two of five die, one after the other, where one may be put out; later somebody looks and releases that."""
+
+    def kill() -> None:
+        victim = _bystander(world)
+        world.troubles.injure([victim])
+        world.power_off(world.nodes[victim])
+
+    def look() -> None:
+        assert world.offline_groups(), "the second one that died was put out although nobody had looked"
+        (item,) = world.engine.read(keys=[keys.SPEC_CLUSTER]).items
+        world.checker.expelled.clear()
+        released = replace(decode(item.value, ClusterSpec, item.key), expulsions_released_s=world.now)
+        world.store.execute((), (Put(item.key, encode(released)),))
+        world.disturb(0.0)
+
+    world.at(6.0, kill)
+    world.at(11.0, kill)
+    world.at(17.0, look)
 
 
 def _bystander(world: World) -> int:

@@ -166,6 +166,9 @@ class SimStore:
             return
         if after.state == "up" and after.incarnation == before.incarnation:
             return
+        asks = bool(world.engine.read(keys=[keys.join(after.node)]).items)
+        if after.state == "down" and after.proof not in {"released", "confirmed"} and not asks:
+            world.checker.put_out(after.node, world.now)
         node = world.nodes[after.node]
         loop = node.sentinel.loop
         same = node.powered and loop is not None and loop.lease.order.incarnation == before.incarnation

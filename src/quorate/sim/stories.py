@@ -145,6 +145,12 @@ STORIES: tuple[Story, ...] = (
         scripts.stuck_stop,
     ),
     Story(
+        "two of five die one after the other, and one may be put out",
+        replace(BASE, seed=32, nodes=5, groups=5, expulsion_limit=1),
+        scripts.one_after_the_other,
+        catches=(Mutation.IGNORE_RADIUS,),
+    ),
+    Story(
         "everybody loses power at once and returns",
         replace(BASE, seed=19, timings=DEFAULT, faults=(Fault(8.0, "power_off_all", (), 2.0),)),
     ),

@@ -18,7 +18,7 @@ from quorate.model.base import decode, encode
 from quorate.model.membership import MemberRecord
 from quorate.model.quorum import QuorumSpec
 from quorate.model.records import Put, Write
-from quorate.model.workload import Assignment, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, ClusterSpec, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
 from quorate.ports.quorum_storage_memory import MemoryStorage
 from quorate.ports.store_engine import MemoryEngine
 from quorate.sim.checkers import Checker
@@ -82,6 +82,11 @@ class World:
                 member="1",
             )
             writes.append(Put(keys.SPEC_QUORUM, encode(quorum)))
+        if self.options.expulsion_limit:
+            limit = self.options.expulsion_limit
+            cluster = ClusterSpec(name="sim", id="sim", quarantine_threshold=0, expulsion_limit=limit)
+            writes.append(Put(keys.SPEC_CLUSTER, encode(cluster)))
+            self.checker.expulsion_limit = limit
         for n in self.nodes:
             writes.append(Put(f"{keys.SPEC_NODE}{n}", encode(NodeSpec(node=n, name=f"node{n}"))))
         for g in range(1, self.options.groups + 1):

@@ -74,6 +74,9 @@ class Forming:
                 self._commit(frame, None, "", boot_id, "nobody to wait for")
             return
         attestation = attestation_of(old.record)
+        looked = attestation is not None and attestation.kind == "confirmed"
+        if view.expulsions_left == 0 and not looked and old.record.node not in (frame.node, *view.joins):
+            return  # too many were put out of late: somebody has to look first (`core.blast_radius`)
         proof: Proof = attestation.kind if attestation is not None else ""
         if frame.sworn_ended(peer_of(old.record)):
             proof = "ended"

@@ -262,6 +262,8 @@ class Membership:
         lasting_s = LASTING_SUSPICIONS * frame.timings.suspicion_s
         cut_off = self._duties.suspicions.unheard_but_alive(frame.now, frame, for_s=lasting_s)
         for node in self._duties.succession.resolve_cuts(frame, cut_off):
+            if frame.view.expulsions_left == 0 and Mutation.IGNORE_RADIUS not in frame.mutations:
+                break
             self._duties.suspicions.start(peer_of(view.members[node].record), "order", frame)
         self._duties.suspicions.pursue(frame, silent, takeover=False)
         self._duties.admissions.step(frame)

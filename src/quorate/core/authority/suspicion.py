@@ -48,6 +48,7 @@ class Pursuit:
     adopting: int = 0
     """Mod revision of the standing mark that the request under way adopts; 0 where it creates one."""
     verdict_sent: bool = False
+    noted_still: bool = False
     unsettled: Unsettled | None = None
 
 
@@ -144,12 +145,14 @@ class Suspicions:
         held = 0 < pursuit.held_by <= frame.report.serial
         if not held and Mutation.MARK_BEFORE_HOLDING not in frame.mutations:
             return  # the sentinel has not confirmed that it stopped acknowledging (rule 5)
-        if frame.sworn_ended(peer):
+        attestation = attestation_of(known.record)
+        confirmed = attestation is not None and attestation.kind == "confirmed"
+        still = not confirmed and self._holds_still(pursuit, frame)
+        if frame.sworn_ended(peer) and not still:
             frame.note(10, "ended", peer.node)
             self._verdict(pursuit, known, frame, "ended", takeover=takeover)
             return
-        attestation = attestation_of(known.record)
-        if attestation is not None:
+        if attestation is not None and not still:
             # Guarded by the very record that carries it: a node that lives and clears its mark in time voids it.
             frame.note(10, attestation.kind, peer.node)
             self._verdict(pursuit, known, frame, attestation.kind, takeover=takeover)
@@ -171,8 +174,26 @@ class Suspicions:
         if frame.now < due:
             frame.due(due)
             return
+        if still:
+            return
         frame.note(7, "takeover" if takeover else "verdict", peer.node)
         self._verdict(pursuit, known, frame, "lease_over", takeover=takeover)
+
+    def _holds_still(self, pursuit: Pursuit, frame: Frame) -> bool:
+        """Too many nodes were put out of late: nobody is declared down any more unless somebody has looked.
+
+        A node that is back and asks to be admitted is let in; verdicts on their way count as made.
+        """
+        left = frame.view.expulsions_left
+        if left is None or pursuit.peer.node in frame.view.joins or Mutation.IGNORE_RADIUS in frame.mutations:
+            return False
+        under_way = sum(1 for p in self.pursuits.values() if p.unsettled is not None and p is not pursuit)
+        if left > under_way:
+            return False
+        if not pursuit.noted_still:
+            frame.note(7, "holds still", pursuit.peer.node)
+        pursuit.noted_still = True
+        return True
 
     def _mark(self, pursuit: Pursuit, known: Known[MemberRecord], frame: Frame) -> None:
         coordinator = frame.view.coordinator

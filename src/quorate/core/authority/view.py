@@ -43,6 +43,8 @@ class AuthorityView:
         """Nodes that the database lists, each with the revision of its specification; who was evicted is not."""
         self.barred: frozenset[int] = frozenset()
         """Nodes that may not be admitted now: evicted soon, quarantined, of another version. Whoever leads sets it."""
+        self.expulsions_left: int | None = None
+        """How many nodes may still be declared down unasked; None: no limit. Set beside `barred`."""
         self.damaged: dict[str, str] = {}
         self._revisions: dict[str, int] = {}
 
