@@ -14,8 +14,9 @@ from quorate.core.authority.timings import FAST
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
+from quorate.model.checkpoint import Checkpoint
 from quorate.model.membership import CoordinatorRecord, MemberRecord
-from quorate.model.records import KeyValue, Position, Put
+from quorate.model.records import Change, KeyValue, Position, Put
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceFact, ResourceSpec
 from quorate.node.host_fleet import HostFleet
 from quorate.node.host_link import SHARED
@@ -56,6 +57,9 @@ class Node:
         self.adopted = asyncio.Event()
         self.news = asyncio.Condition()
         self.handlers: set[asyncio.Task[None]] = set()
+        self.points: tuple[Checkpoint, ...] = ()
+        """Checkpoints of the server."""
+        self.writer: asyncio.StreamWriter | None = None
         self.own: Mapping[str, str] = {}
         self.own_writer: asyncio.StreamWriter | None = None
         self.told_to_end: list[str] = []
@@ -93,7 +97,7 @@ class Node:
             f"{keys.INTENT_GROUP}g": GroupIntent(persistent_state=True),
             f"{keys.SPEC_RESOURCE}address": ResourceSpec(id="address", name="address", type="t", group="g"),
             f"{keys.SPEC_RESOURCE}server": ResourceSpec(
-                id="server", name="server", type="t", group="g", depends_on=(("address",),)
+                id="server", name="server", type="t", group="g", depends_on=(("address",),), checkpoints=self.points
             ),
             f"{keys.ASSIGNMENT}g": self.assignment,
         }
@@ -110,6 +114,7 @@ class Node:
         states = tuple(channel.State(r, 4, channel.ReportedState(word), "", 1.0) for r, word in self.running.items())
         writer.write(channel.encode(channel.InventoryReport(SHARED, 1, states, {}, "pid_namespace")))
         self.connected.set()
+        self.writer = writer
         decoder = channel.command_decoder()
         handler = asyncio.current_task()
         assert handler is not None
@@ -259,3 +264,80 @@ async def test_a_host_of_its_own_that_has_not_told_yet_keeps_its_resource_unknow
         assert not any(told.stopped for told in node.facts)
         assert node.commands == [], "the address waits for its dependent"
         assert not node.told_to_end
+
+
+def server_is(state: str) -> bytes:
+    return channel.encode(channel.State("server", 4, channel.ReportedState(state), "", 1.0))
+
+
+async def test_the_end_of_a_resource_with_checkpoints_is_told_after_the_last_look(tmp_path: Path) -> None:
+    """Held back, it counts as running: its address stays, and nobody is told that the group is stopped."""
+    async with restarted(tmp_path, BOTH, STOPS) as node:
+        node.points = (Checkpoint(id="c", path="/srv/x"),)
+        looking, looked = asyncio.Event(), asyncio.Event()
+
+        async def last_look(spec: ResourceSpec) -> None:
+            assert spec.id == "server"
+            looking.set()
+            await looked.wait()
+
+        node.fleet.last_look = last_look
+        node.read_store()
+        await node.until_adopted()
+        assert node.writer is not None
+        node.writer.write(server_is("offline"))
+        await looking.wait()
+        node.step()
+        assert node.loop.runs["g"].resources["server"].state == "online"
+        assert node.commands == [TakeOffline("server", 5, "moved")]
+        looked.set()
+        await until(lambda: TakeOffline("address", 5, "moved") in node.commands)
+
+
+async def test_what_was_held_back_is_void_when_the_host_tells_anew(tmp_path: Path) -> None:
+    """An old *offline* that is told after a new inventory would let the group count as stopped while it runs."""
+    async with restarted(tmp_path, BOTH, STOPS) as node:
+        node.points = (Checkpoint(id="c", path="/srv/x"),)
+        looking, looked = asyncio.Event(), asyncio.Event()
+
+        async def last_look(spec: ResourceSpec) -> None:
+            del spec
+            looking.set()
+            await looked.wait()
+
+        node.fleet.last_look = last_look
+        node.read_store()
+        await node.until_adopted()
+        assert node.writer is not None
+        node.writer.write(server_is("offline"))
+        await looking.wait()
+        node.adopted.clear()
+        node.writer.close()
+        await until(lambda: not node.loop.runs["g"].resources["server"].known)
+        await until(lambda: node.loop.runs["g"].resources["server"].known)
+        looked.set()
+        await asyncio.sleep(0.05)
+        assert node.loop.runs["g"].resources["server"].state == "online", "as the inventory says"
+        assert not any(told.stopped for told in node.facts)
+
+
+async def test_an_online_that_was_held_back_is_given_only_while_everything_it_rests_on_holds(tmp_path: Path) -> None:
+    async with restarted(tmp_path, {"address": "online", "server": "offline"}) as node:
+        node.read_store()
+        await node.until_adopted()
+        (command,) = [c for c in node.commands if isinstance(c, BringOnline)]
+        loop = node.loop
+        assert loop.still_wanted(command, 1.0)
+        assert not loop.still_wanted(command, 9.0), "the lease has run out"
+        assert not loop.still_wanted(BringOnline(command.spec, command.token - 1), 1.0), "another assignment"
+        for other in (ELSEWHERE, STOPS):
+            loop.view.apply(Position(1, 90), [Change(f"{keys.ASSIGNMENT}g", encode(other), 90 + other.number)])
+            assert not loop.still_wanted(command, 1.0)
+        loop.not_given(command.spec, "no such file")
+        waits = loop.runs["g"].resources["server"]
+        assert (waits.state, waits.asked, waits.detail) == ("failed", "", "no such file")
+        loop.not_given(command.spec, "")
+        assert waits.state == "failed", "nothing waits any more"
+        waits.asked, waits.known = "online", False
+        loop.not_given(command.spec, "")
+        assert not waits.known, "the next inventory tells"

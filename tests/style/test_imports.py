@@ -14,7 +14,7 @@ import grimp
 import pytest
 
 HOMES = {
-    "cryptography": ["adapters.pki"],
+    "cryptography": ["adapters.pki", "adapters.sealing"],
     "httpx2": ["adapters.etcd.gateway", "adapters.quorum.object_store", "client"],
     "msgspec": [
         "model.base",

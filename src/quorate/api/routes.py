@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from quorate.api import backup_handlers, fence_handlers, handlers, network_handlers
+from quorate.api import backup_handlers, checkpoint_handlers, fence_handlers, handlers, network_handlers
 from quorate.api.handlers import Nothing
 from quorate.control import (
+    checkpoints,
     cluster,
     confirming,
     ending,
@@ -153,6 +154,11 @@ ROUTES: Final = (
     _get("/v1/resources/{name}", handlers.show_resource, views.ResourceView),
     _administer("PATCH", "/v1/resources/{name}", handlers.change_resource, resource_writing.ResourceChange),
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
+    _get("/v1/resources/{name}/checkpoints", checkpoint_handlers.list_checkpoints, checkpoints.CheckpointList),
+    _administer(
+        "POST", "/v1/resources/{name}/checkpoints", checkpoint_handlers.add_checkpoint, checkpoints.NewCheckpoint
+    ),
+    _administer("DELETE", "/v1/resources/{name}/checkpoints", checkpoint_handlers.remove_checkpoint, Nothing, "path"),
     _operate("/v1/resources/{name}/online", handlers.resource_online),
     _operate("/v1/resources/{name}/offline", handlers.resource_offline),
     _get("/v1/quorum", handlers.show_quorum, quorum.QuorumView),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quorate.cli.checkpoint import checkpoint
 from quorate.cli.frame import Session, changes, listed, looks
 from quorate.cli.values import given_properties
 from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
@@ -161,3 +162,6 @@ def show(session: Session, name: str) -> None:
     from quorate.control.views import ResourceView
 
     session.show(session.client.look(path_of("resources", name), ResourceView))
+
+
+resource.add_command(checkpoint)

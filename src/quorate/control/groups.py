@@ -7,6 +7,7 @@ say what should be so, and coordinator and owner make it so.
 from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
+from quorate.control.checkpoints import saved_keys
 from quorate.control.lookup import find_group, find_node, find_nodes, guard_group, guard_intent
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.requirements import FindManifest, online_problems
@@ -152,7 +153,8 @@ def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resou
             # Nothing may have started meanwhile: the owner's last word still stands.
             gone.append(keys.fact_group(node, group))
             guards.append(guard(keys.fact_group(node, group), fact.revision))
-    change = Change(tuple(guards), tuple(delete(key) for key in gone), Done(id=spec.id, name=spec.name))
+    saved = (write for resource in members.values() for write in saved_keys(view, resource.id, resource.checkpoints))
+    change = Change(tuple(guards), (*(delete(key) for key in gone), *saved), Done(id=spec.id, name=spec.name))
     return audited(change, occasion, verb="delete", kind="group", object_id=spec.id, object_name=spec.name)
 
 

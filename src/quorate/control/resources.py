@@ -7,6 +7,7 @@ Owns: persistent states of single resources, and what forbids a deletion. Creati
 from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, put, unchanged
+from quorate.control.checkpoints import saved_keys
 from quorate.control.groups import owner_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
 from quorate.control.requirements import FindManifest, online_problems
@@ -85,6 +86,7 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
         delete(keys.SPEC_RESOURCE + spec.id),
         delete(keys.name("resource", spec.name)),
         put(keys.SPEC_GROUP + group.id, group),
+        *saved_keys(view, spec.id, spec.checkpoints),
     ]
     for dependent in dependents:
         parts = (tuple(entry for entry in part if entry != spec.id) for part in dependent.depends_on)

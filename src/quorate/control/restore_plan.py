@@ -12,9 +12,10 @@ goes on rising, and its generation stays (0071).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from quorate.control.change import Change, Occasion, altered, audited, delete, guard, put
+from quorate.control.checkpoints import saved_keys
 from quorate.control.cluster import formed
 from quorate.control.heartbeat_settings import timing_problems
 from quorate.control.lookup import guard_group, guard_intent
@@ -68,6 +69,7 @@ def units(view: ClusterView, wanted: Wanted, *, same_cluster: bool, as_they_were
         unit = _group(view, wanted, group, kept_names, as_they_were=as_they_were)
         if unit.writes:
             found.append(unit)
+    found += _fences(view, wanted)
     own = _cluster(view, wanted, same_cluster=same_cluster)
     return [*found, own] if own.writes else found
 
@@ -148,6 +150,7 @@ def _group(view: ClusterView, wanted: Wanted, group: str, kept_names: set[str], 
         unit.items.append(RestoreItem(action="removed", kind="resource", name=resource.name))
         unit.guards.append(guard(keys.SPEC_RESOURCE + resource.id, view.resources[resource.id].revision))
         unit.writes.append(delete(keys.SPEC_RESOURCE + resource.id))
+        unit.writes += saved_keys(view, resource.id, resource.checkpoints)
         _free_name(unit, keys.name("resource", resource.name), kept_names)
     intent, before = view.intent(group), wanted.intents.get(group, GroupIntent())
     states = (before.persistent_state, before.own_states) if as_they_were else (False, {})
@@ -174,6 +177,8 @@ def _resource(view: ClusterView, spec: ResourceSpec, unit: Unit, kept_names: set
     action = RestoreItem(action="added", kind="resource", name=spec.name)
     if known is not None:
         action = RestoreItem(action="changed", kind="resource", name=spec.name, detail=_fields(known.record, spec))
+        kept = {point.id for point in spec.checkpoints}
+        unit.writes += saved_keys(view, spec.id, [p for p in known.record.checkpoints if p.id not in kept])
         if known.record.name != spec.name:
             _free_name(unit, keys.name("resource", known.record.name), kept_names)
     unit.items.append(action)
@@ -193,6 +198,7 @@ def _removed(view: ClusterView, group: str, kept_names: set[str], wanted: Wanted
             continue
         unit.items.append(RestoreItem(action="removed", kind="resource", name=resource.name))
         unit.writes.append(delete(keys.SPEC_RESOURCE + resource.id))
+        unit.writes += saved_keys(view, resource.id, resource.checkpoints)
         _free_name(unit, keys.name("resource", resource.name), kept_names)
     assignment = view.assignments.get(group)
     if assignment is not None:
@@ -204,6 +210,26 @@ def _removed(view: ClusterView, group: str, kept_names: set[str], wanted: Wanted
             unit.guards.append(guard(keys.fact_group(node, of), fact.revision))
             unit.writes.append(delete(keys.fact_group(node, of)))
     return unit
+
+
+def _fences(view: ClusterView, wanted: Wanted) -> list[Unit]:
+    """Fence devices; a call under way goes on."""
+    found = []
+    for key in sorted({*wanted.fences, *(keys.SPEC_FENCE + name for name in view.fence_devices)}):
+        known, device = view.fence_devices.get(key.removeprefix(keys.SPEC_FENCE)), wanted.fences.get(key)
+        if known is not None and known.record == device:
+            continue
+        before = known.record if known is not None else None
+        name = device.name if device is not None else before.name if before is not None else ""
+        action: Literal["added", "changed", "removed"] = (
+            "added" if known is None else "changed" if device else "removed"
+        )
+        detail = _fields(before, device) if before is not None and device is not None else ""
+        unit = Unit([RestoreItem(action=action, kind="fence_device", name=name, detail=detail)])
+        unit.guards.append(guard(key, known.revision if known is not None else None))
+        unit.writes.append(put(key, device) if device is not None else delete(key))
+        found.append(unit)
+    return found
 
 
 def _cluster(view: ClusterView, wanted: Wanted, *, same_cluster: bool) -> Unit:

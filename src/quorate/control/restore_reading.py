@@ -19,6 +19,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.backup import Backup, BackupEntry
 from quorate.model.base import Damaged, decode
+from quorate.model.checkpoint import CheckpointState
+from quorate.model.fencing import FenceDevice
 from quorate.model.problems import Problem, error, warning
 from quorate.model.topology import NetworkSpec
 from quorate.model.workload import ClusterSpec, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
@@ -30,6 +32,9 @@ RESTORABLE: Final = (
     keys.SPEC_RESOURCE,
     keys.SPEC_NETWORK,
     keys.INTENT_GROUP,
+    keys.SPEC_FENCE,
+    keys.CHECKPOINT,
+    keys.CHECKPOINT_DATA,
 )
 """Prefixes of the keys that a restore reads; nodes for their names alone."""
 
@@ -43,6 +48,12 @@ class Wanted:
     resources: dict[str, ResourceSpec] = field(default_factory=dict)
     intents: dict[str, GroupIntent] = field(default_factory=dict)
     networks: list[NetworkSpec] = field(default_factory=list)
+    fences: dict[str, FenceDevice] = field(default_factory=dict)
+    """By key."""
+    saved: dict[tuple[str, str], CheckpointState] = field(default_factory=dict)
+    """What was saved of checkpoints, by resource and checkpoint."""
+    chunks: dict[str, bytes] = field(default_factory=dict)
+    """The content of that, by key."""
 
     def members(self, group: str) -> dict[str, ResourceSpec]:
         """The resources of a group."""
@@ -66,6 +77,7 @@ def read_wanted(view: ClusterView, backup: Backup, map_nodes: Mapping[str, str],
         problems.append(error("backup_incomplete", "it holds no cluster", where="archive", remedy="use another backup"))
     numbers = _numbers(view, backup, nodes, map_nodes, problems)
     names = {spec.node: spec.name for spec in nodes}
+    _fences(wanted, numbers, names, problems)
     for group in list(wanted.groups.values()):
         wanted.groups[group.id] = altered(group, preferred_owners=_owners(group.preferred_owners, numbers))
         _tell_missing(group.name, "preferred_owners", group.preferred_owners, numbers, names, problems)
@@ -83,6 +95,20 @@ def read_wanted(view: ClusterView, backup: Backup, map_nodes: Mapping[str, str],
     return wanted
 
 
+def _fences(wanted: Wanted, numbers: Mapping[int, int], names: Mapping[int, str], problems: list[Problem]) -> None:
+    """Plugs are named by numbers of nodes: those of nobody here are left out, and so is a device without any."""
+    for key, device in list(wanted.fences.items()):
+        nodes = tuple(int(node) for node in device.plugs)
+        plugs = {str(numbers[node]): device.plugs[str(node)] for node in nodes if node in numbers}
+        _tell_missing(device.name, "plugs", nodes, numbers, names, problems)
+        if plugs:
+            wanted.fences[key] = altered(device, plugs=plugs)
+        else:
+            del wanted.fences[key]
+            what, remedy = f"fence device {device.name} fences no node of this cluster", "it is left out"
+            problems.append(warning("fence_left_out", what, where=device.name, remedy=remedy))
+
+
 def _read(wanted: Wanted, nodes: list[NodeSpec], entry: BackupEntry) -> None:
     key, value = entry.key, entry.value
     if key == keys.SPEC_CLUSTER:
@@ -95,6 +121,13 @@ def _read(wanted: Wanted, nodes: list[NodeSpec], entry: BackupEntry) -> None:
         wanted.resources[key.removeprefix(keys.SPEC_RESOURCE)] = decode(value, ResourceSpec, key)
     elif key.startswith(keys.INTENT_GROUP):
         wanted.intents[key.removeprefix(keys.INTENT_GROUP)] = decode(value, GroupIntent, key)
+    elif key.startswith(keys.SPEC_FENCE):
+        wanted.fences[key] = decode(value, FenceDevice, key)
+    elif key.startswith(keys.CHECKPOINT_DATA):
+        wanted.chunks[key] = value
+    elif key.startswith(keys.CHECKPOINT):
+        resource, _, own = key.removeprefix(keys.CHECKPOINT).partition("/")
+        wanted.saved[resource, own] = decode(value, CheckpointState, key)
     elif key.startswith(keys.SPEC_NETWORK):
         wanted.networks.append(decode(value, NetworkSpec, key))
 

@@ -17,6 +17,7 @@ from quorate.control.executor import CannotNow, execute, execute_reading, new_oc
 from quorate.control.groups import group_offline
 from quorate.control.restore_plan import PartDone, Unit, busy_groups, first_part, part, standing_problems, units
 from quorate.control.restore_reading import Wanted, read_wanted
+from quorate.control.restore_saved import put_saved, saved_problems
 from quorate.control.wait import group_offline as until_offline
 from quorate.control.wait import wait_for
 from quorate.core.cluster_view import ClusterView
@@ -45,7 +46,7 @@ async def restore(context: Context, wish: RestoreWish, author: str, reason: str)
         problems.append(error("backup_newer", what, where="archive", remedy=remedy))
     wanted = read_wanted(context.view, backup, wish.map_nodes, problems)
     problems += standing_problems(context.view, wanted)
-    problems += _types(context, wanted)
+    problems += _types(context, wanted) + saved_problems(context.view, wanted, same_cluster=same)
 
     def differing(view: ClusterView) -> list[Unit]:
         return units(view, wanted, same_cluster=same, as_they_were=wish.as_they_were)
@@ -72,6 +73,7 @@ async def restore(context: Context, wish: RestoreWish, author: str, reason: str)
             raise Refused(_busy(still, force=False))
         return part(left, snapshot, occasion, cluster, detail) if left else Change((), (), PartDone())
 
+    await put_saved(context, wanted, same_cluster=same)
     items: tuple[RestoreItem, ...] = ()
     for parts in range(PARTS_MOST):
         names = tuple(key for unit in first_part(differing(context.view)) for key in unit.names)

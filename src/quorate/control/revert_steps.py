@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from quorate.control import cluster, fencing, groups, networks, nodes, resource_writing, resources
+from quorate.control import checkpoints, cluster, fencing, groups, networks, nodes, resource_writing, resources
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.lookup import interface_name
 from quorate.control.names import NewName
@@ -22,6 +22,7 @@ from quorate.core.networks import standings
 from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.checkpoint import Checkpoint
 from quorate.model.common_properties import (
     CLUSTER_PROPERTIES,
     GROUP_PROPERTIES,
@@ -106,6 +107,7 @@ def _return(asked: Steps, record: Value) -> Iterator[Step]:
             yield lambda view, occasion: resource_writing.create_resource(
                 view, _resource(asked, view, record), replace(occasion, id=record.id), asked.types
             )
+            yield from _checkpoints(record.id, (), record.checkpoints)
         case FenceDevice():
             yield lambda view, occasion: _device(view, record, occasion)
         case _:
@@ -162,6 +164,7 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
             yield lambda view, occasion: resource_writing.change_resource(
                 view, now.id, _resource_change(asked, view, now, wanted), occasion, asked.types
             )
+            yield from _checkpoints(now.id, now.checkpoints, wanted.checkpoints)
         case _:
             return
 
@@ -185,6 +188,19 @@ def _network(view: ClusterView, now: NetworkSpec, wanted: NetworkSpec) -> Iterat
                 told = networks.NetworkChange(properties={"description": words})
                 name = interface_name(view, now, interface)
                 yield lambda view, occasion, n=name, c=told: networks.change_interface(view, n, c, occasion)  # type: ignore[misc]
+
+
+def _checkpoints(own: str, now: tuple[Checkpoint, ...], wanted: tuple[Checkpoint, ...]) -> Iterator[Step]:
+    """Under their former ids; what was saved of a removed one is gone, and is saved anew."""
+    for point in now:
+        if point not in wanted:
+            yield lambda view, occasion, p=point: checkpoints.remove_checkpoint(view, own, p.id, occasion)  # type: ignore[misc]
+    for point in wanted:
+        if point not in now:
+            new = checkpoints.NewCheckpoint(path=point.path, secret=point.secret)
+            yield lambda view, occasion, p=point, n=new: checkpoints.add_checkpoint(  # type: ignore[misc]
+                view, own, n, replace(occasion, id=p.id)
+            )
 
 
 def _resource_change(

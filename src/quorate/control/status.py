@@ -6,6 +6,7 @@ Does not know: single objects; `control.queries` shows those.
 
 from __future__ import annotations
 
+from quorate.control.checkpoints import checkpoint_problems
 from quorate.control.context import Context
 from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
@@ -128,6 +129,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
     if view.cluster is not None:
         standing = view.backup.record if view.backup is not None else BackupStanding()
         found += standing_problems(view.cluster.record, standing, context.wall_time_s())
+    found += checkpoint_problems(view)
     found += _network_problems(view)
     for key, why in sorted(view.damaged.items()):
         found.append(

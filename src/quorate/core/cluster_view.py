@@ -15,6 +15,7 @@ from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
 from quorate.model.backup import BackupStanding
 from quorate.model.base import Damaged, decode
+from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import NodeStanding
 from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
@@ -57,6 +58,8 @@ class ClusterView:
         self.assignments: dict[str, Known[Assignment]] = {}
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
         self.backup: Known[BackupStanding] | None = None
+        self.checkpoints: dict[tuple[str, str], Known[CheckpointState]] = {}
+        """By resource and checkpoint."""
         self.quorum: Known[QuorumSpec] | None = None
         self.forced: Known[ForcedQuorum] | None = None
         self.quorum_facts: dict[int, Known[QuorumFact]] = {}
@@ -86,6 +89,7 @@ class ClusterView:
         self.fence_devices.clear()
         self.fence_histories.clear()
         self.software.clear()
+        self.checkpoints.clear()
         self.backup = None
         self.quorum = None
         self.forced = None
@@ -185,6 +189,9 @@ class ClusterView:
             put(self.fence_histories, int(key.removeprefix(keys.FENCING)), FenceHistory)
         elif key.startswith(keys.EVICTED):
             put(self.evicted, int(key.removeprefix(keys.EVICTED)), EvictedNode)
+        elif key.startswith(keys.CHECKPOINT):
+            resource, _, own = key.removeprefix(keys.CHECKPOINT).partition("/")
+            put(self.checkpoints, (resource, own), CheckpointState)
         elif key == keys.BACKUP:
             self.backup = None if value is None else Known(decode(value, BackupStanding, key), revision)
         elif key == keys.SPEC_CLUSTER:

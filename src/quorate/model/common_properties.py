@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from quorate.model.checkpoint import LIMIT_MOST_KIB
 from quorate.model.problems import Problem, error
 from quorate.model.proofs import PROOF_LEVELS
 from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyKind, PropertyValue, check_value
@@ -90,6 +91,7 @@ CLUSTER_PROPERTIES: Final = (
         words="where scheduled backups go, on every node",
         default="",
     ),
+    _number("checkpoint_limit_kib", "CheckpointLimit", "most of one checkpoint", 1, LIMIT_MOST_KIB, 1024, "KiB"),
     _number("backup_keep", "BackupKeep", "so many scheduled backups stay in the folder", 1, 10_000, 14),
 )
 

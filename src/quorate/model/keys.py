@@ -35,6 +35,12 @@ FORCED = "forced"
 BACKUP = "backup"
 """What came of the scheduled backups."""
 
+CHECKPOINT = "checkpoint/"
+"""What is kept of a checkpoint, by resource and checkpoint."""
+
+CHECKPOINT_DATA = "checkpoint-data/"
+"""The content, in chunks; read only where it is put back."""
+
 FENCING = "fencing/"
 """What came of calling fence devices, by the number of the node that was to be switched off."""
 
@@ -57,6 +63,7 @@ REPLICA = (
     FENCING,
     FORCED,
     BACKUP,
+    CHECKPOINT,
 )
 """Prefixes of what every node keeps a copy of; tokens and the audit trail only grow, and are read when asked for."""
 
@@ -104,3 +111,13 @@ def fact_software(node: int) -> str:
 def fencing(node: int) -> str:
     """The history of fencing a node."""
     return f"{FENCING}{node}"
+
+
+def checkpoint(resource: str, own: str) -> str:
+    """What is kept of one checkpoint of a resource."""
+    return f"{CHECKPOINT}{resource}/{own}"
+
+
+def checkpoint_chunk(resource: str, own: str, slot: str, number: int) -> str:
+    """One part of its content."""
+    return f"{CHECKPOINT_DATA}{resource}/{own}/{slot}/{number:03}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from quorate.model.base import Value
+from quorate.model.checkpoint import Checkpoint
 from quorate.model.proofs import ProofLevel
 from quorate.model.topology import NetworkRole
 
@@ -46,6 +47,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     separate_monitor: bool = False
     stop_failure_action: StopFailureAction = "end"
     """What follows where it does not stop: the group stays and waits, it is ended by force, or the node ends."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Files that travel with the group."""
     required_proof: ProofLevel = "lease"
     """What its type demands: not all that it takes hold of can be ended by the kernel within G (design §4)."""
 
@@ -215,6 +218,8 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """Where the node that leads puts them; it must be there on every node."""
     backup_keep: int = 14
     """The newest so many of the schedule's own backups stay in the folder."""
+    checkpoint_limit_kib: int = 1024
+    """No checkpoint of a resource may be larger."""
 
 
 class Reason(Value, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ look offline to it, and even stopped, which lets another node start it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
@@ -46,6 +46,10 @@ class HostFleet:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._children: frozenset[str] = frozenset()
         self._group: asyncio.TaskGroup | None = None
+        self.last_look: Callable[[ResourceSpec], Awaitable[None]] | None = None
+        """What is done when a resource with checkpoints has ended, before anybody is told that it has."""
+        self._held_back: dict[str, object] = {}
+        """What was said of a resource and is not told yet."""
         loop.shared_host(there=False)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -128,6 +132,30 @@ class HostFleet:
         return [self.link(host_of(known.record) if known else SHARED)]
 
     def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
+        self._held_back.pop(resource, None)  # this is newer
+        known = self._loop.view.resources.get(resource)
+        spec = known.record if known is not None else None
+        if spec is None or not spec.checkpoints or state not in QUIET or self.last_look is None:
+            self._tell(resource, state, detail)
+        elif self._group is not None and self._all_told() and self._loop.runs_here(spec.group, resource):
+            mark = self._held_back[resource] = object()
+            self._group.create_task(self._tell_after(self.last_look(spec), mark, resource, state, detail))
+        else:
+            self._tell(resource, state, detail)
+
+    def _all_told(self) -> bool:
+        """No inventory is being taken: what that says is told at once, or the rest would contradict it."""
+        return all(link.told for link in self._links.values())
+
+    async def _tell_after(
+        self, look: Awaitable[None], mark: object, resource: str, state: ResourceState, detail: str
+    ) -> None:
+        await look
+        if self._held_back.get(resource) is mark:  # else something newer was said, or the contact was lost
+            del self._held_back[resource]
+            self._tell(resource, state, detail)
+
+    def _tell(self, resource: str, state: ResourceState, detail: str) -> None:
         known = self._loop.view.resources.get(resource)
         group = known.record.group if known else self._group_of(resource)
         if group:
@@ -151,6 +179,8 @@ class HostFleet:
             self._loop.shared_host(there=False)
         elif host in self._links:
             self._loop.own_host(host, known=False)
+        for resource in self._resources_of(host):
+            self._held_back.pop(resource, None)  # the next inventory tells
         self._loop.contact_lost(self._resources_of(host))
 
     def _inventoried(self, host: str, present: frozenset[str]) -> None:

@@ -24,6 +24,7 @@ from quorate.adapters.fencing import InstalledAgents
 from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.cluster_view import ClusterView
+from quorate.core.group_run import BringOnline
 from quorate.core.topology import metrics, quiet_networks, timings_of
 from quorate.core.votes import may_vote
 from quorate.model import keys
@@ -31,8 +32,10 @@ from quorate.model.backup import BackupArchive
 from quorate.model.base import encode
 from quorate.model.problems import Refused
 from quorate.model.records import Absent, Put, Snapshot, Write
-from quorate.model.workload import NodeSpec
+from quorate.model.workload import NodeSpec, ResourceSpec
 from quorate.node.backup_keeper import BackupKeeper
+from quorate.node.checkpoint_keeper import CheckpointKeeper
+from quorate.node.checkpoint_seal import Seal
 from quorate.node.copy_keeper import CopyKeeper
 from quorate.node.evicting import EvictionKeeper
 from quorate.node.faces import Faces
@@ -160,6 +163,20 @@ class Service:
         self.copies = CopyKeeper(
             places.copy, self.view, self.store, self._pack_copy, lambda text: log.warning("copy", detail=text)
         )
+        self.checkpoints = CheckpointKeeper(
+            self.node,
+            self.view,
+            self.store,
+            Seal(places.heartbeat_key),
+            self.loop.online_here,
+            lambda command: self.loop.still_wanted(command, boot_time_s()),
+            self.hosts.command,
+            self._not_given,
+            boot_time_s,
+            self.faces.wall_time,
+            lambda text: log.info("checkpoint", detail=text),
+        )
+        self.hosts.last_look = self.checkpoints.last_look
         self.lease_is_safe = asyncio.Event()
         """Set for good when this service has seen, or seen to, a lease that needs nothing from it for a while."""
         self._ended = asyncio.Event()
@@ -227,6 +244,7 @@ class Service:
                 tasks.create_task(self.pruner.run(), name="history pruner"),
                 tasks.create_task(self.backups.run(), name="backup keeper"),
                 tasks.create_task(self.copies.run(), name="copy keeper"),
+                tasks.create_task(self.checkpoints.run(), name="checkpoint keeper"),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
@@ -289,6 +307,10 @@ class Service:
             self.pump()
             await asyncio.sleep(self.timings.heartbeat_s)
 
+    def _not_given(self, spec: ResourceSpec, why: str) -> None:
+        self.loop.not_given(spec, why)
+        self.pump()
+
     async def _take_backup(self) -> BackupArchive:
         """The whole database, for the schedule."""
         taking = await asyncio.to_thread(importlib.import_module, "quorate.control.backup")  # a service starts light
@@ -323,6 +345,8 @@ class Service:
                         self.lease_is_safe.set()
                     case StoreRequest():
                         self.spawn(self._carry_out(output))
+                    case HostCommand(command=BringOnline() as command) if self.checkpoints.concerns(command):
+                        self.spawn(self.checkpoints.bring_online(command))
                     case HostCommand(command=command):
                         self.hosts.command(command)
                     case Prepare(group=group):

@@ -18,13 +18,13 @@ from quorate.core.authority.timings import Timings
 from quorate.core.blast_radius import left
 from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
-from quorate.core.group_run import GroupRun
+from quorate.core.group_run import QUIET, BringOnline, GroupRun
 from quorate.core.quarantine import counting
 from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Change, Guard, KeyValue, Position, Put, Snapshot, Unchanged
-from quorate.model.workload import ResourceState
+from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
 from quorate.node.outputs import Output, StoreRequest
@@ -133,6 +133,43 @@ class ServiceLoop:
     def own_host(self, host: str, *, known: bool) -> None:
         """A host beside the shared one has told what it has, or the connection to it broke."""
         self._owning.own_hosts[host] = known
+
+    def still_wanted(self, command: BringOnline, now: float) -> bool:
+        """Whether an Online that was held back for a while may be given now: all that it rested on still holds."""
+        spec, report = command.spec, self._report
+        run, known = self.runs.get(spec.group), self.view.assignments.get(spec.group)
+        waits = run.resources.get(spec.id) if run is not None else None
+        if report is None or known is None or waits is None or waits.asked != "online" or self._owning.winding_down:
+            return False
+        assignment, life = known.record, self.membership.incarnation
+        mine = (assignment.owner, assignment.incarnation, assignment.number, assignment.phase) == (
+            self.node,
+            life,
+            command.token,
+            "run",
+        )
+        return mine and self.is_up and now < report.lease_until and report.ended != life
+
+    def not_given(self, spec: ResourceSpec, why: str) -> None:
+        """An Online that was held back was never given: nothing of the resource runs; it failed where `why` says so.
+
+        Where the host has been lost meanwhile its next inventory tells, and nothing is said here.
+        """
+        run = self.runs.get(spec.group)
+        waits = run.resources.get(spec.id) if run is not None else None
+        if waits is not None and waits.asked == "online" and waits.known:
+            self._owning.host_state(spec.group, spec.id, "failed" if why else "offline", why)
+
+    def online_here(self) -> list[ResourceSpec]:
+        """Resources that are online on this node, as their hosts say."""
+        found = (r for run in self.runs.values() for r, one in run.resources.items() if one.state == "online")
+        return [self.view.resources[resource].record for resource in found if resource in self.view.resources]
+
+    def runs_here(self, group: str, resource: str) -> bool:
+        """The resource counts as running on this node, by what its host said."""
+        run = self.runs.get(group)
+        one = run.resources.get(resource) if run is not None else None
+        return one is not None and one.known and one.state not in QUIET
 
     def own_host_gone(self, host: str) -> None:
         """A host beside the shared one is no more: nothing ran in it."""
