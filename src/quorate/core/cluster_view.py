@@ -17,7 +17,7 @@ from quorate.model.backup import BackupStanding
 from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
-from quorate.model.membership import NodeStanding
+from quorate.model.membership import NodeStanding, WatchdogFact
 from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
@@ -48,6 +48,7 @@ class ClusterView:
         self.evicted: dict[int, Known[EvictedNode]] = {}
         self.software: dict[int, Known[Software]] = {}
         self.standings: dict[int, Known[NodeStanding]] = {}
+        self.watchdogs: dict[int, Known[WatchdogFact]] = {}
         self.fence_devices: dict[str, Known[FenceDevice]] = {}
         self.fence_histories: dict[int, Known[FenceHistory]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
@@ -86,6 +87,7 @@ class ClusterView:
             other.clear()
         self.evicted.clear()
         self.standings.clear()
+        self.watchdogs.clear()
         self.fence_devices.clear()
         self.fence_histories.clear()
         self.software.clear()
@@ -149,6 +151,8 @@ class ClusterView:
                 put(self.adapters, int(node), AdaptersFact)
             elif rest == "software":
                 put(self.software, int(node), Software)
+            elif rest == "watchdog":
+                put(self.watchdogs, int(node), WatchdogFact)
             elif rest == "paths":
                 put(self.paths, int(node), PathsFact)
         elif key.startswith(keys.ASSIGNMENT):

@@ -8,13 +8,17 @@ from __future__ import annotations
 from quorate.core.cluster_view import ClusterView
 from quorate.core.fencing import levels_of
 from quorate.core.proofs import demanded
+from quorate.core.resets import timeout_of
 from quorate.model.proofs import ProofLevel
 
 
 def has_means(view: ClusterView, node: int, level: ProofLevel) -> bool:
     """Whether that proof of the node's end can be had without a person."""
-    del level  # a fence device gives the strongest
-    return bool(levels_of(view, node))
+    if levels_of(view, node):  # a fence device gives the strongest
+        return True
+    member = view.authority.up().get(node)
+    armed_s = timeout_of(view, node, member.record.incarnation) if member is not None else 0.0
+    return level == "watchdog" and armed_s > 0.0
 
 
 def without_means(view: ClusterView, group: str) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from quorate.model.proofs import PROOF_LEVELS, ProofLevel
 STRENGTH: Final[dict[Proof, int]] = {
     "": 0,
     "lease_over": 0,
+    "watchdog": 1,
     "released": 2,
     "ended": 2,
     "fenced": 2,

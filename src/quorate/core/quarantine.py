@@ -28,7 +28,7 @@ FAILURES_KEPT: Final = 64
 CLOCK_STEP_S: Final = 300.0
 """Wall clocks of coordinators that follow one another may differ by so much."""
 
-FAILURES: Final = frozenset({"lease_over", "ended", "fenced", "confirmed"})
+FAILURES: Final = frozenset({"lease_over", "watchdog", "ended", "fenced", "confirmed"})
 """Proofs by which a life ended that was not stopped cleanly."""
 
 

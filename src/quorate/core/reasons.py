@@ -56,6 +56,7 @@ CAUSES: Final = {
 
 PROOFS: Final = {
     "lease_over": "silent until its lease was certainly over",
+    "watchdog": "silent until its lease was over and its watchdog had certainly reset it",
     "released": "it said that it stopped everything",
     "ended": "its sentinel swore that everything was ended",
     "fenced": "it was fenced",

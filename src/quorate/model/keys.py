@@ -108,6 +108,11 @@ def fact_software(node: int) -> str:
     return f"{FACT}{node}/software"
 
 
+def fact_watchdog(node: int) -> str:
+    """What a node reports of its watchdog."""
+    return f"{FACT}{node}/watchdog"
+
+
 def fencing(node: int) -> str:
     """The history of fencing a node."""
     return f"{FENCING}{node}"

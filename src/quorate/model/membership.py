@@ -13,7 +13,7 @@ from quorate.model.versions import Software
 MemberState = Literal["up", "down"]
 MarkKind = Literal["suspicion", "order"]
 AttestationKind = Literal["fenced", "confirmed"]
-Proof = Literal["lease_over", "released", "ended", "fenced", "confirmed", ""]
+Proof = Literal["lease_over", "watchdog", "released", "ended", "fenced", "confirmed", ""]
 
 
 class CoordinatorRecord(Value, frozen=True, kw_only=True):
@@ -70,6 +70,13 @@ class NodeStanding(Value, frozen=True, kw_only=True):
     """Wall times of the coordinators, in seconds; for the quarantine, never for authority."""
     expelled: tuple[float, ...] = ()
     """The same of those ends after which the node was not back already (`core.blast_radius`)."""
+
+
+class WatchdogFact(Value, frozen=True, kw_only=True):
+    """A node says in which life its watchdog was armed, and after how long without being fed it resets the node."""
+
+    incarnation: str
+    timeout_s: float = 0.0
 
 
 class JoinRequest(Value, frozen=True, kw_only=True):

@@ -98,6 +98,11 @@ class Places:
         return self.run / "boot_id"
 
     @property
+    def watchdog_note(self) -> Path:
+        """There while a watchdog is armed; survives a reset, so that the next start can tell."""
+        return self.state / "watchdog-armed"
+
+    @property
     def sentinel_lock(self) -> Path:
         """Held by the one sentinel that this node has."""
         return self.run / "sentinel.lock"

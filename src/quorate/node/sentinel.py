@@ -36,6 +36,7 @@ from quorate.node.retired import retire, retired
 from quorate.node.sentinel_loop import Send, SentinelLoop
 from quorate.node.service_desk import ServiceDesk
 from quorate.node.service_watch import ServiceWatch
+from quorate.node.watchdog_keeper import WatchdogKeeper
 from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import LeaseWriter, boot_time_s, incarnation_hash
 
@@ -69,7 +70,15 @@ class Sentinel:
         boot = boot_id(places.boot_id)
         self._selector = selectors.DefaultSelector()
         self._desk = HostDesk(Holdings(places.holdings, boot), self._selector, self._lease_held, self._all_ended)
+        self._dog = WatchdogKeeper(
+            str(options.get("watchdog", "")),
+            int(cast("int", options.get("watchdog_timeout_s", 5))),
+            places.watchdog_note,
+            boot,
+            boot_time_s,
+        )
         ended = self._end_leftovers()
+        self._dog.take_over()
         self.loop = SentinelLoop(self.node, self.timings, boot_id=boot, ended=ended, now=boot_time_s())
         self._page = LeaseWriter(places.lease_page)
         self._page.write(0, 0.0)
@@ -159,6 +168,7 @@ class Sentinel:
         now = boot_time_s()
         self.loop.tick(now)
         self._carry_out()
+        self._dog.turn(safe=self.loop.lease.safe(now))
         silent_s = self._watch.silent_s(now)
         if silent_s is not None:
             log(f"the service has shown no life for {silent_s:.1f} s; it is killed and started again")
@@ -198,6 +208,8 @@ class Sentinel:
                     self._desk.holdings.begin_life(incarnation)
                     self._page.write(incarnation_hash(incarnation), until)
                     self._guard.renew(until)
+                    self._dog.arm()  # a lease is the first thing that follows an admission
+                    self.loop.watchdog_s = self._dog.armed_s
                 case ServiceHung():
                     pass  # the role is given up; the process is looked after by `ServiceWatch`
 
@@ -324,6 +336,7 @@ class Sentinel:
 
     def close(self) -> None:
         """Take the guard away where nothing is protected any more, and remove the sockets."""
+        self._dog.let_go(safe=self.loop.lease.safe(boot_time_s()))
         self._guard.close()
         self._fabric.close()
         for path in (self.places.sentinel_socket, self.places.holdings_socket):

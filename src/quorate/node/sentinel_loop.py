@@ -57,6 +57,8 @@ class SentinelLoop:
         self.links = Links(timings.suspicion_s)
         self.peers: Mapping[int, tuple[str, ...]] = {}
         """Nodes and the networks on which to reach them."""
+        self.watchdog_s = 0.0
+        """Time-out of the watchdog while it is armed; whoever turns this says so."""
         self._wanted = timings
         self._retime_at = now
         self._boot_id = boot_id
@@ -239,6 +241,7 @@ class SentinelLoop:
                 heard=heard,
                 silent=self.links.silent(now),
                 unsettled=lease.order.unsettled,
+                watchdog_s=self.watchdog_s,
                 order=lease.order if with_order else None,
             )
         )

@@ -20,9 +20,11 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
 from quorate.core.group_run import QUIET, BringOnline, GroupRun
 from quorate.core.quarantine import counting
+from quorate.core.resets import Resets
 from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.membership import WatchdogFact
 from quorate.model.records import Absent, Change, Guard, KeyValue, Position, Put, Snapshot, Unchanged
 from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.node import coordinating, owning
@@ -33,6 +35,8 @@ from quorate.node.owning import Owning
 INTENT = "intent"
 STANDING = "standing"
 SOFTWARE = "software"
+WATCHDOG = "watchdog"
+RESET = "reset"
 
 
 class ServiceLoop:
@@ -60,6 +64,7 @@ class ServiceLoop:
         """Every host has said what it runs; before that nothing is known of any resource."""
         self._wall_s = wall_s
         self._coordinating = Coordinating(self.view, wall_s, mutations)
+        self._resets = Resets(mutations)
         self._owning = Owning(node, self.view, heed_failed_stops=Mutation.IGNORE_FAILED_STOP not in mutations)
         self._report: Report | None = None
         self._outputs: list[Output] = []
@@ -107,7 +112,7 @@ class ServiceLoop:
                 self._owning.facts_answered(outcome)
             case coordinating.PURPOSE:
                 self._coordinating.answered(outcome)
-            case "intent" | "standing" | "software":
+            case "intent" | "standing" | "software" | "watchdog" | "reset":
                 pass  # the watch shows what became of it
             case _:
                 renewal = self.membership.answered(request, outcome, now, self.view.authority)
@@ -195,6 +200,7 @@ class ServiceLoop:
         busy = frozenset(request.purpose for request in self._requests.values())
         self.membership.fit = functional_level(self.view) <= self.membership.software.release
         self._say_software(busy)
+        self._say_watchdog(report, busy)
         self.view.authority.barred = barred(self.view, self._wall_s())
         self.view.authority.expulsions_left = left(self.view, self._wall_s())
         step = self.membership.step(now, self.view.authority, report, busy)
@@ -212,16 +218,19 @@ class ServiceLoop:
         leads = self.membership.leads(self.view.authority, report)
         touched = self._touched(now, newly_leading=leads and not self._led)
         self._led = leads
+        self._look_again_at: float | None = None
+        if not leads:
+            self._resets.forget()
         again: set[str] = set()
         if leads:
             self._count_failures(busy)
+            self._prove_resets(now, busy)
             again = self._assign(touched, busy)
         if self.hosts_ready:
             self._run(touched, now, report, busy)
         self.view.touched |= again
         deadlines = [due for due in self._owning.due.values() if due > now]
-        if step.deadline is not None:
-            deadlines.append(step.deadline)
+        deadlines += [due for due in (step.deadline, self._look_again_at) if due is not None]
         self.deadline = now if self._again_at_once else min(deadlines, default=None)
         self._again_at_once = False
 
@@ -262,6 +271,25 @@ class ServiceLoop:
             guards, writes = counting(self.view, self._wall_s())
             if writes:
                 self._ask(CommitRequest(STANDING, guards, writes))
+
+    def _prove_resets(self, now: float, busy: frozenset[str]) -> None:
+        (guards, writes), self._look_again_at = self._resets.step(self.view, now)
+        if writes and RESET not in busy:
+            self._ask(CommitRequest(RESET, guards, writes))
+
+    def _say_watchdog(self, report: Report, busy: frozenset[str]) -> None:
+        """That this life has a watchdog, once it is armed (rule 14: only while it is up)."""
+        known = self.view.watchdogs.get(self.node)
+        ours = WatchdogFact(incarnation=self.membership.incarnation, timeout_s=report.watchdog_s)
+        member = self.view.authority.members.get(self.node)
+        if not self.is_up or member is None or not report.watchdog_s or WATCHDOG in busy:
+            return
+        if report.incarnation != ours.incarnation or (known is not None and known.record == ours):
+            return
+        key = keys.fact_watchdog(self.node)
+        before: Guard = Unchanged(key, known.revision) if known is not None else Absent(key)
+        guards = (Unchanged(keys.member(self.node), member.revision), before)
+        self._ask(CommitRequest(WATCHDOG, guards, (Put(key, encode(ours)),)))
 
     def _run(self, touched: set[str], now: float, report: Report, busy: frozenset[str]) -> None:
         incarnation = self.membership.incarnation

@@ -40,6 +40,10 @@ class Settings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Let the kernel silence service addresses when the lease ends (needs root and nftables)."""
     manage_fabric: bool = True
     """Give this node its fabric address and route those of the others (needs root)."""
+    watchdog: str = ""
+    """Device that resets this machine unless the sentinel feeds it, such as /dev/watchdog0; empty: none."""
+    watchdog_timeout_s: int = 5
+    """So long unfed it waits; a driver may round that."""
     log_level: str = "info"
     """debug, info, warning or error."""
     shutdown_limit_s: float = 60.0
@@ -53,6 +57,7 @@ RANGES: Final = {
     "client_port": _PORT,
     "peer_port": _PORT,
     "realtime_priority": (0, 99),
+    "watchdog_timeout_s": (1, 300),
     "shutdown_limit_s": (0, 86_400),
 }
 """Least and most of each key that is a number."""

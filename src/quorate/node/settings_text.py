@@ -22,6 +22,8 @@ WORDS: Final = {
     "lock_memory": "Keep the sentinel's memory from being swapped out.",
     "address_guard": "Let the kernel silence service addresses when this node may no longer run them (root, nftables).",
     "manage_fabric": "Give this node its fabric address and route those of the other nodes (root).",
+    "watchdog": "Device that resets this machine unless the sentinel feeds it, such as /dev/watchdog0; empty: none.",
+    "watchdog_timeout_s": "So many seconds unfed the watchdog waits; groups that demand its proof wait as long again.",
     "log_level": "debug, info, warning or error.",
     "shutdown_limit_s": "Longest wait, in seconds, for groups to leave when this node is stopped.",
 }

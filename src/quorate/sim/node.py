@@ -22,6 +22,10 @@ ProcessName = Literal["sentinel", "service", "host", "kernel"]
 """What can be stopped by itself; the kernel only together with everything."""
 
 
+RESET_S = 6.0
+"""From a reset to the start of the node."""
+
+
 class SimNode:
     """A machine. `life` counts power cycles: late events of former ones are void."""
 
@@ -43,6 +47,7 @@ class SimNode:
         self.service = SimService(self)
         self.keeper = SimKeeper(self, world.storage)
         self._boots = 0
+        self._feeds = 0
 
     # ---------------------------------------------------------------- time
 
@@ -104,6 +109,26 @@ class SimNode:
         self.host.power_off()
         self.world.checker.all_off(self.number)
         self.world.checker.acts_no_more(self.number)
+
+    # ---------------------------------------------------------------- watchdog
+
+    def feed(self) -> None:
+        """Its watchdog is armed, and put off by one time-out of true time: it is no part of what it watches."""
+        self._feeds += 1
+        mark, life, world = self._feeds, self.life, self.world
+
+        def fire() -> None:
+            if self._feeds == mark and self.life == life and self.powered:
+                world.trace(self.number, "is reset by its watchdog")
+                world.fired[(0, "watchdog fired")] += 1
+                world.power_off(self)
+                world.at(world.now + RESET_S, lambda: world.power_on(self))
+
+        world.at(world.now + world.options.watchdog_s, fire)
+
+    def disarm(self) -> None:
+        """Its watchdog is let go."""
+        self._feeds += 1
 
     # ---------------------------------------------------------------- stops
 

@@ -113,6 +113,8 @@ class Options:
     """What follows where a resource does not stop."""
     expulsion_limit: int = 0
     """So many nodes may be put out; then the cluster holds still. 0: no limit."""
+    watchdog_s: float = 0.0
+    """Time-out of the watchdog that every node has; 0.0: none."""
     first_at_s: tuple[float, ...] = ()
     """When each node is switched on; empty: all at the start."""
 

@@ -14,7 +14,10 @@ from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
 from quorate.model.records import Put
 from quorate.model.workload import ClusterSpec, GroupIntent, Move
+from quorate.sim.node import ProcessName
 from quorate.sim.world import World
+
+STOPPABLE: tuple[ProcessName, ...] = ("sentinel", "service", "host")
 
 
 def coordinator(world: World) -> int:
@@ -211,6 +214,28 @@ def one_after_the_other(world: World) -> None:
     world.at(6.0, kill)
     world.at(11.0, kill)
     world.at(17.0, look)
+
+
+def all_stopped(world: World) -> None:
+    """A node is cut off; just before its lease ends everything on it that could end its resources is stopped."""
+
+    def act() -> None:
+        victim = _bystander(world)
+        node = world.nodes[victim]
+        world.troubles.injure(list(world.nodes), 12.0)
+        isolate(world, victim)
+        stop(victim, node.true_time(node.lease_until))
+
+    def stop(victim: int, until: float) -> None:
+        node = world.nodes[victim]
+        if world.now < until - 0.02:  # it may still be renewed
+            world.at(until - 0.01, lambda: stop(victim, node.true_time(node.lease_until)))
+            return
+        for process in STOPPABLE:
+            node.pause(process, 30.0)
+        world.at(world.now + 10.0, world.media.heal)
+
+    world.at(6.0, act)
 
 
 def _bystander(world: World) -> int:

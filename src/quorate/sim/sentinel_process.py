@@ -45,6 +45,7 @@ class SimSentinel:
         )
         self.loop.peers = {n: world.options.networks for n in world.nodes if n != node.number}
         node.lease_until = 0.0
+        node.disarm()  # what a former one left armed: nothing of it runs any more
         node.host.start()
         self.pump()
         world.after(world.options.service_start_s * world.chance.uniform(0.1, 1), node.service.start, node)
@@ -131,6 +132,7 @@ class SimSentinel:
                 case LeaseMoved(until=until):
                     node.lease_until = until
                     world.fired[(1, "lease moved")] += 1
+                    loop.watchdog_s = world.options.watchdog_s
                 case ServiceHung():
                     world.fired[(12, "service hung")] += 1
                     if node.channel.connected:
@@ -138,6 +140,8 @@ class SimSentinel:
         if self.loop is not loop:
             return
         now = node.clock()
+        if loop.watchdog_s and loop.lease.safe(now):
+            node.feed()
         if loop.lease.acting(now):
             world.checker.acts(node.number, loop.lease.order.epoch, world.now)
             if loop.lease.acting_by_all(now):

@@ -151,6 +151,12 @@ STORIES: tuple[Story, ...] = (
         catches=(Mutation.IGNORE_RADIUS,),
     ),
     Story(
+        "everything is stopped on a node whose lease is about to end, and its watchdog resets it",
+        replace(BASE, seed=33, required_proof="watchdog", watchdog_s=4.0),
+        scripts.all_stopped,
+        catches=(Mutation.IGNORE_DEMAND, Mutation.SHORT_RESET),
+    ),
+    Story(
         "everybody loses power at once and returns",
         replace(BASE, seed=19, timings=DEFAULT, faults=(Fault(8.0, "power_off_all", (), 2.0),)),
     ),

@@ -69,6 +69,10 @@ class Lease:
         """Resources of the present incarnation may run at `now` (rule 1)."""
         return now < self.lease_until and not self.forsworn
 
+    def safe(self, now: float) -> bool:
+        """Nothing runs that may not: the lease holds, or all is certainly ended, or this life never had one."""
+        return self.held(now) or self.lease_until == 0.0 or self.ended == self.order.incarnation
+
     def acting(self, now: float) -> bool:
         """Tell whether this node may act as coordinator at `now` (rule 4)."""
         return self._has_role and now < self._role_until()

@@ -20,6 +20,7 @@ class Mutation(Enum):
     SHORT_WAIT = "7: the verdict goes out after half the wait"
     IGNORE_DEMAND = "7: a group that demands a proof is given away without it"
     IGNORE_RADIUS = "7: nodes are put out however many were put out of late"
+    SHORT_RESET = "7: half of a watchdog's time-out is taken for the whole"
     FORGET_UNKNOWN = "8: a verdict or admission of unknown outcome is forgotten"
     ADOPT_OLD = "9: older reads overwrite newer knowledge"
     OATH_BEFORE_END = "10: the oath is sworn before everything has ended"

@@ -143,5 +143,7 @@ class Report:
     silent: tuple[Peer, ...] = ()
     """Watched peers not heard for S."""
     unsettled: tuple[Unsettled, ...] = field(default=())
+    watchdog_s: float = 0.0
+    """Time-out of the watchdog that is armed; 0.0 where none is."""
     order: Order | None = None
     """The order being followed; only in the first report to a service that has just connected."""
