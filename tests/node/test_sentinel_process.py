@@ -50,11 +50,17 @@ def binary() -> None:
 class Node:
     """One node below a folder, started and killed as often as wanted."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **more: str) -> None:
         self.places = Places(root)
         self.sentinel: subprocess.Popen[bytes] | None = None
         wish = Wish(
-            name="alpha", node_name="n1", networks={"a": f"{ADDRESS}/24"}, fabric=False, profile="fast", ports=PORTS
+            name="alpha",
+            node_name="n1",
+            networks={"a": f"{ADDRESS}/24", **more},
+            fabric=False,
+            profile="fast",
+            ports=PORTS,
+            check_addresses=not more,
         )
         create_cluster(self.places, wish)
         with self.places.settings.open("a") as settings:
@@ -212,3 +218,28 @@ def test_a_damaged_data_folder_is_named_and_nothing_starts(node: Node, name: str
     assert "Traceback" not in (node.places.root / "sentinel.log").read_text()
     assert {file: file.read_bytes() for file in node.places.state.rglob("*") if file.is_file()} == before
     assert node.processes() == {}
+
+
+def test_a_node_whose_link_does_not_come_up_says_so_and_forms_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="q"))
+    monkeypatch.setenv(ROOT_ENVIRONMENT, str(folder))
+    node = Node(folder, b="198.18.77.1/24")  # an address that no machine has
+    try:
+        with node.places.settings.open("a") as settings:
+            settings.write("link_wait_s = 4\n")
+        node.start()
+        told: set[str] = set()
+
+        def leads() -> bool:
+            status = node.status()
+            if status is not None:
+                told.update(problem.code for problem in status.problems)
+            return node.leads()
+
+        node.until(leads)
+        assert "node_waits_for_links" in told
+        log = (node.places.log / "service.log").read_text()
+        assert log.index("before links are up") < log.index("it goes on without b") < log.index("first forming")
+    finally:
+        node.close()
+        shutil.rmtree(folder)

@@ -111,9 +111,10 @@ class Faces:
         return boot_time_s() - self._service.watched_at
 
     def store_problems(self) -> tuple[Problem, ...]:
-        """What members of the store complain of."""
-        copy = self._service.copies.problem
-        return (*self._service.history.problems, *((copy,) if copy is not None else ()))
+        """What members of the store complain of, and what this node waits for."""
+        waits = None if self._service.loop.is_up else self._service.links.problem
+        told = (self._service.copies.problem, waits)
+        return (*self._service.history.problems, *(problem for problem in told if problem is not None))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
         """What is wrong with a quorum storage as this node reaches it."""

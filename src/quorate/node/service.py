@@ -45,6 +45,7 @@ from quorate.node.history_pruner import HistoryPruner
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
+from quorate.node.link_wait import LinkWait, working_addresses
 from quorate.node.member_keeper import MemberKeeper, etcd_binary
 from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
@@ -101,6 +102,15 @@ class Service:
         )
         self.prevents_quorum = PREVENT_QUORUM in os.environ
         self.loop.membership.may_form = not self.prevents_quorum
+        quiet = set(self.replica.quiet_networks)
+        self.links = LinkWait(
+            {name: address for name, address in self.own_spec().addresses.items() if name not in quiet},
+            self.settings.link_wait_s,
+            working_addresses,
+            self._links_up,
+            lambda text: log.info("links", detail=text),
+        )
+        self.loop.membership.links_up = self.links.look()
         self.gateway = Gateway(self._endpoints(), tls=tls_context(places))
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
@@ -237,6 +247,7 @@ class Service:
             reading = tasks.create_task(self._listen(link), name="sentinel link")
             others = [
                 tasks.create_task(self._beat(), name="progress"),
+                tasks.create_task(self.links.run(), name="link wait"),
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
                 tasks.create_task(self.fencing.run(), name="fence keeper"),
@@ -298,6 +309,10 @@ class Service:
         task = self._tasks.create_task(work)
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
+
+    def _links_up(self) -> None:
+        self.loop.membership.links_up = True
+        self.pump()
 
     async def _beat(self) -> None:
         """Show life even where nothing happens, so that a silent service is a hung one."""

@@ -40,6 +40,8 @@ class Settings(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Let the kernel silence service addresses when the lease ends (needs root and nftables)."""
     manage_fabric: bool = True
     """Give this node its fabric address and route those of the others (needs root)."""
+    link_wait_s: float = 15.0
+    """So long at most a starting node waits for its links before it forms a cluster; 0: not at all."""
     watchdog: str = ""
     """Device that resets this machine unless the sentinel feeds it, such as /dev/watchdog0; empty: none."""
     watchdog_timeout_s: int = 5
@@ -57,6 +59,7 @@ RANGES: Final = {
     "client_port": _PORT,
     "peer_port": _PORT,
     "realtime_priority": (0, 99),
+    "link_wait_s": (0, 600),
     "watchdog_timeout_s": (1, 300),
     "shutdown_limit_s": (0, 86_400),
 }

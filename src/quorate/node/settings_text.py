@@ -22,6 +22,7 @@ WORDS: Final = {
     "lock_memory": "Keep the sentinel's memory from being swapped out.",
     "address_guard": "Let the kernel silence service addresses when this node may no longer run them (root, nftables).",
     "manage_fabric": "Give this node its fabric address and route those of the other nodes (root).",
+    "link_wait_s": "Longest wait, in seconds, for this node's links after a start before it forms a cluster; 0: none.",
     "watchdog": "Device that resets this machine unless the sentinel feeds it, such as /dev/watchdog0; empty: none.",
     "watchdog_timeout_s": "So many seconds unfed the watchdog waits; groups that demand its proof wait as long again.",
     "log_level": "debug, info, warning or error.",

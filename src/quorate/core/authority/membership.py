@@ -79,6 +79,8 @@ class Membership:
         """This software can read what the cluster's level allows: else it neither asks nor forms."""
         self.may_form = True
         """False: this node was started so that it joins an active cluster or none (PreventQuorum)."""
+        self.links_up = True
+        """False: this node has just started and some of its links have not come up; it does not form yet."""
         self._given_up = ""
         """The life that this node ends by itself, because something in it must not go on and does not stop."""
         self._life_began_at = now
@@ -242,8 +244,11 @@ class Membership:
                 node=self.node, incarnation=self.incarnation, boot_id=self.boot_id, software=self.software
             )
             frame.commit("join", (), (Put(keys.join(self.node), encode(request)),))
-        if self.may_form:
-            self._duties.forming.step(frame, self.boot_id)
+        forming = self._duties.forming
+        if self.may_form and (self.links_up or forming.unsettled is not None):
+            forming.step(frame, self.boot_id)
+        elif self.may_form:
+            forming.reset(frame.now)  # it listens from the moment on in which it can hear
 
     # ---------------------------------------------------------------- duties
 
