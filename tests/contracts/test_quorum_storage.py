@@ -38,6 +38,14 @@ class World(Protocol):
         """Everything that has the storage's descriptors dies, without a word."""
         ...
 
+    def make_member(self, control: Control, name: str) -> None:
+        """A member has been there and left its data."""
+        ...
+
+    def take_away(self) -> None:
+        """It does not answer any more, on any node: not mounted, not there."""
+        ...
+
     def snapshot(self) -> object:
         """A copy of it all."""
         ...
@@ -56,6 +64,12 @@ class TwinWorld:
 
     def kill_holder(self, control: Control) -> None:
         self.storage.drop(control.claim.node)
+
+    def make_member(self, control: Control, name: str) -> None:
+        self.storage.members.add(name)
+
+    def take_away(self) -> None:
+        self.storage.cut_off |= {1, 2}
 
     def snapshot(self) -> object:
         return self.storage.copy()
@@ -78,6 +92,14 @@ class DirectoryWorld:
     def kill_holder(self, control: Control) -> None:
         for descriptor in control.descriptors:
             os.close(descriptor)
+
+    def make_member(self, control: Control, name: str) -> None:
+        (Path(control.data_dir) / name).mkdir()
+
+    def take_away(self) -> None:
+        """Unmounted: the folder is there, and empty."""
+        self.folder.rename(self.folder.with_name(f"{self.folder.name}-away"))
+        self.folder.mkdir()
 
     def snapshot(self) -> object:
         return (self.folder / "claim").read_bytes()
@@ -126,6 +148,13 @@ class DeviceWorld:
 
     def kill_holder(self, control: Control) -> None:
         """Its reservation stays: the device knows nothing of processes."""
+
+    def make_member(self, control: Control, name: str) -> None:
+        (Path(control.data_dir) / name).mkdir(parents=True)
+
+    def take_away(self) -> None:
+        self._folder.rename(self._folder.with_name("away"))
+        self._folder.mkdir()
 
     def snapshot(self) -> object:
         return (self._folder / "progress").read_bytes()
@@ -272,6 +301,18 @@ async def test_a_known_storage_without_a_trace_of_the_cluster_is_refused(any_wor
     assert refused.value.problem.code == "quorum_storage_empty"
     assert (await any_world.way(2).evidence()).claim is None
     await any_world.way(1).claim(CLUSTER, 1, stood_still=None, newest=NOTHING)
+
+
+async def test_only_a_storage_that_is_there_says_that_it_lacks_a_members_data(any_world: World) -> None:
+    """One that went away was taken for one that had lost everything, and the quorum resource lost its vote."""
+    control = await claimed(any_world, 1)
+    assert not await control.has_member("a1")
+    any_world.make_member(control, "a1")
+    assert await control.has_member("a1")
+    assert not await control.has_member("b2")
+    any_world.take_away()
+    with pytest.raises(StorageLost):
+        await control.has_member("a1")
 
 
 async def test_the_storage_of_another_cluster_is_refused(any_world: World) -> None:

@@ -62,6 +62,10 @@ class QuorumKeeper:
         self._woken = asyncio.Event()
         self._remembered = self._read_remembered()
         self._remember_at = 0.0
+        self._has_data: bool | None = None
+        """Whether the storage has the member's data, as last looked; None where that is not known."""
+        self._looked_for = ""
+        self._look_for_data_at = 0.0
 
     async def run(self) -> None:
         """Run until SIGTERM: then end the member, let go, and return."""
@@ -135,8 +139,9 @@ class QuorumKeeper:
                 self._order = None  # opened anew
             return
         self._member_news(keeping)
-        folder = self._folder(order)
-        keeping.can_run = bool(order.member) and (folder is None or order.may_create or folder.is_dir())
+        if self._data_in_doubt(keeping, order):
+            await self._look_for_data(keeping, order)
+        keeping.can_run = bool(order.member) and (order.may_create or self._has_data is True)
         now = boot_time_s()
         match keeping.step(now, self._lease_until()):
             case Look():
@@ -230,11 +235,33 @@ class QuorumKeeper:
         keeping.renewed(sent_at)
         self._remember(self._control.claim.progress)
 
+    def _data_in_doubt(self, keeping: Keeping, order: KeeperOrder) -> bool:
+        """Only while no member runs: a storage that hangs here must never keep a member from its end."""
+        if self._control is None or keeping.runs or not order.member:
+            return False
+        return self._has_data is None or boot_time_s() >= self._look_for_data_at
+
+    async def _look_for_data(self, keeping: Keeping, order: KeeperOrder) -> None:
+        """A member that ever ran and whose data have gone can never be started again; its vote has to be taken away.
+
+        Only a storage that answers may say so: one that is merely away has everything when it comes back.
+        """
+        assert self._control is not None
+        self._look_for_data_at = boot_time_s() + keeping.timings.lease_s
+        try:
+            self._has_data, self._looked_for = await self._control.has_member(order.member), order.member
+        except StorageLost as lost:
+            keeping.lost()
+            self._has_data = None
+            self._tell(reached=False, code="quorum_storage_lost", problem=str(lost), remedy="it is tried again")
+            return
+        self._tell(lacks_data=not self._has_data and not order.may_create)
+
     async def _let_go(self, keeping: Keeping, reason: str) -> None:
         assert self._control is not None
         _log(f"the quorum storage is given up: {reason}")
         await self._control.give_up()
-        self._control = None
+        self._control, self._has_data = None, None
         keeping.gone(boot_time_s())
         self._tell(holds=False, runs=False, lacks_data=False, holder=0)
 
@@ -251,6 +278,7 @@ class QuorumKeeper:
         assert folder is not None
         await self._member.start(order.argv, folder, self._control.descriptors)
         keeping.started()
+        self._has_data = None  # it may just be making them
         self._tell(runs=True, lacks_data=False)
 
     def _member_news(self, keeping: Keeping) -> None:
@@ -258,9 +286,9 @@ class QuorumKeeper:
         if keeping.runs and not self._member.running:
             keeping.ended(boot_time_s(), after_s=self._member.ran_s)
             self._tell(runs=False)
-        folder = self._folder(order) if order is not None else None
-        lacks = order is not None and folder is not None and not order.may_create and not folder.is_dir()
-        self._tell(lacks_data=lacks)
+        if order is not None and order.member != self._looked_for:
+            self._has_data = None
+            self._tell(lacks_data=False)
 
     def _tell(self, **changes: object) -> None:
         self._desk.tell(**changes)

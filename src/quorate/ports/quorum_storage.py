@@ -87,6 +87,14 @@ class Control(Protocol):
         """Raise the beat. Raises StorageLost."""
         ...
 
+    async def has_member(self, name: str) -> bool:
+        """Whether the data of that member are there, in the folder of that name below `data_dir`.
+
+        False is said only of a storage that is there itself and still this claim's: a storage that went away has not
+        lost its data. Raises StorageLost.
+        """
+        ...
+
     async def give_up(self) -> None:
         """Let go; the member must have ended before. Harmless where control is lost already."""
         ...

@@ -26,6 +26,8 @@ class MemoryStorage:
     """The `start` of the claim under whose lock processes can still write."""
     cut_off: set[int] = field(default_factory=set)
     """Nodes for which it does not answer."""
+    members: set[str] = field(default_factory=set)
+    """Names of the members whose data are on it."""
     starts: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def reach(self, node: int) -> MemoryWay:
@@ -114,6 +116,12 @@ class MemoryControl:
             raise StorageLost("control is lost")
         self.claim = replace(self.claim, beat=self.claim.beat + 1, progress=max(progress, self.claim.progress))
         self._way.storage.claim = self.claim
+
+    async def has_member(self, name: str) -> bool:
+        """As the storage is. Raises StorageLost."""
+        if not self._owns():
+            raise StorageLost("control is lost")
+        return name in self._way.storage.members
 
     async def give_up(self) -> None:
         """Let go."""

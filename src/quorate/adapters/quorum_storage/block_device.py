@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from quorate.adapters.quorum_storage import claim_block
@@ -194,6 +195,18 @@ class Held:
             self._lost = True
             raise
         self._key, self.claim = key, claim
+
+    async def has_member(self, name: str) -> bool:
+        """Look for its folder; where it is not, make sure that the file system itself is. Raises StorageLost."""
+
+        def look() -> bool:
+            if (Path(self.data_dir) / name).is_dir():
+                return True
+            if not self._device.medium.read_progress():
+                raise StorageLost("the file system of the quorum device is not mounted any more")
+            return False
+
+        return await self._device.worker.run(look)
 
     async def give_up(self) -> None:
         """Unmount and release; harmless where control is lost."""

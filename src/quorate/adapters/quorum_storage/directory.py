@@ -234,6 +234,20 @@ class Held:
         await self._write(beaten, yielded=False)
         self._claim = beaten
 
+    async def has_member(self, name: str) -> bool:
+        """Look for its folder; where it is not, make sure that the storage itself is. Raises StorageLost."""
+        storage, claim = self._storage, self._claim
+
+        def look() -> bool:
+            if (storage.path / "member" / name).is_dir():
+                return True
+            read = storage.read_claim()
+            if read is None or read[0].start != claim.start:
+                raise StorageLost(f"{storage.path} bears no trace of this claim any more: perhaps it is not mounted")
+            return False
+
+        return await storage.worker.run(look)
+
     async def give_up(self) -> None:
         """Say so on the storage where that can be done, and let the lock go."""
         with contextlib.suppress(StorageLost):
