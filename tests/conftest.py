@@ -1,6 +1,8 @@
-"""What all tests share: the `conformance` marker, checked and gathered.
+"""What all tests share: the `conformance` marker, checked and gathered, and what may not run side by side.
 
-Owns: that a marker names lines of the checklist that exist. `conformance_report` makes the published page of them.
+Owns: that a marker names lines of the checklist that exist; that tests with real components keep to the worker of their
+file, which shares a cluster, or to that of a group that they name (labs on loopback have the same addresses).
+`conformance_report` makes the published page of the markers.
 """
 
 from __future__ import annotations
@@ -16,3 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wrong = sorted(f"{item.nodeid}: {line}" for item in items for line in markers_of(item) if line not in known)
     if wrong:
         raise pytest.UsageError("no such line in docs/conformance-ids.toml:\n  " + "\n  ".join(wrong))
+    for item in items:
+        real = item.get_closest_marker("etcd") or item.get_closest_marker("root")
+        if real and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -265,6 +265,20 @@ def test_lost_data_of_the_quorum_resource_cost_its_vote_and_it_comes_anew() -> N
     assert store.voters == {0, 1, 2}
 
 
+def test_a_learner_that_lost_its_data_is_replaced() -> None:
+    store = Store(2)
+    store.change(model="node_and_disk_majority", storage=True, holder=1)
+    store.take(next_step(store.picture) or Wait(""))  # announced
+    store.take(next_step(store.picture) or Wait(""))  # recorded as pending
+    learner = next(member.id for member in store.picture.members if member.voter == QUORUM_VOTER)
+    store.change(lacks_data=True, runs=False)
+    store.take(next_step(store.picture) or Wait(""))
+    assert store.removed == [learner]
+    store.change(lacks_data=False)
+    store.settle()
+    assert store.voters == {0, 1, 2}
+
+
 @pytest.mark.conformance("QU-17")
 def test_a_node_without_weight_has_no_vote() -> None:
     store = Store(4)

@@ -23,7 +23,7 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import PROGRAM
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 
-pytestmark = pytest.mark.etcd
+pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
 
 LIMIT_S = 60.0
 SLEEPER = "/bin/sleep 86399.5"

@@ -203,6 +203,8 @@ def _quorum_step(picture: Picture) -> Step | None:
         return _bring_quorum(picture)
     name = f"{mine.id:x}"
     if mine.learner:
+        if picture.lacks_data and picture.quorum_member == name:
+            return Remove(mine.id, QUORUM_VOTER)  # it ran, and can never start again
         if picture.quorum_member != name or not picture.quorum_pending:
             if _pending(picture) - {QUORUM_VOTER}:
                 return Wait("another vote is being changed")

@@ -21,7 +21,7 @@ from typing import Final
 from quorate.adapters.quorum_storage.opening import open_storage
 from quorate.core.authority.timings import PROFILES
 from quorate.core.quorum_keeping import EndMember, Keeping, LetGo, Look, Renew, Sight, StartMember, TakeControl
-from quorate.model.base import Damaged, Value, decode, encode
+from quorate.model.base import Damaged, Value, decode, encode, replace
 from quorate.node.identity import write_file
 from quorate.node.places import Places
 from quorate.node.process import log
@@ -43,6 +43,8 @@ class Remembered(Value, frozen=True, kw_only=True):
     path: str = ""
     term: int = 0
     index: int = 0
+    created: str = ""
+    """The member whose folder this node made: made once, for a member that comes back empty has forgotten its votes."""
 
 
 class QuorumKeeper:
@@ -141,7 +143,7 @@ class QuorumKeeper:
         self._member_news(keeping)
         if self._data_in_doubt(keeping, order):
             await self._look_for_data(keeping, order)
-        keeping.can_run = bool(order.member) and (order.may_create or self._has_data is True)
+        keeping.can_run = bool(order.member) and (self._has_data is True or self._may_create(order))
         now = boot_time_s()
         match keeping.step(now, self._lease_until()):
             case Look():
@@ -255,7 +257,7 @@ class QuorumKeeper:
             self._has_data = None
             self._tell(reached=False, code="quorum_storage_lost", problem=str(lost), remedy="it is tried again")
             return
-        self._tell(lacks_data=not self._has_data and not order.may_create)
+        self._tell(lacks_data=not self._has_data and not self._may_create(order))
 
     async def _let_go(self, keeping: Keeping, reason: str) -> None:
         assert self._control is not None
@@ -267,15 +269,20 @@ class QuorumKeeper:
 
     # ---------------------------------------------------------------- the member
 
-    def _folder(self, order: KeeperOrder) -> Path | None:
-        if self._control is None or not order.member:
-            return None
-        return Path(self._control.data_dir) / order.member
+    def _may_create(self, order: KeeperOrder) -> bool:
+        return order.may_create and self._remembered.created != order.member
 
     async def _start(self, keeping: Keeping, order: KeeperOrder) -> None:
         assert self._control is not None
-        folder = self._folder(order)
-        assert folder is not None
+        folder = Path(self._control.data_dir) / order.member
+        if not self._has_data:
+            self._remembered = replace(self._remembered, created=order.member)
+            try:
+                write_file(self._places.quorum_seen, encode(self._remembered))
+            except OSError as problem:
+                keeping.ended(boot_time_s(), after_s=0.0)
+                self._tell(code="quorum_note_not_written", problem=str(problem), remedy="make room on this node's disk")
+                return
         await self._member.start(order.argv, folder, self._control.descriptors)
         keeping.started()
         self._has_data = None  # it may just be making them
@@ -296,14 +303,13 @@ class QuorumKeeper:
     # ---------------------------------------------------------------- what was seen
 
     def _remember(self, progress: Progress) -> None:
-        seen = Remembered(path=self._remembered.path, term=progress.term, index=progress.index)
-        if (seen.term, seen.index) <= (self._remembered.term, self._remembered.index):
+        if (progress.term, progress.index) <= (self._remembered.term, self._remembered.index):
             return
-        self._remembered = seen
+        self._remembered = replace(self._remembered, term=progress.term, index=progress.index)
         if boot_time_s() >= self._remember_at:
             self._remember_at = boot_time_s() + REMEMBER_S
             with contextlib.suppress(OSError):
-                write_file(self._places.quorum_seen, encode(seen))
+                write_file(self._places.quorum_seen, encode(self._remembered))
 
     def _read_remembered(self) -> Remembered:
         with contextlib.suppress(OSError, Damaged):

@@ -140,7 +140,8 @@ class QuorumShare:
 
     def _order(self, spec: QuorumSpec, own: NodeSpec, mode: Mode) -> KeeperOrder:
         assert spec.kind
-        may_create = not spec.votes and any(f"{m.id:x}" == spec.member for m in self.members)
+        # A member that may have voted must never start empty: the votes it gave would be given twice.
+        may_create = any(f"{m.id:x}" == spec.member and m.isLearner and not m.name for m in self.members)
         return KeeperOrder(
             mode=mode,
             kind=spec.kind,
