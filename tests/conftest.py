@@ -1,15 +1,23 @@
-"""What all tests share: the `conformance` marker, checked and gathered, and what may not run side by side.
+"""What all tests share: the `conformance` marker, checked and gathered, and room for workers side by side.
 
-Owns: that a marker names lines of the checklist that exist; that tests with real components keep to the worker of their
-file, which shares a cluster, or to that of a group that they name (labs on loopback have the same addresses).
-`conformance_report` makes the published page of the markers.
+Owns: that a marker names lines of the checklist that exist; that each worker's labs have loopback addresses of their
+own. `conformance_report` makes the published page of the markers.
 """
 
 from __future__ import annotations
 
+import os
+import zlib
+from pathlib import Path
+
 import pytest
 
 from conformance_report import Checklist, markers_of
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_CHECKOUT = 100 + zlib.crc32(str(Path(__file__).parent).encode()) % 100
+"""Two checkouts may be tested side by side as well."""
+os.environ.setdefault("QUORATE_LAB_BLOCK", f"127.{_CHECKOUT}.{_WORKER}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,7 +26,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wrong = sorted(f"{item.nodeid}: {line}" for item in items for line in markers_of(item) if line not in known)
     if wrong:
         raise pytest.UsageError("no such line in docs/conformance-ids.toml:\n  " + "\n  ".join(wrong))
-    for item in items:
-        real = item.get_closest_marker("etcd") or item.get_closest_marker("root")
-        if real and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))

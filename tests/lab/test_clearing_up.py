@@ -133,7 +133,7 @@ def test_without_root_nodes_are_folders_and_loopback(folder: Path, tmp_path: Pat
     tick = threading.Event()
     while not lab.status()[0][0].processes.get("service"):
         tick.wait(0.01)
-    assert lab.status()[0][0].addresses == {"loopback": "127.77.0.1"}
+    assert lab.status()[0][0].addresses == {"loopback": f"{lab.plan.block}.1"}
     assert lab.status()[0][1].processes == {}
     lab.pause(1)
     assert lab.ground.is_paused(machine)

@@ -18,7 +18,7 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import PROGRAM
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 60.0
 

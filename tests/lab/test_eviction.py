@@ -18,7 +18,7 @@ from quorate.lab import ground
 from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 60.0
 

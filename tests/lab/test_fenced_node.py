@@ -21,7 +21,7 @@ from quorate.lab.drill import PROGRAM
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 from quorate.node.places import ROOT_ENVIRONMENT
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 60.0
 

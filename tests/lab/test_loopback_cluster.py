@@ -23,7 +23,7 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import PROGRAM
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 60.0
 SLEEPER = "/bin/sleep 86399.5"
@@ -161,8 +161,8 @@ def test_a_node_that_runs_is_not_started_twice(lab: Lab) -> None:
 def test_a_machine_that_is_a_node_does_not_become_one_again(lab: Lab) -> None:
     token = good(lab, 1, "token", "create", "--quiet").split()[-1]
     for words in (
-        ("node", "join", token, "--node-name", "node3", "--network", "a=127.77.0.2/8"),
-        ("cluster", "create", "--name", "other", "--node-name", "node3", "--network", "a=127.77.0.2/8"),
+        ("node", "join", token, "--node-name", "node3", "--network", f"a={lab.plan.block}.2/8"),
+        ("cluster", "create", "--name", "other", "--node-name", "node3", "--network", f"a={lab.plan.block}.2/8"),
     ):
         refused = quorate(lab, 2, *words)
         assert refused.returncode == 2

@@ -16,7 +16,7 @@ from under_watch import until
 from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 60.0
 WATCHED_S = 4.0

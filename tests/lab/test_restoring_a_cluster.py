@@ -21,7 +21,7 @@ from quorate.lab.cluster import Lab, clear
 from quorate.lab.drill import PROGRAM
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 
-pytestmark = [pytest.mark.etcd, pytest.mark.xdist_group("loopback")]
+pytestmark = pytest.mark.etcd
 
 LIMIT_S = 90.0
 UP = {"node1": "up", "node2": "up", "node3": "up"}

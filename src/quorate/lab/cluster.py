@@ -27,7 +27,9 @@ from quorate.lab.ledger import Ledger
 from quorate.lab.loopback import Loopback
 from quorate.lab.namespaces import Namespaces
 from quorate.lab.plan import (
+    BLOCK_ENVIRONMENT,
     LEDGER_FILE,
+    LOOPBACK_BLOCK,
     SHARED_FOLDER,
     SHARED_POINT,
     LabError,
@@ -73,7 +75,8 @@ class Lab:
     def make(name: str, nodes: int, profile: str, *, namespaces: bool, quorum: str = "") -> Lab:
         """Bare machines with power and cables. Undone again if anything fails or interrupts."""
         folder = default_folder(name)
-        plan = Plan(name, nodes, profile, secrets.token_hex(4), namespaces, quorum)
+        block = os.environ.get(BLOCK_ENVIRONMENT, LOOPBACK_BLOCK)
+        plan = Plan(name, nodes, profile, secrets.token_hex(4), namespaces, quorum, block)
         try:
             folder.mkdir(parents=True, mode=0o755)
         except FileExistsError:

@@ -2,7 +2,8 @@
 
 Owns: finding and ending the processes of such a node. Does not know: what runs on it.
 
-How it works: a node is `QUORATE_ROOT` and an address 127.77.0.N. Everything started for it carries its folder in the
+How it works: a node is `QUORATE_ROOT` and an address 127.77.0.N (or of the block that QUORATE_LAB_BLOCK names).
+Everything started for it carries its folder in the
 environment, by which its processes are found again in /proc. There are no cables, so nothing can be cut, no addresses
 to bring online, and pausing stops processes while the kernel goes on answering for them; it says so.
 """

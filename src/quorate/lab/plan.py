@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Final
 
 FOLDER_ENVIRONMENT: Final = "QUORATE_LAB"
+LOOPBACK_BLOCK: Final = "127.77.0"
+BLOCK_ENVIRONMENT: Final = "QUORATE_LAB_BLOCK"
+"""Another block of loopback addresses, so that two labs without namespaces can live side by side."""
 MACHINE_ENVIRONMENT: Final = "QUORATE_LAB_MACHINE"
 """Set in everything that a lab starts: how processes of a lab without namespaces are found again."""
 
@@ -79,6 +82,8 @@ class Machine:
     networks: tuple[Network, ...]
     number: int = 0
     """Of a node; 0 for the others."""
+    block: str = LOOPBACK_BLOCK
+    """The lab's addresses without namespaces begin so."""
 
     def port(self, network: Network) -> str:
         """The switch's side of the cable."""
@@ -87,7 +92,7 @@ class Machine:
     @property
     def loopback_address(self) -> str:
         """Where a node lives in a lab without namespaces."""
-        return f"127.77.0.{self.number}"
+        return f"{self.block}.{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Plan:
     namespaces: bool
     quorum: str = ""
     """`directory`: the cluster gets a directory that all machines share as its quorum storage."""
+    block: str = LOOPBACK_BLOCK
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -119,7 +125,8 @@ class Plan:
     @property
     def node_machines(self) -> tuple[Machine, ...]:
         """The nodes, in order."""
-        return tuple(Machine(f"node{number}", number, NETWORKS, number) for number in range(1, self.nodes + 1))
+        numbers = range(1, self.nodes + 1)
+        return tuple(Machine(f"node{number}", number, NETWORKS, number, self.block) for number in numbers)
 
     @property
     def machines(self) -> tuple[Machine, ...]:
