@@ -113,7 +113,9 @@ async def enrol(world: FacesWorld, name: str = "node4") -> enrolment.Enrolled:
     fingerprint = world.signer.fingerprint()
     made = await execute(
         world,
-        lambda v, o: tokens.create_token(v, o, hours=1, fingerprint=fingerprint, secret=world.entropy(16)),
+        lambda v, o: tokens.create_token(
+            v, o, tokens.TokenWish(hours=1), fingerprint=fingerprint, secret=world.entropy(16)
+        ),
         new_occasion(world, "ann", ""),
     )
     request = EnrolmentRequest(
@@ -123,10 +125,11 @@ async def enrol(world: FacesWorld, name: str = "node4") -> enrolment.Enrolled:
         certificate_request="",
         version="0.1.0",
     )
+    key = enrolment.token_key(request.secret)
     return await execute_reading(
         world,
-        (enrolment.token_key(request),),
-        lambda v, snapshot, o: enrolment.enrol(v, request, snapshot.get(enrolment.token_key(request)), "hash", o),
+        (key,),
+        lambda v, snapshot, o: enrolment.enrol(v, request, snapshot.get(key), "hash", o),
         new_occasion(world, "machine", "join"),
     )
 

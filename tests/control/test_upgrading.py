@@ -80,7 +80,9 @@ async def test_a_machine_joins_only_with_software_that_fits(world: FacesWorld, r
     fingerprint = world.signer.fingerprint()
     made = await execute(
         world,
-        lambda v, o: tokens.create_token(v, o, hours=1, fingerprint=fingerprint, secret=world.entropy(16)),
+        lambda v, o: tokens.create_token(
+            v, o, tokens.TokenWish(hours=1), fingerprint=fingerprint, secret=world.entropy(16)
+        ),
         new_occasion(world, "ann", ""),
     )
     request = EnrolmentRequest(
@@ -92,7 +94,7 @@ async def test_a_machine_joins_only_with_software_that_fits(world: FacesWorld, r
         release=release,
         lowest_release=max(release - 1, 1),
     )
-    key = enrolment.token_key(request)
+    key = enrolment.token_key(request.secret)
 
     async def enrol() -> enrolment.Enrolled:
         return await execute_reading(

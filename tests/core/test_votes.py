@@ -142,7 +142,7 @@ class Store:
             case RecordQuorum(votes=votes, pending=pending, member=member, forget_storage=forget):
                 self.change(quorum_votes=votes, quorum_pending=pending, quorum_member=member)
                 if forget:
-                    self.change(storage=False, holder=0, runs=False)
+                    self.change(storage=False, placed=False, runs=False)
             case RecordNode(node=node, votes=votes, pending=pending):
                 self.node(node, votes=votes, pending=pending)
             case ForgetForce():
@@ -185,14 +185,14 @@ class Store:
 
 def two_nodes_and_disk() -> Store:
     store = Store(2)
-    store.change(model="node_and_disk_majority", storage=True, holder=1)
+    store.change(model="node_and_disk_majority", storage=True, placed=True)
     store.settle()
     return store
 
 
 def test_a_quorum_resource_comes_as_a_learner_and_is_counted_both_ways_until_it_votes() -> None:
     store = Store(2)
-    store.change(model="node_and_disk_majority", storage=True, holder=1)
+    store.change(model="node_and_disk_majority", storage=True, placed=True)
     kinds = [type(step) for step in store.settle()]
     assert kinds == [AddQuorumMember, RecordQuorum, Promote, RecordQuorum]
     assert store.voters == {0, 1, 2}
@@ -204,7 +204,7 @@ def test_two_nodes_with_a_quorum_resource_always_keep_all_three_votes() -> None:
     assert store.settle() == []
     assert store.voters == {0, 1, 2}
     store.node(2, up=True)
-    store.change(runs=False, holder=0)
+    store.change(runs=False, placed=False)
     assert store.settle() == []
     assert store.voters == {0, 1, 2}
 
@@ -212,7 +212,7 @@ def test_two_nodes_with_a_quorum_resource_always_keep_all_three_votes() -> None:
 def test_the_member_follows_the_holder_of_the_storage() -> None:
     store = two_nodes_and_disk()
     members = tuple(replace(m, in_place=m.voter != QUORUM_VOTER) for m in store.picture.members)
-    store.change(holder=2, members=members)
+    store.change(placed=True, members=members)
     assert [type(step) for step in store.settle()] == [MoveQuorumMember]
 
 
@@ -248,7 +248,7 @@ def test_disk_only_takes_the_nodes_votes_when_the_disk_has_its_own_and_gives_the
 
 def test_disk_only_waits_for_the_disk() -> None:
     store = Store(2)
-    store.change(model="disk_only", storage=True, holder=0)
+    store.change(model="disk_only", storage=True, placed=False)
     assert isinstance(next_step(store.picture), Wait)
     assert store.voters == {1, 2}
 
@@ -267,7 +267,7 @@ def test_lost_data_of_the_quorum_resource_cost_its_vote_and_it_comes_anew() -> N
 
 def test_a_learner_that_lost_its_data_is_replaced() -> None:
     store = Store(2)
-    store.change(model="node_and_disk_majority", storage=True, holder=1)
+    store.change(model="node_and_disk_majority", storage=True, placed=True)
     store.take(next_step(store.picture) or Wait(""))  # announced
     store.take(next_step(store.picture) or Wait(""))  # recorded as pending
     learner = next(member.id for member in store.picture.members if member.voter == QUORUM_VOTER)
@@ -327,7 +327,7 @@ def test_random_histories_keep_a_majority_and_settle(seed: int) -> None:
             case 4:
                 holder = chance.choice([0, node]) if store.picture.storage else 0
                 runs = bool(holder) and bool(store.picture.quorum_member)
-                store.change(holder=holder, runs=runs)
+                store.change(placed=bool(holder), runs=runs)
             case _:
                 store.change(lower_priority=chance.choice([0, node]))
         store.settle()
@@ -336,7 +336,7 @@ def test_random_histories_keep_a_majority_and_settle(seed: int) -> None:
     for node in store.picture.nodes:
         store.node(node, up=True)
     if store.picture.storage:
-        store.change(holder=1, runs=bool(store.picture.quorum_member))
+        store.change(placed=True, runs=bool(store.picture.quorum_member))
     for _ in range(10):
         store.settle()
         store.nodes_join()

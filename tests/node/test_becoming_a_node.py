@@ -191,7 +191,9 @@ class Door:
         secret, fingerprint = self.world.entropy(16), self.world.signer.fingerprint()
         made = await execute(
             self.world,
-            lambda v, o: tokens.create_token(v, o, hours=hours, fingerprint=fingerprint, secret=secret),
+            lambda v, o: tokens.create_token(
+                v, o, tokens.TokenWish(hours=hours), fingerprint=fingerprint, secret=secret
+            ),
             occasion,
         )
         token = decode_token(made.token)

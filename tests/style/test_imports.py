@@ -15,7 +15,7 @@ import pytest
 
 HOMES = {
     "cryptography": ["adapters.pki", "adapters.sealing"],
-    "httpx2": ["adapters.etcd.gateway", "adapters.quorum.object_store", "client"],
+    "httpx2": ["adapters.etcd.gateway", "adapters.etcd.peers", "adapters.quorum.object_store", "client"],
     "msgspec": [
         "model.base",
         "wire.*",

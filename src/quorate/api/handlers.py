@@ -24,6 +24,7 @@ from quorate.control import (
     views,
     wait,
     weighing,
+    witnesses,
 )
 from quorate.control.access import Role
 from quorate.control.change import Change, Changed, Done, Occasion
@@ -36,6 +37,7 @@ from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Refused
 from quorate.model.records import Snapshot
+from quorate.model.witness import WitnessAnswer, WitnessRequest
 from quorate.wire.join_token import SECRET_BYTES
 
 
@@ -315,7 +317,8 @@ async def would_hold(call: Call[Nothing]) -> quorum.LossAnswer:
 async def set_quorum(call: Call[quorum.QuorumWish]) -> Changed:
     """Choose another model of quorum, online."""
     kind, path = quorum.wished_storage(call.body)
-    problems = await call.context.check_storage(kind, path) if path.startswith("/") else ()
+    usable = path.startswith("/") or (kind == "witness" and not quorum.witness_form_problems(path))
+    problems = await call.context.check_storage(kind, path) if usable else ()
     return await Plan(call).run(
         lambda view, occasion: quorum.set_quorum(view, call.body, problems, occasion),
         lambda _, done: wait.quorum_settled(),  # noqa: ARG005
@@ -331,7 +334,7 @@ async def create_token(call: Call[tokens.TokenWish]) -> tokens.NewToken:
     secret, fingerprint = context.entropy(SECRET_BYTES), context.signer.fingerprint()
 
     def command(view: ClusterView, occasion: Occasion) -> Change[tokens.NewToken]:
-        return tokens.create_token(view, occasion, hours=call.body.hours, fingerprint=fingerprint, secret=secret)
+        return tokens.create_token(view, occasion, call.body, fingerprint=fingerprint, secret=secret)
 
     return await execute(context, command, call.occasion())
 
@@ -339,7 +342,7 @@ async def create_token(call: Call[tokens.TokenWish]) -> tokens.NewToken:
 async def join(call: Call[EnrolmentRequest]) -> EnrolmentAnswer:
     """A machine becomes a node. The one route without a client certificate: the token speaks."""
     context = call.context
-    key = enrolment.token_key(call.body)
+    key = enrolment.token_key(call.body.secret)
     key_hash = context.signer.request_key_hash(call.body.certificate_request)
 
     def command(view: ClusterView, snapshot: Snapshot, occasion: Occasion) -> Change[enrolment.Enrolled]:
@@ -352,4 +355,27 @@ async def join(call: Call[EnrolmentRequest]) -> EnrolmentAnswer:
         cluster=enrolled.cluster,
         nodes=enrolled.nodes,
         credentials=context.signer.credentials(call.body.certificate_request, enrolled.node),
+    )
+
+
+async def join_as_witness(call: Call[WitnessRequest]) -> WitnessAnswer:
+    """A machine becomes a witness host of this cluster. Without a client certificate: the token speaks."""
+    context = call.context
+    key = enrolment.token_key(call.body.secret)
+    key_hash = context.signer.request_key_hash(call.body.certificate_request)
+
+    def command(view: ClusterView, snapshot: Snapshot, occasion: Occasion) -> Change[witnesses.Witnessed]:
+        return witnesses.enrol_witness(view, call.body, snapshot.get(key), key_hash, occasion)
+
+    occasion = new_occasion(context, f"machine {call.body.name}", "witness join")
+    witnessed = await execute_reading(context, (key,), command, occasion)
+    request, name, address = call.body.certificate_request, call.body.name, call.body.address
+    certificate, authority = context.signer.witness_certificate(request, name, address)
+    return WitnessAnswer(
+        cluster_id=witnessed.cluster_id,
+        cluster_name=witnessed.cluster_name,
+        profile=witnessed.profile,
+        nodes=witnessed.nodes,
+        certificate=certificate,
+        authority=authority,
     )

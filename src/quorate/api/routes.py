@@ -43,6 +43,7 @@ from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.history import Difference, PastChangeView, RevertWish
 from quorate.model.problems import Problem
 from quorate.model.restore import RestoreAnswer, RestoreWish
+from quorate.model.witness import WitnessAnswer, WitnessRequest
 
 Handler = Callable[[Any], Awaitable[Value]]
 
@@ -203,6 +204,7 @@ ROUTES: Final = (
         ("reason",),
     ),
     Route("POST", "/v1/join", Role.NOBODY, handlers.join, EnrolmentRequest, EnrolmentAnswer),
+    Route("POST", "/v1/witness-join", Role.NOBODY, handlers.join_as_witness, WitnessRequest, WitnessAnswer),
 )
 
 EVENTS_PATH: Final = "/v1/events"

@@ -24,6 +24,7 @@ NOUNS = {
     "resource": ("quorate.cli.resource:resource", "Resources: addresses, programs, disks of a group."),
     "fence": ("quorate.cli.fence:fence", "Fence devices: what switches a silent node off."),
     "quorum": ("quorate.cli.quorum:quorum", "Votes, and what may still be lost."),
+    "witness": ("quorate.cli.witness:witness", "This machine as the third vote of clusters, and nothing else."),
     "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
     "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),

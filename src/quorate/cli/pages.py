@@ -241,7 +241,9 @@ def _explanation(found: GroupExplanation) -> Page:
 def _quorum(found: QuorumView) -> Page:
     facts = [("model", _words(found.model))]
     if found.kind:
-        facts += [("storage", f"{_words(found.kind)} {found.path}"), ("controlled by", found.holder or "nobody")]
+        facts.append(("storage", f"{_words(found.kind)} {found.path}"))
+    if found.kind not in {"", "witness"}:
+        facts.append(("controlled by", found.holder or "nobody"))
     facts.append(("votes of dead nodes", "may be taken away" if found.dynamic_votes else "stay"))
     if found.lower_priority_node:
         facts.append(("lower priority", found.lower_priority_node))

@@ -30,6 +30,9 @@ def show(session: Session) -> None:
 @click.argument("model", required=False)
 @click.option("--directory", default=None, metavar="PATH", help="Quorum storage: a directory that every node reaches.")
 @click.option("--device", default=None, metavar="PATH", help="Quorum storage: a shared device with reservations.")
+@click.option(
+    "--witness", default=None, metavar="ADDRESS:PORT", help="A witness host that has joined (quorate witness)."
+)
 @click.option("--dynamic/--no-dynamic", "dynamic", default=None, help="Whether dead nodes may lose their votes.")
 @click.option(
     "--lower-priority",
@@ -43,6 +46,7 @@ def set_model(
     model: str | None,
     directory: str | None,
     device: str | None,
+    witness: str | None,
     dynamic: bool | None,
     lower_priority: str | None,
 ) -> None:
@@ -56,6 +60,7 @@ def set_model(
         model=model.replace("-", "_") if model else None,
         directory=directory,
         device=device,
+        witness=witness,
         dynamic_votes=dynamic,
         lower_priority_node="" if lower_priority == "-" else lower_priority,
     )

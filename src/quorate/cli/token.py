@@ -17,13 +17,14 @@ def token() -> None:
 
 @token.command()
 @click.option("--hours", default=24, show_default=True, help="How long it lives.")
+@click.option("--witness", is_flag=True, help="For a witness host: it gets no secret of the cluster, and runs nothing.")
 @click.option("--quiet", is_flag=True, help="Print the token alone.")
 @looks
-def create(session: Session, hours: int, quiet: bool) -> None:
+def create(session: Session, hours: int, witness: bool, quiet: bool) -> None:
     """Make a token for one machine. It is shown once and kept nowhere."""
     from quorate.control.tokens import NewToken, TokenWish
 
-    made = session.client.ask("POST", "/v1/tokens", NewToken, body=TokenWish(hours=hours))
+    made = session.client.ask("POST", "/v1/tokens", NewToken, body=TokenWish(hours=hours, witness=witness))
     if quiet:
         click.echo(made.token)
     else:

@@ -11,20 +11,32 @@ import hashlib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from quorate.client import CONNECT_LIMIT_S, post_once
 from quorate.client.errors import NoConnection, OutcomeUnknown
+from quorate.model.base import Value
 from quorate.model.enrolment import ADD_EVICT_DELAY, EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Refused, error
+from quorate.model.witness import WitnessAnswer, WitnessRequest
 from quorate.wire.join_token import JoinToken
 
+V = TypeVar("V", bound=Value)
 ASK_AGAIN_S: Final = 1.0
 """Between attempts of a join that came too soon after an eviction."""
 
 
 def enrol(token: JoinToken, request: EnrolmentRequest) -> EnrolmentAnswer:
     """Ask the cluster that made the token for a place in it. Raises Refused or CallFailed."""
+    return _ask(token, "/v1/join", request, EnrolmentAnswer)
+
+
+def enrol_witness(token: JoinToken, request: WitnessRequest) -> WitnessAnswer:
+    """Ask the cluster that made the token to be its witness. Raises Refused or CallFailed."""
+    return _ask(token, "/v1/witness-join", request, WitnessAnswer)
+
+
+def _ask(token: JoinToken, path: str, request: Value, answers: type[V]) -> V:
     why: list[str] = []
     for host, port in token.endpoints:
         url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
@@ -32,7 +44,7 @@ def enrol(token: JoinToken, request: EnrolmentRequest) -> EnrolmentAnswer:
             authority = _pinned_authority(host, port, token.fingerprint)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cadata=authority)
-            return post_once(url, context, "/v1/join", request, EnrolmentAnswer)
+            return post_once(url, context, path, request, answers)
         except (OSError, NoConnection) as problem:
             why.append(f"{host}:{port}: {problem}")
         except OutcomeUnknown as problem:
@@ -41,7 +53,7 @@ def enrol(token: JoinToken, request: EnrolmentRequest) -> EnrolmentAnswer:
                     error(
                         "outcome_unknown",
                         f"{host} took the request, and its answer was lost",
-                        remedy="give the same command again on this machine: it gets the same node number",
+                        remedy="give the same command again on this machine: it gets the same answer",
                     )
                 ]
             ) from problem

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from quorate.control.change import Change, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.names import name_problems
@@ -45,6 +45,10 @@ class Signer(Protocol):
         """Sign the node's certificates and add what a voter needs."""
         ...
 
+    def witness_certificate(self, certificate_request: str, name: str, address: str) -> tuple[str, str]:
+        """Sign a witness's certificate; with it the node authority's own, both in PEM."""
+        ...
+
 
 class Enrolled(Value, frozen=True, kw_only=True):
     """Which node the machine is, and the cluster it belongs to."""
@@ -54,10 +58,10 @@ class Enrolled(Value, frozen=True, kw_only=True):
     nodes: tuple[NodeSpec, ...]
 
 
-def token_key(request: EnrolmentRequest) -> str:
-    """Where the record of the request's token must be."""
+def token_key(secret_hex: str) -> str:
+    """Where the record of a token with that secret must be."""
     try:
-        secret = bytes.fromhex(request.secret)
+        secret = bytes.fromhex(secret_hex)
     except ValueError:
         secret = b""
     return keys.TOKEN + secret_hash(secret[:SECRET_BYTES])
@@ -78,18 +82,15 @@ def enrol(
                 )
             ]
         )
-    record = decode(token.value, TokenRecord, token.key) if token is not None else None
-    if record is None or token is None or (record.used_by and record.used_by != key_hash):
-        # One answer for unknown and used: a stranger learns nothing from trying.
-        raise Refused([_token_problem("this token is unknown or already used")])
+    token, record = good_token(token, "node", key_hash)
     if record.used_by:
         known = view.nodes.get(record.node)
         if known is None:
-            raise Refused([_token_problem("the node that used this token is gone")])
+            raise Refused([token_problem("the node that used this token is gone")])
         return unchanged(_enrolled(view, cluster.record, known.record))
     problems: list[Problem] = _delay_problems(view, cluster.record, occasion.at_s)
     if record.expires_s < occasion.at_s:
-        problems.append(_token_problem("this token has expired"))
+        problems.append(token_problem("this token has expired"))
     if key_hash is None:
         problems.append(
             error(
@@ -127,6 +128,20 @@ def enrol(
         peer_port=request.peer_port,
     )
     return _enrolment(view, cluster.record, cluster.revision, token, record, node, key_hash or "", occasion)
+
+
+def good_token(
+    token: KeyValue | None, use: Literal["node", "witness"], key_hash: str | None
+) -> tuple[KeyValue, TokenRecord]:
+    """The token's record, if it may be used for this by whoever asks. Raises Refused."""
+    record = decode(token.value, TokenRecord, token.key) if token is not None else None
+    if record is None or token is None or (record.used_by and record.used_by != key_hash):
+        # One answer for unknown and used: a stranger learns nothing from trying.
+        raise Refused([token_problem("this token is unknown or already used")])
+    if record.use != use:
+        command = {"node": "quorate node join", "witness": "quorate witness join"}[record.use]
+        raise Refused([token_problem(f"this token is for a {record.use}: {command}")])
+    return token, record
 
 
 def _enrolment(
@@ -187,7 +202,8 @@ def _delay_problems(view: ClusterView, cluster: ClusterSpec, at_s: float) -> lis
     ]
 
 
-def _token_problem(what: str) -> Problem:
+def token_problem(what: str) -> Problem:
+    """Why a token is not taken."""
     return error(
         "token_refused",
         what,

@@ -6,6 +6,7 @@ Owns: `quorum show`, `quorum set`, and the question whether a loss would be surv
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 from typing import Final, get_args
 
@@ -34,7 +35,7 @@ class VoterView(Value, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    """`node` or `storage`."""
+    """`node`, `storage` or `witness`."""
     votes: bool
     pending: bool = False
     up: bool
@@ -74,6 +75,8 @@ class QuorumWish(Value, frozen=True, kw_only=True):
     model: str | None = None
     directory: str | None = None
     device: str | None = None
+    witness: str | None = None
+    """`address:port` of a witness host that has joined."""
     dynamic_votes: bool | None = None
     lower_priority_node: str | None = None
     """Name of a node, or empty for none."""
@@ -104,7 +107,7 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
     return QuorumView(
         as_of=as_of(context),
         model=spec.model,
-        type=QUORUM_TYPES[spec.model],
+        type=2 if spec.kind == "witness" and spec.model != "node_majority" else QUORUM_TYPES[spec.model],
         kind=spec.kind,
         path=spec.path,
         holder=node_name(view, holder) if holder else "",
@@ -128,7 +131,7 @@ def _voter(view: ClusterView, voter: int) -> VoterView:
     node = view.nodes.get(voter)
     return VoterView(
         name=voter_name(view, voter),
-        kind="node" if node else "storage",
+        kind="node" if node else "witness" if view.quorum_spec.kind == "witness" else "storage",
         votes=has,
         pending=voter in view.authority.pending_voters,
         up=is_up,
@@ -246,30 +249,52 @@ def wished_storage(wish: QuorumWish) -> tuple[StorageKind, str]:
         return "directory", posixpath.normpath(wish.directory)
     if wish.device:
         return "block_device", posixpath.normpath(wish.device)
+    if wish.witness:
+        return "witness", wish.witness
     return "", ""
 
 
 def _storage_problems(wish: QuorumWish, former: QuorumSpec, model: str, kind: StorageKind, path: str) -> list[Problem]:
     found: list[Problem] = []
-    if wish.directory and wish.device:
+    if sum(map(bool, (wish.directory, wish.device, wish.witness))) > 1:
         remedy = "name the one that every node can reach"
-        found.append(error("quorum_storage_twice", "a directory and a device", where="storage", remedy=remedy))
+        what = "more than one of directory, device and witness"
+        found.append(error("quorum_storage_twice", what, where="storage", remedy=remedy))
     if model == "node_majority" and kind:
         remedy = "name no storage, or choose node_and_disk_majority"
         found.append(
             error("quorum_storage_unused", "with node_majority no storage votes", where="storage", remedy=remedy)
         )
     if model != "node_majority" and not (kind or former.kind):
-        remedy = "add --directory or --device with a path that every node reaches"
+        remedy = "add --directory or --device with a path that every node reaches, or --witness"
         found.append(error("quorum_storage_missing", f"{model} needs a storage", where="storage", remedy=remedy))
-    if path and not path.startswith("/"):
+    if kind == "witness":
+        found += witness_form_problems(path)
+    elif path and not path.startswith("/"):
         remedy = "give the absolute path that is the same on every node"
         found.append(error("quorum_path_relative", f"{path} is not absolute", where="storage", remedy=remedy))
+    if model == "disk_only" and (kind or former.kind) == "witness":
+        remedy = "choose node_and_disk_majority: the witness votes beside the nodes"
+        found.append(error("witness_not_alone", "a witness cannot be the only vote", where="model", remedy=remedy))
     if kind and former.kind and (kind, path) != (former.kind, former.path):
         what = f"{former.path} is in use as quorum storage"
         remedy = "go to node_majority first: its vote must be gone before another storage gets one"
         found.append(error("quorum_storage_in_use", what, where="storage", remedy=remedy))
     return found
+
+
+def witness_form_problems(path: str) -> list[Problem]:
+    """Whether `address:port` is one."""
+    host, _, port = path.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        good = 1 <= int(port) <= 65535
+    except ValueError:
+        good = False
+    if good:
+        return []
+    remedy = "write it like 10.77.1.9:7422, as quorate witness join printed it"
+    return [error("witness_address_form", f"{path!r} is not an address and a port", where="witness", remedy=remedy)]
 
 
 def _unsafe(view: ClusterView, model: str) -> list[Problem]:

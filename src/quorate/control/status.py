@@ -20,7 +20,7 @@ from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.proof_means import without_means
 from quorate.core.proofs import demanded, owed
 from quorate.core.quarantine import Quarantine, is_needed, quarantine
-from quorate.core.quorum_outlook import outlook, storage_objection, voter_name
+from quorate.core.quorum_outlook import outlook, storage_objection, storage_trouble, voter_name
 from quorate.core.reasons import PROOFS, node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.backup import BackupStanding
@@ -223,7 +223,7 @@ def _quorum_problems(context: Context) -> list[Problem]:
         return [warning("quorum_forced", forced_words(view, view.forced.record), where="quorum", remedy=remedy)]
     if spec.model == "node_majority":
         return []
-    why = context.votes_waiting() or storage_objection(view)
+    why = context.votes_waiting() or (storage_trouble(view) if spec.votes else storage_objection(view))
     remedy = "quorate quorum show; see that every node reaches the storage"
     if not spec.votes and why:
         what = f"the quorum resource has no vote yet: {why}"

@@ -6,7 +6,7 @@ Owns: what a token says and how long it may live. Does not know: how it is used 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Final, Literal
 
 from quorate.control.change import Change, Occasion, audited, guard, put
 from quorate.core.cluster_view import ClusterView
@@ -21,9 +21,10 @@ TOKEN_HOURS_MOST: Final = 24 * 30
 
 
 class TokenWish(Value, frozen=True, kw_only=True):
-    """How long the token shall live."""
+    """How long the token shall live, and whether it is for a witness instead of a node."""
 
     hours: int = TOKEN_HOURS
+    witness: bool = False
 
 
 class NewToken(Value, frozen=True, kw_only=True):
@@ -35,9 +36,10 @@ class NewToken(Value, frozen=True, kw_only=True):
 
 
 def create_token(
-    view: ClusterView, occasion: Occasion, *, hours: int, fingerprint: bytes, secret: bytes
+    view: ClusterView, occasion: Occasion, wish: TokenWish, *, fingerprint: bytes, secret: bytes
 ) -> Change[NewToken]:
     """Make a token for one machine, naming every node where it may knock."""
+    hours = wish.hours
     if not 1 <= hours <= TOKEN_HOURS_MOST:
         raise Refused(
             [
@@ -55,7 +57,8 @@ def create_token(
     endpoints = [row[rank] for rank in range(max(map(len, rows), default=0)) for row in rows if rank < len(row)]
     word = encode_token(JoinToken(tuple(endpoints), fingerprint, secret, expires_s))
     key = keys.TOKEN + secret_hash(secret)
-    record = TokenRecord(created_at=occasion.at, expires_s=expires_s, author=occasion.author)
+    use: Literal["node", "witness"] = "witness" if wish.witness else "node"
+    record = TokenRecord(created_at=occasion.at, expires_s=expires_s, use=use, author=occasion.author)
     short = secret_hash(secret)[:12]
     expires_at = dt.datetime.fromtimestamp(expires_s, dt.UTC).isoformat()
     change = Change((guard(key, None),), (put(key, record),), NewToken(token=word, expires_at=expires_at, id=short))

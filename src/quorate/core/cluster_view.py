@@ -240,12 +240,19 @@ class ClusterView:
         facts = ((node, self.quorum_fact(node)) for node in sorted(self.nodes))
         return next((node for node, fact in facts if fact is not None and fact.holds), 0)
 
+    def quorum_told(self) -> QuorumFact | None:
+        """What is known of the quorum resource's member: as its holder tells, or whoever reaches the witness."""
+        if self.quorum_spec.kind != "witness":
+            holder = self.quorum_holder()
+            return self.quorum_fact(holder) if holder else None
+        facts = [fact for node in sorted(self.nodes) if (fact := self.quorum_fact(node)) is not None and fact.reached]
+        return next((fact for fact in facts if fact.runs), facts[0] if facts else None)
+
     def voters_up(self) -> frozenset[int]:
         """Voters that are up: nodes by their membership, the quorum resource where its member runs."""
         up = set(self.authority.up())
-        holder = self.quorum_holder()
-        fact = self.quorum_fact(holder) if holder else None
-        if fact is not None and fact.runs:
+        told = self.quorum_told()
+        if told is not None and told.runs:
             up.add(QUORUM_VOTER)
         return self.authority.voters & up
 

@@ -23,6 +23,8 @@ def voter_name(view: ClusterView, voter: int) -> str:
 
 def storage_objection(view: ClusterView) -> str:
     """Why the quorum storage must not get a vote now; empty where every node that is up sees the same storage."""
+    if view.quorum_spec.kind == "witness":
+        return _witness_objection(view)
     holder = view.quorum_holder()
     for node in sorted(view.authority.up()):
         name, fact = node_name(view, node), view.quorum_fact(node)
@@ -34,6 +36,30 @@ def storage_objection(view: ClusterView) -> str:
             return f"{node_name(view, holder)} and {name} each control a storage of their own: it is not shared"
         if holder and fact.sees != holder:
             return f"{name} does not see the claim of {node_name(view, holder)} on it: perhaps it is not shared"
+    return ""
+
+
+def _witness_objection(view: ClusterView) -> str:
+    """A witness that one node does not reach helps the others all the same; one that nobody reaches helps nobody."""
+    told = view.quorum_told()
+    if told is not None:
+        return ""
+    first = next((fact for node in sorted(view.authority.up()) if (fact := view.quorum_fact(node))), None)
+    return f"no node reaches the witness: {first.problem}" if first is not None else "no node has asked the witness yet"
+
+
+def storage_trouble(view: ClusterView) -> str:
+    """What is wrong with the quorum storage while it votes; empty where nothing is."""
+    objection = storage_objection(view)
+    if objection or view.quorum_spec.kind != "witness":
+        return objection
+    told = view.quorum_told()
+    if told is not None and not told.runs:
+        return f"the witness answers, and its member does not run: {told.problem}"
+    for node in sorted(view.authority.up()):
+        fact = view.quorum_fact(node)
+        if fact is not None and not fact.reached:
+            return f"{node_name(view, node)} does not reach the witness: {fact.problem}"
     return ""
 
 

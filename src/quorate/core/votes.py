@@ -82,8 +82,8 @@ class Picture:
     quorum_member: str = ""
     storage: bool = False
     """A quorum storage is named."""
-    holder: int = 0
-    """The node that controls the quorum storage; 0 where none does."""
+    placed: bool = False
+    """There is where the member can run: a node controls the quorum storage, or a witness answers."""
     runs: bool = False
     """The quorum resource's member runs."""
     lacks_data: bool = False
@@ -216,7 +216,7 @@ def _quorum_step(picture: Picture) -> Step | None:
         return Remove(mine.id, QUORUM_VOTER)
     if not picture.quorum_votes or picture.quorum_pending or picture.quorum_member != name:
         return RecordQuorum(votes=True, pending=False, member=name)
-    if picture.holder and not mine.in_place:
+    if picture.placed and not mine.in_place:
         return MoveQuorumMember(mine.id)
     return None
 
@@ -226,8 +226,8 @@ def _bring_quorum(picture: Picture) -> Step | None:
         return RecordQuorum(votes=False, pending=False, member="")  # its member was removed; a new one follows
     if not picture.storage:
         return None
-    if not picture.holder:
-        return Wait("no node controls the quorum storage yet")
+    if not picture.placed:
+        return Wait("no node controls the quorum storage yet, or the witness does not answer")
     if picture.objection:
         return Wait(picture.objection)
     if any(member.learner for member in picture.members) or _pending(picture):

@@ -7,7 +7,7 @@ admitted: `core.authority` owns what a node in one of its lives may do.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from quorate.model.base import Value
 from quorate.model.workload import ClusterSpec, NodeSpec
@@ -68,6 +68,8 @@ class TokenRecord(Value, frozen=True, kw_only=True):
 
     created_at: str
     expires_s: int
+    use: Literal["node", "witness"] = "node"
+    """What a machine becomes by it."""
     author: str = ""
     used_by: str = ""
     used_at: str = ""

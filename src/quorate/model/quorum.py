@@ -11,7 +11,8 @@ from typing import Final, Literal
 from quorate.model.base import Value
 
 QuorumModel = Literal["node_majority", "node_and_disk_majority", "disk_only"]
-StorageKind = Literal["", "directory", "block_device"]
+StorageKind = Literal["", "directory", "block_device", "witness"]
+"""`witness`: no storage, but a machine that is none of the nodes, where the member always runs."""
 
 QUORUM_VOTER: Final = 0
 """The quorum resource among the voters; nodes are numbered from 1."""
@@ -29,7 +30,7 @@ class QuorumSpec(Value, frozen=True, kw_only=True):
     model: QuorumModel = "node_majority"
     kind: StorageKind = ""
     path: str = ""
-    """Where the quorum storage lies, the same on every node."""
+    """Where the quorum storage lies, the same on every node; `address:port` of a witness."""
     votes: int = 0
     """The quorum resource votes."""
     vote_pending: bool = False

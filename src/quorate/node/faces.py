@@ -26,6 +26,7 @@ from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
 from quorate.node.quorum_check import quorum_storage_problems
 from quorate.node.service_log import log
+from quorate.node.witness_watch import witness_problems
 from quorate.ports.fencing import FenceAgents
 from quorate.ports.store import Store
 from quorate.wire.lease_page import boot_time_s
@@ -118,6 +119,8 @@ class Faces:
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
         """What is wrong with a quorum storage as this node reaches it."""
+        if kind == "witness":
+            return await witness_problems(self._service.places, path)
         return await quorum_storage_problems(kind, path, limit_s=STORAGE_LIMIT_S)
 
     @property

@@ -50,11 +50,11 @@ def join_cluster(places: Places, wish: Wish, enrol: Enrol) -> EnrolmentAnswer:
     problems += _network_form(wish.networks)
     if wish.check_addresses:
         problems += address_problems(wish.networks)
-    token = _read_token(wish.token, problems)
+    token = read_token(wish.token, problems)
     if token is None or stops(problems):
         raise Refused(problems)
     folder = places.state.with_name(places.state.name + ".joining")
-    key = _kept_key(folder)
+    key = kept_key(folder)
     request = EnrolmentRequest(
         secret=token.secret.hex(),
         name=wish.node_name,
@@ -112,7 +112,8 @@ def _network_form(networks: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
-def _read_token(word: str, problems: list[Problem]) -> JoinToken | None:
+def read_token(word: str, problems: list[Problem]) -> JoinToken | None:
+    """What the word says; None, with a problem added, where it is no token."""
     try:
         return decode_token(word)
     except BadToken as problem:
@@ -127,7 +128,7 @@ def _read_token(word: str, problems: list[Problem]) -> JoinToken | None:
         return None
 
 
-def _kept_key(folder: Path) -> bytes:
+def kept_key(folder: Path) -> bytes:
     """The key of an attempt whose answer was lost, or a new one."""
     path = folder / pki.NODE_KEY
     with contextlib.suppress(OSError):

@@ -84,6 +84,16 @@ class JoiningAuthority:
         user = pki.Issued(self._read(pki.USER_CA), self._read(pki.USER_CA_KEY))
         return make_credentials(authority, user, self._read(pki.HEARTBEAT_KEY), certificate_request, node)
 
+    def witness_certificate(self, certificate_request: str, name: str, address: str) -> tuple[str, str]:
+        """Sign a witness's certificate; with it the node authority's own, both in PEM."""
+        from quorate.adapters import pki
+
+        authority = pki.Issued(self._read(pki.NODE_CA), self._read(pki.NODE_CA_KEY))
+        places = (address, *LOCAL_PLACES, name)
+        return pki.sign_node(
+            authority, certificate_request.encode(), name, places
+        ).decode(), authority.certificate.decode()
+
 
 def make_credentials(
     authority: Issued, user_authority: Issued, heartbeat_key: bytes, certificate_request: str, node: NodeSpec

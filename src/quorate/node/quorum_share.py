@@ -25,6 +25,7 @@ from quorate.model.workload import NodeSpec
 from quorate.node.member_keeper import etcd_binary
 from quorate.node.quorum_link import QuorumLink
 from quorate.node.service_log import log
+from quorate.node.witness_watch import WitnessWatch
 from quorate.ports.store import StoreError
 from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import boot_time_s
@@ -53,6 +54,7 @@ class QuorumShare:
         self._progress = (0, 0)
         self._progress_at = 0.0
         self._leaving = False
+        self._witness = WitnessWatch(service.places)
 
     @property
     def spec(self) -> QuorumSpec:
@@ -75,6 +77,7 @@ class QuorumShare:
         try:
             while True:
                 self._follow()
+                await self._witness.look(self.spec)
                 await self._report()
                 await self._ask_progress()
                 self._woken.clear()
@@ -84,6 +87,7 @@ class QuorumShare:
                 except TimeoutError:
                     pass
         finally:
+            await self._witness.aclose()
             if self._running is not None:
                 self._running.cancel()
 
@@ -107,13 +111,12 @@ class QuorumShare:
         report = service.loop.sentinel_report
         if report is None or any(heard.up and not heard.silent for heard in report.heard):
             self._alone_since = now
-        if not spec.kind and self._running is None:
+        if spec.kind in {"", "witness"} and self._running is None:
             return
         if self._running is None:
-            assert spec.kind
             service.tell_sentinel(channel.RunProcess(PROCESS, (sys.executable, "-m", "quorate.node.quorum_keeper")))
             self._running = asyncio.create_task(self.link.run(), name="quorum link")
-        if not spec.kind:
+        if spec.kind in {"", "witness"}:
             self._dismiss()
             return
         lease_held = report is not None and report.lease_until > now
@@ -139,7 +142,7 @@ class QuorumShare:
         self.link = QuorumLink(service.places.quorum_socket, self._wake)
 
     def _order(self, spec: QuorumSpec, own: NodeSpec, mode: Mode) -> KeeperOrder:
-        assert spec.kind
+        assert spec.kind in {"directory", "block_device"}
         # A member that may have voted must never start empty: the votes it gave would be given twice.
         may_create = any(f"{m.id:x}" == spec.member and m.isLearner and not m.name for m in self.members)
         return KeeperOrder(
@@ -191,7 +194,7 @@ class QuorumShare:
         """Write what the keeper says, where it is news, as a fact of this node's present life."""
         service = self._service
         member = service.view.authority.up().get(service.node)
-        standing = self.link.standing
+        standing = self._witness.standing if self.spec.kind == "witness" else self.link.standing
         report = service.loop.sentinel_report
         if member is None or standing is None or report is None or report.incarnation != member.record.incarnation:
             return

@@ -87,7 +87,7 @@ class VoteKeeper:
         spec = view.quorum_spec
         up = view.authority.up()
         holder = view.quorum_holder()
-        fact = view.quorum_fact(holder) if holder else None
+        told = view.quorum_told()
         nodes = {
             node: NodeVote(
                 bool(k.record.votes), k.record.vote_pending, 0 if has_left(view, node) else k.record.weight, node in up
@@ -102,9 +102,9 @@ class VoteKeeper:
             quorum_pending=spec.vote_pending,
             quorum_member=spec.member,
             storage=bool(spec.kind),
-            holder=holder,
-            runs=fact is not None and fact.runs,
-            lacks_data=fact is not None and fact.lacks_data,
+            placed=told is not None,
+            runs=told is not None and told.runs,
+            lacks_data=told is not None and told.lacks_data,
             objection=storage_objection(view),
             dynamic=spec.dynamic_votes,
             lower_priority=spec.lower_priority_node,
@@ -116,6 +116,9 @@ class VoteKeeper:
         specs = {node: known.record for node, known in self._service.view.nodes.items()}
         voter = next((node for node, spec in specs.items() if _peer_url(spec) in urls), -1)
         in_place = True
+        witness = _witness_url(self._service.view.quorum_spec)
+        if witness in urls:
+            return StoreMember(member.id, QUORUM_VOTER, member.isLearner)
         if member.name == MEMBER_NAME or any(_quorum_url(spec) in urls for spec in specs.values()):
             voter = QUORUM_VOTER
             in_place = holder in specs and _quorum_url(specs[holder]) in urls
@@ -130,7 +133,7 @@ class VoteKeeper:
             self.waiting = ""
         match step:
             case votes.AddQuorumMember():
-                url = _quorum_url(view.nodes[view.quorum_holder()].record)
+                url = _witness_url(view.quorum_spec) or _quorum_url(view.nodes[view.quorum_holder()].record)
                 added = await gateway.add_member([url], learner=True)
                 self._service.quorum.members = added.members
             case votes.MoveQuorumMember(id=member):
@@ -174,6 +177,11 @@ class VoteKeeper:
 
 def _peer_url(spec: NodeSpec) -> str:
     return f"https://{spec.fabric_address}:{spec.peer_port}"
+
+
+def _witness_url(spec: QuorumSpec) -> str:
+    """The peer address of the witness, empty where the quorum resource is none."""
+    return f"https://{spec.path}" if spec.kind == "witness" else ""
 
 
 def _quorum_url(spec: NodeSpec) -> str:

@@ -65,6 +65,8 @@ class RangeRequest(Message, frozen=True):
 
     key: bytes
     range_end: bytes = b""
+    serializable: bool = False
+    """From this member's own copy, which may be old; the others need not be there."""
 
 
 class RangeResponse(Message, frozen=True):
