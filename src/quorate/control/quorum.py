@@ -174,6 +174,8 @@ def _votes_in_words(view: ClusterView, now: Outlook) -> tuple[str, ...]:
     if QUORUM_VOTER in now.up and view.quorum_holder():
         holder = node_name(view, view.quorum_holder())
         found.append(f"{holder} controls the quorum storage; if it is lost another node takes that over.")
+    if QUORUM_VOTER in now.up and view.quorum_spec.kind == "witness":
+        found.append(f"The witness at {view.quorum_spec.path} votes for whichever nodes it hears.")
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ made, outside its folder, so that lost data are told from a member that never ra
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +104,6 @@ def put_aside(folder: WitnessFolder) -> Path:
     number = 1
     while (kept := folder.path.with_name(f"{folder.path.name}.left-{number}")).exists():
         number += 1
-    (folder.path / "witness.json").rename(folder.path / "witness.json.left")
-    shutil.move(folder.path, kept)
+    folder.record_path.rename(folder.record_path.with_suffix(".left"))  # only a folder with a record counts
+    folder.path.rename(kept)
     return kept

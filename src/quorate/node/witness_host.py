@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import signal
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from quorate.adapters.etcd.errors import GatewayError
@@ -23,7 +23,7 @@ from quorate.adapters.etcd.messages import Member, RangeRequest
 from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.adapters.etcd.watching import range_end
 from quorate.core.authority.timings import PROFILES
-from quorate.core.witnessing import Create, ListedMember, Lost, Run, Wait, witness_decision
+from quorate.core.witnessing import Create, Decision, ListedMember, Lost, Run, Wait, witness_decision
 from quorate.model import keys
 from quorate.model.base import Damaged, decode, encode, replace
 from quorate.model.quorum import MEMBER_NAME
@@ -69,10 +69,8 @@ class WitnessedCluster:
             await peers.aclose()
 
     async def _turn(self, peers: Peers) -> None:
-        listed = await self._listed(peers)
-        mine = (self._mine(members) for members in listed)
-        kept, made = self._folder.kept(), self._folder.made()
-        match witness_decision((member for member in mine if member is not None), kept, made):
+        listed, decision = await self._decide(peers)
+        match decision:
             case Run(id=member):
                 await self._run_member(member, ())
             case Create(id=member, former=former):
@@ -82,10 +80,24 @@ class WitnessedCluster:
                 await self._run_member(member, initial)
             case Wait():
                 self._say("waits: the cluster has given this witness no member yet")
-                await self._open_door("waiting")
+                await self._look_on(peers, "waiting", decision)
             case Lost(id=member):
                 self._say(f"the data of member {member:x} have gone from {self._folder.path}; it needs a new one")
-                await self._open_door("lacks data")
+                await self._look_on(peers, "lacks data", decision)
+
+    async def _decide(self, peers: Peers) -> tuple[list[tuple[Member, ...]], Decision]:
+        listed = await self._listed(peers)
+        mine = (self._mine(members) for members in listed)
+        found = (member for member in mine if member is not None)
+        return listed, witness_decision(found, self._folder.kept(), self._folder.made())
+
+    async def _look_on(self, peers: Peers, word: str, former: Decision) -> None:
+        """Answer at the member's address until something else is to be done."""
+        async with self._door(word):
+            while True:
+                await asyncio.sleep(LOOK_S)
+                if (await self._decide(peers))[1] != former:
+                    return
 
     def _say(self, text: str) -> None:
         if text != self._said:
@@ -129,7 +141,8 @@ class WitnessedCluster:
         finally:
             await _ended(process)
         self._say(f"member {member:x} has ended with status {status}: see {self._folder.log}")
-        await self._open_door("waiting")
+        async with self._door("waiting"):
+            await asyncio.sleep(LOOK_S)
 
     def _settings(self, member: int, listed: tuple[Member, ...]) -> MemberSettings:
         record, timings = self._record, PROFILES[self._record.profile]
@@ -152,8 +165,9 @@ class WitnessedCluster:
 
     # ---------------------------------------------------------------- the door
 
-    async def _open_door(self, word: str) -> None:
-        """Answer nodes in the member's place for a moment."""
+    @contextlib.asynccontextmanager
+    async def _door(self, word: str) -> AsyncIterator[None]:
+        """Answer nodes in the member's place."""
         body = encode(WitnessWord(witness=word))
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         answer = head.encode() + b"Connection: close\r\n\r\n" + body
@@ -169,17 +183,17 @@ class WitnessedCluster:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self._tls.authority))
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(self._tls.certificate, self._tls.key)
+        server: asyncio.Server | None = None
         try:
             server = await asyncio.start_server(serve, self._record.address, self._record.peer_port, ssl=context)
-        except OSError as problem:
+        except OSError as problem:  # tried again with the next door; a member will say the same in its log
             self._say(f"cannot listen on {self._record.address}:{self._record.peer_port}: {problem}")
-            await asyncio.sleep(LOOK_S)
-            return
         try:
-            await asyncio.sleep(LOOK_S)
+            yield
         finally:
-            server.close()
-            await server.wait_closed()
+            if server is not None:
+                server.close()
+                await server.wait_closed()
 
     # ---------------------------------------------------------------- where the nodes are
 
