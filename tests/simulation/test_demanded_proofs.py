@@ -8,14 +8,14 @@ import pytest
 
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.timings import FAST
-from quorate.sim import scripts
+from quorate.sim import proof_scripts
 from quorate.sim.options import Options
 from quorate.sim.stories import BASE, Story
 
 
 def suspended(seed: int) -> Story:
     options: Options = replace(BASE, seed=seed, timings=FAST, nodes=3 + seed % 3, required_proof="fenced")
-    return Story(f"suspended {seed}", options, scripts.suspended)
+    return Story(f"suspended {seed}", options, proof_scripts.suspended)
 
 
 @pytest.mark.parametrize("seed", range(100, 108))

@@ -11,17 +11,14 @@ from quorate.control.context import Context
 from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
-from quorate.control.standing import resource_fact
+from quorate.control.standing_still import proof_problems, radius_problems, stop_problems
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.backup_schedule import standing_problems
-from quorate.core.blast_radius import allowance
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
-from quorate.core.proof_means import without_means
-from quorate.core.proofs import demanded, owed
 from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, storage_trouble, voter_name
-from quorate.core.reasons import PROOFS, node_name
+from quorate.core.reasons import node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.backup import BackupStanding
 from quorate.model.common_properties import CLUSTER_PROPERTIES
@@ -105,7 +102,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
             )
         )
     found += _quorum_problems(context)
-    found += _radius_problems(context)
+    found += radius_problems(context)
     for node in sorted(view.authority.joins.keys() & view.nodes.keys()):
         why = incompatibility(view, node, view.authority.joins[node].record.software)
         if why:
@@ -135,8 +132,8 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         found.append(
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
         )
-    found += _proof_problems(view)
-    found += _stop_problems(view)
+    found += proof_problems(view)
+    found += stop_problems(view)
     for group in list_groups(context).groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning
@@ -149,70 +146,6 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                 )
             )
     return found
-
-
-def _radius_problems(context: Context) -> list[Problem]:
-    """The cluster holds still."""
-    found = allowance(context.view, context.wall_time_s())
-    if found is None or found.left:
-        return []
-    until = f" before {moment(found.until_s)}" if found.until_s else ""
-    return [
-        error(
-            "cluster_holds_still",
-            f"{found.spent} nodes were put out within {found.period_s:.0f} s, the limit is {found.limit}: no further"
-            f" node is declared down or fenced{until}, and no group leaves a lost one",
-            where="cluster",
-            remedy="find out why so many fail; quorate cluster release-expulsions lets the cluster go on",
-        )
-    ]
-
-
-def _proof_problems(view: ClusterView) -> list[Problem]:
-    """Groups that wait for a proof, and demands that nothing could meet without a person."""
-    found: list[Problem] = []
-    for group, known in sorted(view.groups.items(), key=lambda entry: entry[1].record.name):
-        name, waits = known.record.name, owed(view, group)
-        if waits is not None:
-            node = node_name(view, waits.node)
-            found.append(
-                error(
-                    "group_waits_for_proof",
-                    f"group {name} stands still: it demands the proof {waits.demanded!r} that nothing of it runs on"
-                    f" {node} any more, and {node} is {PROOFS[waits.proof]}",
-                    where=f"group.{name}",
-                    remedy=f"look at the machine; if it is off: quorate node confirm-off {node}; or start {node}",
-                )
-            )
-        bare = without_means(view, group)
-        if bare:
-            names = ", ".join(node_name(view, node) for node in bare)
-            level = demanded(view, group)
-            remedy = "quorate fence create NAME --agent AGENT --node NODE=PLUG (docs/howto/fencing.md)"
-            found.append(
-                warning(
-                    "proof_without_means",
-                    f"group {name} demands the proof {level!r}, and nothing gives it of {names}: when lost, a person"
-                    " must confirm that it is off",
-                    where=f"group.{name}",
-                    remedy=remedy,
-                )
-            )
-    return found
-
-
-def _stop_problems(view: ClusterView) -> list[Problem]:
-    """Resources that were to end and do not."""
-    return [
-        error(
-            "resource_does_not_stop",
-            f"resource {known.record.name} does not stop, and its group stays where it is: {fact.detail}",
-            where=f"resource.{known.record.name}",
-            remedy=f"quorate explain group {view.groups[known.record.group].record.name!r}",
-        )
-        for known in sorted(view.resources.values(), key=lambda known: known.record.name)
-        if (fact := resource_fact(view, known.record)).state == "stop_failed" and known.record.group in view.groups
-    ]
 
 
 def _quorum_problems(context: Context) -> list[Problem]:

@@ -30,8 +30,8 @@ class Owning:
 
     def __init__(self, node: int, view: ClusterView, *, heed_failed_stops: bool = True) -> None:
         self.node = node
-        self.must_end = ""
-        """Why this node must give its life up: a resource does not stop, and is to be fenced for that."""
+        self.must_end: dict[str, str] = {}
+        """Groups for which this node must give its life up: the resource that does not stop and is to be fenced."""
         self._heed_failed_stops = heed_failed_stops
         self.runs: dict[str, GroupRun] = {}
         self.due: dict[str, float] = {}
@@ -106,7 +106,9 @@ class Owning:
             self.due[group] = due
         stuck = run.fencing_for(members)
         if stuck:
-            self.must_end = f"resource {stuck} does not stop"
+            self.must_end[group] = stuck
+        else:
+            self.must_end.pop(group, None)
         intent = self._view.intents.get(group)
         fact = replace(fact, intent=intent.revision if intent is not None else 0)
         written = self._view.facts.get((self.node, group))
@@ -153,6 +155,7 @@ class Owning:
 
     def _not_ours(self, group: str, *, end: bool) -> list[Output]:
         """The group is no more, or another node's: nothing of it may go on here."""
+        self.must_end.pop(group, None)
         run = self.runs.get(group)
         commands = run.end() if run is not None and end else ()
         self._forget_if_quiet(group)

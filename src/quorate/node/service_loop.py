@@ -24,18 +24,16 @@ from quorate.core.resets import Resets
 from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.membership import WatchdogFact
-from quorate.model.records import Absent, Change, Guard, KeyValue, Position, Put, Snapshot, Unchanged
+from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
 from quorate.model.workload import ResourceSpec, ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
 from quorate.node.outputs import Output, StoreRequest
+from quorate.node.own_facts import software_fact, watchdog_fact
 from quorate.node.owning import Owning
 
 INTENT = "intent"
 STANDING = "standing"
-SOFTWARE = "software"
-WATCHDOG = "watchdog"
 RESET = "reset"
 
 
@@ -73,6 +71,8 @@ class ServiceLoop:
         self._order: Order | None = None
         self._led = False
         self._takes_groups = False
+        self._look_again_at: float | None = None
+        """When the next watchdog has certainly fired."""
         self._again_at_once = False
         """What was decided last changes the order, which was composed before."""
         self._full_read: Answered | None = None
@@ -199,8 +199,7 @@ class ServiceLoop:
             return
         busy = frozenset(request.purpose for request in self._requests.values())
         self.membership.fit = functional_level(self.view) <= self.membership.software.release
-        self._say_software(busy)
-        self._say_watchdog(report, busy)
+        self._say_of_itself(report, busy)
         self.view.authority.barred = barred(self.view, self._wall_s())
         self.view.authority.expulsions_left = left(self.view, self._wall_s())
         step = self.membership.step(now, self.view.authority, report, busy)
@@ -218,7 +217,7 @@ class ServiceLoop:
         leads = self.membership.leads(self.view.authority, report)
         touched = self._touched(now, newly_leading=leads and not self._led)
         self._led = leads
-        self._look_again_at: float | None = None
+        self._look_again_at = None
         if not leads:
             self._resets.forget()
         again: set[str] = set()
@@ -250,22 +249,6 @@ class ServiceLoop:
             self._ask(request)
         return again
 
-    def _say_software(self, busy: frozenset[str]) -> None:
-        """What this node runs stands among its facts, for everybody to see (rule 14: only while it is up)."""
-        ours, known = self.membership.software, self.view.software.get(self.node)
-        member = self.view.authority.members.get(self.node)
-        if not self.is_up or member is None or self.view.cluster is None or SOFTWARE in busy:
-            return
-        if known is not None and known.record == ours:
-            return
-        key = keys.fact_software(self.node)
-        before: Guard = Unchanged(key, known.revision) if known is not None else Absent(key)
-        self._ask(
-            CommitRequest(
-                SOFTWARE, (Unchanged(keys.member(self.node), member.revision), before), (Put(key, encode(ours)),)
-            )
-        )
-
     def _count_failures(self, busy: frozenset[str]) -> None:
         if STANDING not in busy:
             guards, writes = counting(self.view, self._wall_s())
@@ -277,31 +260,30 @@ class ServiceLoop:
         if writes and RESET not in busy:
             self._ask(CommitRequest(RESET, guards, writes))
 
-    def _say_watchdog(self, report: Report, busy: frozenset[str]) -> None:
-        """That this life has a watchdog, once it is armed (rule 14: only while it is up)."""
-        known = self.view.watchdogs.get(self.node)
-        ours = WatchdogFact(incarnation=self.membership.incarnation, timeout_s=report.watchdog_s)
-        member = self.view.authority.members.get(self.node)
-        if not self.is_up or member is None or not report.watchdog_s or WATCHDOG in busy:
+    def _say_of_itself(self, report: Report, busy: frozenset[str]) -> None:
+        """What this node runs and what watches it, among its facts (rule 14: only while it is up)."""
+        if not self.is_up:
             return
-        if report.incarnation != ours.incarnation or (known is not None and known.record == ours):
-            return
-        key = keys.fact_watchdog(self.node)
-        before: Guard = Unchanged(key, known.revision) if known is not None else Absent(key)
-        guards = (Unchanged(keys.member(self.node), member.revision), before)
-        self._ask(CommitRequest(WATCHDOG, guards, (Put(key, encode(ours)),)))
+        life = self.membership.incarnation
+        armed_s = report.watchdog_s if report.incarnation == life else 0.0
+        for request in (
+            software_fact(self.view, self.node, self.membership.software),
+            watchdog_fact(self.view, self.node, life, armed_s),
+        ):
+            if request is not None and request.purpose not in busy:
+                self._ask(request)
 
     def _run(self, touched: set[str], now: float, report: Report, busy: frozenset[str]) -> None:
         incarnation = self.membership.incarnation
         up = self.membership.is_up(self.view.authority)
         held = now < report.lease_until and report.ended != incarnation
-        self._owning.must_end = ""
         for group in sorted(touched):  # one order on every machine and in every replay
             self._outputs += self._owning.run(group, now, incarnation, held=held, up=up)
             self._outputs += self._owning.prepare(group)
         spent = self.view.authority.expulsions_left == 0
         if up and self._owning.must_end and not spent and self.membership.give_up():
-            self._outputs.append(Note(10, "gives its life up", self.node, self._owning.must_end))
+            stuck = ", ".join(sorted(self._owning.must_end.values()))
+            self._outputs.append(Note(10, "gives its life up", self.node, f"{stuck} does not stop"))
             self._again_at_once = True
         if up and owning.PURPOSE not in busy:
             request = self._owning.report_facts()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from quorate.core.authority.mutations import Mutation
 from quorate.core.authority.timings import DEFAULT, FAST, WIDE
-from quorate.sim import scripts, store_scripts
+from quorate.sim import proof_scripts, scripts, store_scripts
 from quorate.sim.options import Chaos, Fault, Options
 from quorate.sim.run import Result, judge
 from quorate.sim.world import World
@@ -123,37 +123,37 @@ STORIES: tuple[Story, ...] = (
     Story(
         "a guest is suspended with its clock for 8 s, and its groups demand to know that it is off",
         replace(BASE, seed=27, required_proof="fenced"),
-        scripts.suspended,
+        proof_scripts.suspended,
         catches=(Mutation.IGNORE_DEMAND,),
     ),
     Story(
         "a node dies, its groups demand to know that it is off, and an operator looks later",
         replace(BASE, seed=28, required_proof="fenced"),
-        scripts.proved_later,
+        proof_scripts.proved_later,
         catches=(Mutation.IGNORE_DEMAND,),
     ),
     Story(
         "a part of a group does not stop, and the group is held until it does",
         replace(BASE, seed=29, stop_failure_action="hold"),
-        scripts.stuck_stop,
+        proof_scripts.stuck_stop,
         catches=(Mutation.IGNORE_FAILED_STOP,),
     ),
-    Story("a part of a group does not stop and is ended by force", replace(BASE, seed=30), scripts.stuck_stop),
+    Story("a part of a group does not stop and is ended by force", replace(BASE, seed=30), proof_scripts.stuck_stop),
     Story(
         "a part of a group does not stop, and its node gives its life up",
         replace(BASE, seed=31, stop_failure_action="fence"),
-        scripts.stuck_stop,
+        proof_scripts.stuck_stop,
     ),
     Story(
         "two of five die one after the other, and one may be put out",
         replace(BASE, seed=32, nodes=5, groups=5, expulsion_limit=1),
-        scripts.one_after_the_other,
+        proof_scripts.one_after_the_other,
         catches=(Mutation.IGNORE_RADIUS,),
     ),
     Story(
         "everything is stopped on a node whose lease is about to end, and its watchdog resets it",
         replace(BASE, seed=33, required_proof="watchdog", watchdog_s=4.0),
-        scripts.all_stopped,
+        proof_scripts.all_stopped,
         catches=(Mutation.IGNORE_DEMAND, Mutation.SHORT_RESET),
     ),
     Story(
