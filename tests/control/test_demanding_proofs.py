@@ -14,6 +14,7 @@ from quorate.control.confirming import ConfirmOffWish, confirm_off
 from quorate.control.executor import execute, new_occasion
 from quorate.control.groups import GroupChange, NewGroup
 from quorate.control.queries import show_group, show_node
+from quorate.control.resource_writing import NewResource, create_resource
 from quorate.control.status import cluster_status
 from quorate.core.cluster_view import ClusterView
 from quorate.core.proofs import owed
@@ -21,6 +22,7 @@ from quorate.model import keys
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
+from quorate.node.type_catalogue import InstalledTypes
 
 Made = Callable[[ClusterView, Occasion], Change[Done]]
 
@@ -41,6 +43,11 @@ async def run(world: FacesWorld, command: Made) -> Done:
 
 def change(**properties: PropertyValue) -> Made:
     return lambda view, occasion: groups.change_group(view, "web", GroupChange(properties=properties), occasion)
+
+
+def add(view: ClusterView, occasion: Occasion) -> Change[Done]:
+    wish = NewResource(name="r", group="web", type="Generic Application", properties={"command_line": "/bin/sleep 9"})
+    return create_resource(view, wish, occasion, InstalledTypes())
 
 
 def off(heard: frozenset[int] = frozenset()) -> Made:
@@ -73,8 +80,16 @@ async def test_a_demand_is_set_shown_and_warned_of_where_nothing_could_meet_it(w
     assert "proof_without_means" not in problems(world)
 
 
-async def test_while_it_waits_the_demand_stands_and_its_node_is_not_evicted(world: FacesWorld) -> None:
+async def test_while_it_waits_it_is_shown_as_failed_the_demand_stands_and_its_node_is_not_evicted(
+    world: FacesWorld,
+) -> None:
+    await run(world, add)
+    await world.report_states("web", {"r": "online"})
+    assert show_group(world, "web").state == "online"
     await lose(world)
+    shown = show_group(world, "web")
+    assert (shown.state, shown.owner) == ("failed", "node3"), "what a lost owner said last is not shown as true"
+    assert "waits for fenced" in shown.resources[0].detail
     assert "group_waits_for_proof" in problems(world)
     assert await refused(world, change(required_proof="lease")) == {"group_waits_for_proof"}
     await run(world, change(priority=3000))

@@ -80,7 +80,7 @@ def _proof_problems(view: ClusterView, node: NodeSpec) -> list[Problem]:
     if not waiting:
         return []
     names = ", ".join(view.groups[group].record.name for group in waiting)
-    what = f"{names} wait for the proof that nothing runs on {node.name} any more"
+    what = f"{names} would wait for ever: what is known of the end of {node.name} would go with its record"
     remedy = f"look at the machine; if it is off: quorate node confirm-off {node.name}"
     return [error("group_waits_for_proof", what, where="node", remedy=remedy)]
 

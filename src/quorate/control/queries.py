@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from quorate.control.context import Context
 from quorate.control.lookup import find_group, find_node, find_resource
-from quorate.control.standing import assignment_of, resource_fact, state_of
+from quorate.control.standing import assignment_of, shown_fact, state_of
 from quorate.control.views import (
     AsOf,
     CandidateView,
@@ -117,7 +117,7 @@ def view_node(context: Context, node: int) -> NodeView:
 
 def view_resource(view: ClusterView, spec: ResourceSpec) -> ResourceView:
     """One resource."""
-    fact = resource_fact(view, spec)
+    fact = shown_fact(view, spec)
     assignment = assignment_of(view, spec.group)
     members = view.members_of.get(spec.group, {})
     group = view.groups.get(spec.group)

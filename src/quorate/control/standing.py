@@ -6,6 +6,7 @@ Owns: states of resources and groups as of the replica. Does not know: commands,
 from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
+from quorate.core.proofs import owed
 from quorate.model.workload import Assignment, GroupFact, GroupState, ResourceFact, ResourceSpec, desired, group_state
 
 AT_REST = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
@@ -54,10 +55,24 @@ def heeded(view: ClusterView, group: str) -> bool:
     return said is not None and said.intent >= intent.revision
 
 
+def shown_fact(view: ClusterView, resource: ResourceSpec) -> ResourceFact:
+    """The state that people see: what the owner said last, unless the life in which it said so is over (rule 14)."""
+    assignment = assignment_of(view, resource.group)
+    owner = view.authority.members.get(assignment.owner) if assignment is not None else None
+    if assignment is None or owner is None:
+        return resource_fact(view, resource)
+    if owner.record.state == "up" and owner.record.incarnation == assignment.incarnation:
+        return resource_fact(view, resource)
+    waits = owed(view, resource.group)
+    if waits is None:
+        return ResourceFact(state="offline", detail="its owner was lost")
+    return ResourceFact(state="failed", detail=f"its owner was lost; waits for {waits.demanded}")
+
+
 def state_of(view: ClusterView, group: str) -> GroupState:
     """The state of a group; an empty one is Offline."""
     members = view.members_of.get(group, {})
-    return group_state([resource_fact(view, resource).state for resource in members.values()] or ["offline"])
+    return group_state([shown_fact(view, resource).state for resource in members.values()] or ["offline"])
 
 
 def at_rest(view: ClusterView, group: str) -> bool:

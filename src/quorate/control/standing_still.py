@@ -44,7 +44,7 @@ def proof_problems(view: ClusterView) -> list[Problem]:
                 error(
                     "group_waits_for_proof",
                     f"group {name} stands still: it demands the proof {waits.demanded!r} that nothing of it runs on"
-                    f" {node} any more, and {node} is {PROOFS[waits.proof]}",
+                    f" {node} any more, and of {node} no more is known than: {PROOFS[waits.proof]}",
                     where=f"group.{name}",
                     remedy=f"look at the machine; if it is off: quorate node confirm-off {node}; or start {node}",
                 )
@@ -54,6 +54,8 @@ def proof_problems(view: ClusterView) -> list[Problem]:
             names = ", ".join(node_name(view, node) for node in bare)
             level = demanded(view, group)
             remedy = "quorate fence create NAME --agent AGENT --node NODE=PLUG (docs/howto/fencing.md)"
+            if level == "watchdog":
+                remedy = f"set watchdog in node.toml there and start the node anew, or {remedy}"
             found.append(
                 warning(
                     "proof_without_means",
