@@ -80,7 +80,7 @@ async def test_a_demand_is_set_shown_and_warned_of_where_nothing_could_meet_it(w
     assert "proof_without_means" not in problems(world)
 
 
-async def test_while_it_waits_it_is_shown_as_failed_the_demand_stands_and_its_node_is_not_evicted(
+async def test_while_it_waits_it_is_shown_as_failed_and_neither_demand_nor_node_goes(
     world: FacesWorld,
 ) -> None:
     await run(world, add)
