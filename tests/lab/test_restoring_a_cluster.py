@@ -165,6 +165,25 @@ def test_files_of_a_resource_travel_with_it_and_are_there_before_it_starts(lab: 
     good(lab, 1, "group", "delete", "moving", "--force")
 
 
+def test_a_damaged_member_is_named_counted_as_lost_and_made_anew_from_the_others(lab: Lab) -> None:
+    """Its file is cut short while the node is down: etcd ends again and again, and used to be counted as a voter."""
+    stop(lab, 3)
+    (database,) = (lab.folder / "node3").rglob("store/node-3/member/snap/db")
+    os.truncate(database, 8192)
+    lab.power_off(3)
+    lab.power_on(3, PROGRAM)
+    until("it is named", lambda: "store_member_fails" in good(lab, 1, "cluster", "status", "--json"), LIMIT_S)
+    assert status(lab)["store"]["voters_up"] == ["node1", "node2"]
+    assert states(lab) == UP, "the node itself is in the cluster"
+    good(lab, 2, "group", "create", "meanwhile")
+    good(lab, 2, "node", "rebuild-member", "node3", "--wait")
+    assert status(lab)["store"]["voters_up"] == ["node1", "node2", "node3"]
+    assert "store_member_fails" not in good(lab, 3, "cluster", "status", "--json")
+    assert "meanwhile" in groups(lab, 3)
+    kept = database.parents[2].with_name("node-3.retired-1")
+    assert (kept / "member/snap/db").stat().st_size == 8192, "the damaged data are kept for study"
+
+
 def saved_at(lab: Lab) -> str:
     told = json.loads(good(lab, 3, "resource", "checkpoint", "list", "mover", "--json"))
     return str(told["checkpoints"][0]["saved_at"])

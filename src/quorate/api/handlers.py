@@ -16,6 +16,7 @@ from quorate.control import (
     nodes,
     queries,
     quorum,
+    rebuilding,
     resource_writing,
     resources,
     status,
@@ -281,6 +282,14 @@ async def change_node(call: Call[weighing.NodeChange]) -> Changed:
     return await Plan(call).run(
         lambda view, occasion: weighing.change_node(view, call.name, call.body, occasion),
         lambda _, done: wait.node_weighed(int(done.id)),
+    )
+
+
+async def rebuild_member(call: Call[rebuilding.RebuildWish]) -> Changed:
+    """Make a node's member of the store anew, from the others' data."""
+    return await Plan(call).run(
+        lambda view, occasion: rebuilding.rebuild_member(view, call.name, call.body, occasion),
+        lambda _, done: rebuilding.node_rebuilt(int(done.id)),
     )
 
 

@@ -242,6 +242,21 @@ def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> 
     session.finish(session.change("PATCH", "nodes", name, body=NodeChange(properties=values)), "changed")
 
 
+@node.command("rebuild-member")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Although its member serves.")
+@changes
+def rebuild_member(session: Session, name: str, force: bool) -> None:
+    """Make the store member of a node anew from the others' data; its damaged folder is renamed and kept.
+
+    For a member whose data are damaged. The node stays in the cluster, and what runs on it runs on.
+    """
+    from quorate.control.rebuilding import RebuildWish
+
+    changed = session.change("POST", "nodes", name, "rebuild-member", body=RebuildWish(force=force))
+    session.finish(changed, "its new member votes", "its member is removed and made anew")
+
+
 @node.command("clear-quarantine")
 @click.argument("name")
 @changes

@@ -11,6 +11,7 @@ from quorate.control.context import Context
 from quorate.control.network_views import view_networks
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
+from quorate.control.rebuilding import member_problems
 from quorate.control.standing_still import proof_problems, radius_problems, stop_problems
 from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.backup_schedule import standing_problems
@@ -127,6 +128,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         standing = view.backup.record if view.backup is not None else BackupStanding()
         found += standing_problems(view.cluster.record, standing, context.wall_time_s())
     found += checkpoint_problems(view)
+    found += member_problems(view)
     found += _network_problems(view)
     for key, why in sorted(view.damaged.items()):
         found.append(

@@ -20,6 +20,7 @@ from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import NodeStanding, WatchdogFact
 from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
+from quorate.model.store_member import MemberFact
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.versions import Software
 from quorate.model.workload import (
@@ -67,6 +68,7 @@ class ClusterView:
         self.networks: dict[str, Known[NetworkSpec]] = {}
         self.adapters: dict[int, Known[AdaptersFact]] = {}
         self.paths: dict[int, Known[PathsFact]] = {}
+        self.store_members: dict[int, Known[MemberFact]] = {}
         self.damaged: dict[str, str] = {}
         self.touched: set[str] = set()
         """Groups to be looked at again; whoever looks clears it."""
@@ -91,6 +93,7 @@ class ClusterView:
         self.fence_devices.clear()
         self.fence_histories.clear()
         self.software.clear()
+        self.store_members.clear()
         self.checkpoints.clear()
         self.backup = None
         self.quorum = None
@@ -153,6 +156,8 @@ class ClusterView:
                 put(self.software, int(node), Software)
             elif rest == "watchdog":
                 put(self.watchdogs, int(node), WatchdogFact)
+            elif rest == "store":
+                put(self.store_members, int(node), MemberFact)
             elif rest == "paths":
                 put(self.paths, int(node), PathsFact)
         elif key.startswith(keys.ASSIGNMENT):
@@ -235,6 +240,13 @@ class ClusterView:
             return None
         return known.record
 
+    def store_member_fact(self, node: int) -> MemberFact | None:
+        """What a node that is up reports of its member of the store in its present life."""
+        known, member = self.store_members.get(node), self.authority.up().get(node)
+        if known is None or member is None or known.record.incarnation != member.record.incarnation:
+            return None
+        return known.record
+
     def quorum_holder(self) -> int:
         """The node that controls the quorum storage, as nodes report it; 0 where none does."""
         facts = ((node, self.quorum_fact(node)) for node in sorted(self.nodes))
@@ -249,8 +261,12 @@ class ClusterView:
         return next((fact for fact in facts if fact.runs), facts[0] if facts else None)
 
     def voters_up(self) -> frozenset[int]:
-        """Voters that are up: nodes by their membership, the quorum resource where its member runs."""
-        up = set(self.authority.up())
+        """Voters that are up: nodes by their membership, the quorum resource where its member runs.
+
+        A node whose member does not serve is no voter that is up, however healthy it is otherwise.
+        """
+        failing = {node for node in self.store_members if (told := self.store_member_fact(node)) and told.fails}
+        up = set(self.authority.up()) - failing
         told = self.quorum_told()
         if told is not None and told.runs:
             up.add(QUORUM_VOTER)

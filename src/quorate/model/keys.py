@@ -126,3 +126,8 @@ def checkpoint(resource: str, own: str) -> str:
 def checkpoint_chunk(resource: str, own: str, slot: str, number: int) -> str:
     """One part of its content."""
     return f"{CHECKPOINT_DATA}{resource}/{own}/{slot}/{number:03}"
+
+
+def fact_store(node: int) -> str:
+    """What a node reports of its member of the store."""
+    return f"{FACT}{node}/store"

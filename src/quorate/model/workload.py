@@ -155,6 +155,8 @@ class NodeIntent(Value, frozen=True, kw_only=True):
     drain_target: int = 0
     stopping: bool = False
     """The node is being stopped: its groups leave first. The node takes this back when it starts again."""
+    rebuild: str = ""
+    """Id of the wish that its member of the store is made anew; the node takes it back when its folder is aside."""
     eviction: Eviction | None = None
     """The node shall be removed for good: its groups leave first, then it does."""
 

@@ -179,6 +179,8 @@ class MemberKeeper:
         self._missed = self._missed + 1 if mine is None else 0
         if mine is None and self.data_dir.exists():
             return self._retire() if self._missed >= MISSED_MOST else ""
+        if mine is None and not spec.vote_pending:
+            await self._take_back_rebuild()
         if not self._may_vote(members):
             return "this node shall have no vote"
         if mine is None:
@@ -202,6 +204,14 @@ class MemberKeeper:
             return ""
         await self._record(known, replace(spec, votes=1, vote_pending=False))
         return ""
+
+    async def _take_back_rebuild(self) -> None:
+        """The member that was to be made anew is gone and its folder aside: from here on it joins like any other."""
+        known = self._view.node_intents.get(self._identity.node)
+        if known is not None and known.record.rebuild:
+            key = f"{keys.INTENT_NODE}{self._identity.node}"
+            renewed = replace(known.record, rebuild="")
+            await self._store.commit([Unchanged(key, known.revision)], [Put(key, encode(renewed))])
 
     def _retire(self) -> str:
         """The member was removed from the store: its folder is renamed and kept, and never used again (design §3)."""

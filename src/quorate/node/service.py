@@ -47,6 +47,7 @@ from quorate.node.identity import Replica, load_identity, load_replica, save_rep
 from quorate.node.leaving import Leaving
 from quorate.node.link_wait import LinkWait, working_addresses
 from quorate.node.member_keeper import MemberKeeper, etcd_binary
+from quorate.node.member_watch import MemberWatch
 from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.places import Places
@@ -153,6 +154,16 @@ class Service:
             self.faces.leads,
             lambda text: log.info("store", detail=text),
         )
+        self.member_watch = MemberWatch(
+            self.node,
+            self.view,
+            self.store,
+            self.gateway,
+            self._own_endpoint,
+            places.log / "etcd.log",
+            boot_time_s,
+            lambda text: log.warning("store member", detail=text),
+        )
         self.pruner = HistoryPruner(
             self.view,
             self.store,
@@ -252,6 +263,7 @@ class Service:
                 tasks.create_task(keeper.run(), name="vote keeper"),
                 tasks.create_task(self.fencing.run(), name="fence keeper"),
                 tasks.create_task(self.history.run(), name="history keeper"),
+                tasks.create_task(self.member_watch.run(), name="member watch"),
                 tasks.create_task(self.pruner.run(), name="history pruner"),
                 tasks.create_task(self.backups.run(), name="backup keeper"),
                 tasks.create_task(self.copies.run(), name="copy keeper"),

@@ -14,6 +14,7 @@ from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.messages import Member
 from quorate.core import votes
 from quorate.core.authority.view import Known
+from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import has_left
 from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
@@ -70,7 +71,7 @@ class VoteKeeper:
         nodes = tuple((n, known.revision) for n, known in sorted(view.nodes.items()))
         facts = tuple((n, known.revision) for n, known in sorted(view.quorum_facts.items()))
         up = tuple(sorted(view.authority.up()))
-        left = tuple(node for node in view.nodes if has_left(view, node))
+        left = tuple(node for node in view.nodes if gives_way(view, node))
         forced = view.forced.revision if view.forced is not None else 0
         return (nodes, facts, up, forced, left, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
 
@@ -90,7 +91,7 @@ class VoteKeeper:
         told = view.quorum_told()
         nodes = {
             node: NodeVote(
-                bool(k.record.votes), k.record.vote_pending, 0 if has_left(view, node) else k.record.weight, node in up
+                bool(k.record.votes), k.record.vote_pending, 0 if gives_way(view, node) else k.record.weight, node in up
             )
             for node, k in view.nodes.items()
         }
@@ -173,6 +174,11 @@ class VoteKeeper:
             Absent(key) if known is None else Unchanged(key, known.revision),
         ]
         await self._service.store.commit(guards, [Put(key, encode(value))])
+
+
+def gives_way(view: ClusterView, node: int) -> bool:
+    """The node's member shall go: the node has left for good, or gets a new member."""
+    return has_left(view, node) or bool(view.node_intent(node).rebuild)
 
 
 def _peer_url(spec: NodeSpec) -> str:

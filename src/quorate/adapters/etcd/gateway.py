@@ -187,6 +187,17 @@ class Gateway:
         """That member's own view of itself; answered without a leader too."""
         return await self._post(endpoint, "/v3/maintenance/status", Empty(), Status, timeout_s, headers={})
 
+    async def metrics(self, endpoint: str, *, timeout_s: float = 1.0) -> str:
+        """The counters of the member at that endpoint, as text."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._client.get(endpoint + "/metrics", timeout=self._limits(timeout_s))
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise NoAnswer(_words(error)) from error
+        if response.status_code != httpx2.codes.OK:
+            raise _refusal(response.status_code, response.content)
+        return response.text
+
     async def members(self, *, timeout_s: float = ADMIN_S) -> tuple[Member, ...]:
         """All members, with every change that was answered before this call.
 
