@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate.core.member_health import SILENT_S, MemberHealth, durations, telling_line
+from quorate.core.member_health import SILENT_S, MemberHealth, durations, judge, telling_line
 
 
 def test_a_member_fails_when_it_has_been_silent_for_longer_than_a_start_takes() -> None:
@@ -52,3 +52,15 @@ def test_the_counters_are_found_among_the_others() -> None:
     assert durations(text) == (0.25, 40)
     assert durations("etcd_disk_wal_fsync_duration_seconds_sum x\n") is None
     assert durations("") is None
+
+
+def test_a_majority_that_agrees_is_right_and_without_one_nobody_knows() -> None:
+    assert judge("a", {"n2": "a", "n3": "a"}, 3) == (False, "")
+    assert judge("a", {"n2": "a", "n3": "b"}, 3) == (False, ""), "the other one finds itself wrong"
+    distrusted, what = judge("b", {"n2": "a", "n3": "a"}, 3)
+    assert (distrusted, "n2, n3, which agree" in what) == (True, True)
+    for own, others, voters in (("b", {"n2": "a"}, 2), ("b", {"n2": "a"}, 3), ("a", {"n2": "b", "n3": "c"}, 3)):
+        distrusted, what = judge(own, others, voters)
+        assert not distrusted
+        assert "no majority says who is right" in what
+    assert judge("a", {}, 3) == (False, ""), "nobody to compare with"

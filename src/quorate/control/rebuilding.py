@@ -100,6 +100,9 @@ def member_problems(view: ClusterView) -> list[Problem]:
             what = f"the member of {name} does not serve: {fact.detail or 'it does not answer'}"
             remedy = f"free or repair its disk; where its data are damaged: quorate node rebuild-member {name}"
             found.append(error("store_member_fails", what, where=f"node.{name}", remedy=remedy))
+        elif fact is not None and fact.disagrees:
+            what, remedy = f"the member of {name}: {fact.disagrees}", "start the other voters; or restore a backup"
+            found.append(error("store_members_disagree", what, where=f"node.{name}", remedy=remedy))
         elif fact is not None and fact.slow_ms:
             what = f"the disk of {name} takes {fact.slow_ms} ms to make a write of the store durable"
             remedy = "see what else uses that disk; every change of the cluster may wait for it"

@@ -265,7 +265,7 @@ class ClusterView:
 
         A node whose member does not serve is no voter that is up, however healthy it is otherwise.
         """
-        failing = {node for node in self.store_members if (told := self.store_member_fact(node)) and told.fails}
+        failing = {node for node in self.store_members if (said := self.store_member_fact(node)) and said.fails}
         up = set(self.authority.up()) - failing
         told = self.quorum_told()
         if told is not None and told.runs:

@@ -1,6 +1,7 @@
 """Whether a node's member of the store does its work, and how fast its disk is (decision 0077).
 
 Owns: the judgement from looks, and which line of a log says most. Pure. Does not know: etcd's interfaces or files.
+Data are compared as of one revision: replicas of one log hold the same then, or one of them is damaged.
 How it works: a member that has answered nothing for `SILENT_S` fails; a start takes less. Disks are judged by the mean
 of a window between two looks at etcd's own counters, two windows in a row, so that one slow moment is no news.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 SILENT_S: Final = 8.0
@@ -59,6 +60,23 @@ class MemberHealth:
         mean_ms = (total_s - before[0]) / (writes - before[1]) * 1000
         self._slow_windows = self._slow_windows + 1 if mean_ms >= SLOW_MS else 0
         self.slow_ms = round(mean_ms / STEP_MS) * STEP_MS if self._slow_windows >= 2 else 0
+
+
+def judge(own: str, others: Mapping[str, str], voters: int) -> tuple[bool, str]:
+    """Whether the own data are to be distrusted, and what is to be said. `others`: digests by name of their voter.
+
+    A majority of all voters that agrees is right: what was acknowledged, a majority has. Without one nobody knows.
+    """
+    if 2 * (1 + sum(digest == own for digest in others.values())) > voters:
+        return False, ""  # whoever differs is told by itself
+    differing = sorted(name for name, digest in others.items() if digest != own)
+    if not differing:
+        return False, ""
+    for digest in set(others.values()) - {own}:
+        agreed = sorted(name for name, theirs in others.items() if theirs == digest)
+        if 2 * len(agreed) > voters:
+            return True, f"its data differ from those of {', '.join(agreed)}, which agree"
+    return False, f"its data differ from those of {', '.join(differing)}; no majority says who is right"
 
 
 def telling_line(lines: Iterable[str]) -> str:

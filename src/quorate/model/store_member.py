@@ -17,5 +17,7 @@ class MemberFact(Value, frozen=True, kw_only=True):
     """It has a vote and does not serve: it ends again and again, or is silent, while the others serve."""
     detail: str = ""
     """The line of its log that says most."""
+    disagrees: str = ""
+    """Its data differ from another member's, and no majority says who is right."""
     slow_ms: int = 0
     """How long the disk takes to make a write durable, where that is too long; 0: it is not."""

@@ -160,6 +160,9 @@ class Service:
             self.store,
             self.gateway,
             self._own_endpoint,
+            self._other_endpoints,
+            self._use_endpoints,
+            f"/quorate/{identity.cluster_id}/",
             places.log / "etcd.log",
             boot_time_s,
             lambda text: log.warning("store member", detail=text),
@@ -224,6 +227,14 @@ class Service:
     def _own_endpoint(self) -> str:
         spec = self.own_spec()
         return f"https://{spec.fabric_address}:{spec.client_port}" if spec.votes else ""
+
+    def _other_endpoints(self) -> dict[str, str]:
+        """Client endpoints of the other nodes' members that vote, by the node's name."""
+        return {
+            spec.name: f"https://{spec.fabric_address}:{spec.client_port}"
+            for spec in self.nodes()
+            if spec.votes and spec.node != self.node
+        }
 
     def _has_member(self, spec: NodeSpec) -> bool:
         return bool(spec.votes) or spec.vote_pending
@@ -303,6 +314,7 @@ class Service:
                     self.spawn(self.leaving.run())
                 case channel.Processes(running=running):
                     self.processes = running
+                    self.member_watch.process(running.get("etcd", 0))
                     self.hosts.running(running)
                 case channel.Paths(paths=paths):
                     self.networks.told(paths)
@@ -443,7 +455,7 @@ class Service:
                 self.networks.changed(None)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):
                     self.loop.watched(batch.position, batch.changes)
-                    self._store_seen(everything=any(c.key.startswith("spec/") for c in batch.changes))
+                    self._store_seen(everything=any(_concerns_all(c.key) for c in batch.changes))
                     self.faces.changed(batch)
                     self.networks.changed(batch)
             except Compacted:
@@ -514,7 +526,12 @@ class Service:
     def _use_endpoints(self) -> None:
         """Endpoints of nodes that are not heard are asked last."""
         specs = {spec.node: f"https://{spec.fabric_address}:{spec.client_port}" for spec in self.nodes()}
-        self.gateway.use(self._endpoints(), [url for node, url in specs.items() if node in self._unheard])
+        doubtful = [url for node, url in specs.items() if node in self._unheard]
+        if not self.member_watch.trusted and len(self._unheard) + 1 < len(specs):
+            doubtful.append(specs.get(self.node, ""))  # its data were not compared with the others' yet
+        told = ((node, self.view.store_member_fact(node)) for node in specs)
+        doubtful += [specs[node] for node, fact in told if fact is not None and fact.fails]
+        self.gateway.use(self._endpoints(), doubtful)
 
     def _hear(self, report: Report) -> None:
         heard = {one.peer.node for one in report.heard if not one.silent}
@@ -522,6 +539,11 @@ class Service:
         if unheard != self._unheard:
             self._unheard = unheard
             self._use_endpoints()
+
+
+def _concerns_all(key: str) -> bool:
+    """A change after which peers, timings and endpoints are looked at anew."""
+    return key.startswith("spec/") or (key.startswith(keys.FACT) and key.endswith("/store"))
 
 
 def main() -> int:

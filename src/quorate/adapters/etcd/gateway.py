@@ -13,6 +13,7 @@ it finds one, which would execute it late. HTTP/1.1 with connections kept open.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -187,6 +188,14 @@ class Gateway:
         """That member's own view of itself; answered without a leader too."""
         return await self._post(endpoint, "/v3/maintenance/status", Empty(), Status, timeout_s, headers={})
 
+    async def digest(self, endpoint: str, prefix: str, revision: int, *, timeout_s: float = ADMIN_S) -> str:
+        """A checksum of all that the member at that endpoint itself has below a prefix, as of a revision."""
+        start = prefix.encode()
+        end = start[:-1] + bytes([start[-1] + 1])
+        request = RangeRequest(start, end, revision=revision, serializable=True)
+        answer = await self._post(endpoint, "/v3/kv/range", request, RangeResponse, timeout_s)
+        return await asyncio.to_thread(_digest, answer)
+
     async def metrics(self, endpoint: str, *, timeout_s: float = 1.0) -> str:
         """The counters of the member at that endpoint, as text."""
         try:
@@ -336,6 +345,14 @@ class Gateway:
 
     def _limits(self, timeout_s: float) -> httpx2.Timeout:
         return httpx2.Timeout(timeout_s, connect=min(timeout_s, self._connect_timeout_s))
+
+
+def _digest(answer: RangeResponse) -> str:
+    made = hashlib.sha256()
+    for item in answer.kvs:
+        head = f"{len(item.key)} {len(item.value)} {item.create_revision} {item.mod_revision} "
+        made.update(head.encode() + item.key + item.value)
+    return made.hexdigest()
 
 
 def _refusal(status: int, body: bytes) -> GatewayError:

@@ -65,6 +65,8 @@ class RangeRequest(Message, frozen=True):
 
     key: bytes
     range_end: bytes = b""
+    revision: int = 0
+    """As of then; 0: now."""
     serializable: bool = False
     """From this member's own copy, which may be old; the others need not be there."""
 
