@@ -20,6 +20,7 @@ HOMES = {
         "model.base",
         "wire.*",
         "adapters.etcd.*",
+        "adapters.light_witness.*",
         "sdk.*",
         "resources.*",
         "api.*",
