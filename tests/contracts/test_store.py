@@ -145,6 +145,7 @@ async def test_a_key_deleted_and_written_again_is_created_anew(world: World, pre
     assert (item.create_revision, item.mod_revision, item.value) == (revision, revision, b"")
 
 
+@pytest.mark.conformance("DB-04")
 async def test_all_guards_hold_or_nothing_is_written(world: World, prefix: str) -> None:
     revision = await put(world.store, prefix + "a", b"1")
     held: list[Guard] = [Absent(prefix + "b"), Unchanged(prefix + "a", revision), Equals(prefix + "a", b"1")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faces_world import FacesWorld, faces_world
-from quorate.control import cluster, fencing, groups, networks, resource_writing, resources
+from quorate.control import cluster, fencing, groups, networks, resource_writing, resources, weighing
 from quorate.control.change import Change, Done, Occasion, altered
 from quorate.control.executor import Command, execute, new_occasion
 from quorate.control.groups import NewGroup
@@ -183,6 +183,19 @@ async def test_names_metrics_and_properties_of_the_cluster_come_back(world: Face
         await revert(world, change.id)
     assert (await show_difference(world, str(first), "", "")).objects == ()
     assert world.view.networks["n1"].record == spec
+
+
+async def test_properties_of_groups_and_weights_of_nodes_come_back(world: FacesWorld) -> None:
+    await make_group(world)
+    first = world.view.position.revision
+    wish = groups.GroupChange(properties={"priority": 9, "failover_threshold": 4})
+    await run(world, lambda v, o: groups.change_group(v, "web", wish, o))
+    weight = weighing.NodeChange(properties={"weight": 0})
+    await run(world, lambda v, o: weighing.change_node(v, "node3", weight, o))
+    assert len((await show_difference(world, str(first), "", "")).objects) == 2
+    for change in (await read_chronology(world)).changes[:2]:
+        await revert(world, change.id)
+    assert (await show_difference(world, str(first), "", "")).objects == ()
 
 
 async def test_a_secret_is_neither_kept_nor_shown(world: FacesWorld) -> None:

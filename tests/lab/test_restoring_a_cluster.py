@@ -184,6 +184,36 @@ def test_a_damaged_member_is_named_counted_as_lost_and_made_anew_from_the_others
     assert (kept / "member/snap/db").stat().st_size == 8192, "the damaged data are kept for study"
 
 
+@pytest.mark.conformance("DB-01", "DB-02", "DB-03", "DB-06")
+def test_what_was_answered_is_on_every_node_outlives_a_minority_and_is_refused_without_a_majority(
+    lab: Lab, tmp_path: Path
+) -> None:
+    written = set[str]()
+    for turn in range(3):
+        for number in (1, 2, 3):
+            good(lab, number, "group", "create", f"g{turn}{number}")
+            written.add(f"g{turn}{number}")
+            for reader in (1, 2, 3):
+                until("the node has it", lambda r=reader: written <= set(groups(lab, r)), LIMIT_S)  # type: ignore[misc]
+    kept = []
+    for number in (1, 2, 3):
+        good(lab, number, "cluster", "backup", "--to", str(tmp_path / f"{number}.tar"))
+        kept.append(entries(tmp_path / f"{number}.tar"))
+    assert kept[0] == kept[1] == kept[2]
+    lab.power_off(1)
+    until("the others go on", lambda: quorate(lab, 2, "group", "create", "after").returncode in {0, 2}, LIMIT_S)
+    assert written | {"after"} <= set(groups(lab, 2))
+    lab.power_off(3)
+    refused = quorate(lab, 2, "group", "create", "alone")
+    assert refused.returncode != 0
+    assert "store_unavailable" in refused.stderr or "outcome_unknown" in refused.stderr
+    lab.power_on(1, PROGRAM)
+    lab.power_on(3, PROGRAM)
+    until("all nodes are back", lambda: states(lab) == UP, LIMIT_S)
+    for number in (1, 2, 3):
+        until("the node has all", lambda n=number: written | {"after"} <= set(groups(lab, n)), LIMIT_S)  # type: ignore[misc]
+
+
 def saved_at(lab: Lab) -> str:
     told = json.loads(good(lab, 3, "resource", "checkpoint", "list", "mover", "--json"))
     return str(told["checkpoints"][0]["saved_at"])

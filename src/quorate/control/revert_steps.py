@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from quorate.control import checkpoints, cluster, fencing, groups, networks, nodes, resource_writing, resources
+from quorate.control import (
+    checkpoints,
+    cluster,
+    fencing,
+    groups,
+    networks,
+    nodes,
+    resource_writing,
+    resources,
+    weighing,
+)
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.lookup import interface_name
 from quorate.control.names import NewName
@@ -27,6 +37,7 @@ from quorate.model.common_properties import (
     CLUSTER_PROPERTIES,
     GROUP_PROPERTIES,
     NETWORK_PROPERTIES,
+    NODE_PROPERTIES,
     RESOURCE_PROPERTIES,
 )
 from quorate.model.dependency import Expression, format_dependency, providers
@@ -158,6 +169,18 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
             if now.name != wanted.name:
                 own = str(now.node)
                 yield lambda view, occasion: nodes.rename_node(view, own, NewName(name=wanted.name), occasion)
+            weighed = _differing(now, wanted, NODE_PROPERTIES)
+            if weighed:
+                change = weighing.NodeChange(properties=weighed)
+                yield lambda view, occasion: weighing.change_node(view, str(now.node), change, occasion)
+        case GroupSpec(), GroupSpec():
+            wishes = _differing(now, wanted, GROUP_PROPERTIES)
+            if "failover_threshold" in wishes:
+                wishes["failover_threshold"] = _threshold(wanted)
+            if wishes:
+                yield lambda view, occasion: groups.change_group(
+                    view, now.id, groups.GroupChange(properties=wishes), occasion
+                )
         case NetworkSpec(), NetworkSpec():
             yield from _network(asked.view, now, wanted)
         case ResourceSpec(), ResourceSpec():
