@@ -34,6 +34,7 @@ class Start:
 
 def test_an_address_counts_where_it_can_be_used_and_loopback_always_does() -> None:
     assert missing(TWO, frozenset({"10.0.2.7"})) == ("a",)
+    assert missing({"a": "", "b": "of no kind"}, frozenset()) == ()
     assert missing({"a": "127.0.0.7", "b": "fd00:0::7"}, frozenset({"fd00::7"})) == ()
 
 

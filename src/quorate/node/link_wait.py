@@ -76,7 +76,10 @@ def missing(addresses: Mapping[str, str], there: frozenset[str]) -> tuple[str, .
 
 
 def _usable(text: str, there: frozenset[str]) -> bool:
-    address = ipaddress.ip_address(text)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return True  # what is no address never comes up
     return address.is_loopback or str(address) in there
 
 
