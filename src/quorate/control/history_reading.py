@@ -14,7 +14,6 @@ from typing import Final
 
 from quorate.control.context import Context
 from quorate.control.executor import unreadable
-from quorate.control.names import unknown
 from quorate.control.specifications import class_of, object_change, plain
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
@@ -56,7 +55,8 @@ class Chronology:
                 return change
         if word.isdigit() and int(word) <= self.floor:
             raise Refused([_forgotten(int(word), self.floor)])
-        raise Refused([unknown("change", word, (change.id for change in self.changes[:10]), "change")])
+        what, remedy = f"there is no change {word!r}", "quorate history list shows the revision and id of each"
+        raise Refused([error("change_unknown", what, where="change", remedy=remedy)])
 
     def at(self, revision: int) -> dict[str, Plain]:
         """The specifications as of a revision of the store."""

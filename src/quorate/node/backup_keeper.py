@@ -120,6 +120,4 @@ class BackupKeeper:
 
 def _write(folder: Path, archive: BackupArchive) -> Path:
     """Whole or not at all. Raises Refused."""
-    if not folder.is_dir():
-        write_backup(folder / "x", archive.manifest, archive.archive)  # refuses, and says why
     return write_backup(folder / scheduled_name(archive.manifest), archive.manifest, archive.archive)
