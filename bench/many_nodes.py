@@ -60,7 +60,7 @@ class Meter:
         # The simulator's own work, as the queue of datagrams under way, is no part of it.
         for name in ("receive", "tick", "order", "renewal", "progress", "deadline", "take"):
             setattr(node.sentinel.loop, name, self._timed(getattr(node.sentinel.loop, name)))
-        node.service.pump = self._timed(node.service.pump)  # type: ignore[method-assign]
+        node.service.pump = self._timed(node.service.pump)  # type: ignore[assignment, method-assign]
 
     def _timed(self, work: Callable[..., object]) -> Callable[..., object]:
         def timed(*args: object) -> object:

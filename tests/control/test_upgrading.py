@@ -74,6 +74,16 @@ async def test_a_node_that_is_kept_out_for_its_software_is_told_with_the_reason(
     assert "node3 is kept out: release 3" in told["software_incompatible"]
 
 
+@pytest.mark.conformance("CF-03")
+async def test_a_node_that_asks_to_be_let_in_is_joining_until_it_is_up(world: FacesWorld) -> None:
+    await world.put((keys.member(3), MemberRecord(node=3, state="down", incarnation="3.a")))
+    assert show_node(world, "node3").state == "down"
+    await world.put((keys.join(3), JoinRequest(node=3, incarnation="3.b")))
+    assert show_node(world, "node3").state == "joining"
+    await world.put((keys.member(3), MemberRecord(node=3, state="up", incarnation="3.b")))
+    assert show_node(world, "node3").state == "up"
+
+
 @pytest.mark.conformance("CF-05")
 @pytest.mark.parametrize(("release", "fits"), [(1, True), (2, True), (3, False)])
 async def test_a_machine_joins_only_with_software_that_fits(world: FacesWorld, release: int, *, fits: bool) -> None:

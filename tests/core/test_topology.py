@@ -54,6 +54,7 @@ def test_networks_given_at_creation_are_recorded_with_their_roles() -> None:
     assert all(uuid.UUID(known.record.id).version == 8 for known in made.view.networks.values())
 
 
+@pytest.mark.conformance("CF-02")
 def test_before_anything_is_recorded_nobody_speaks_over_a_network_for_clients() -> None:
     assert quiet_networks(cluster().view) == ("front",)
 
