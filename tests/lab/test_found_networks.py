@@ -9,7 +9,7 @@ import pytest
 from made_labs import namespaced
 from under_watch import HOME, Cluster, under_watch
 
-from quorate.lab import ground, record
+from quorate.lab import ground
 from quorate.lab.drill import GROUP
 from quorate.lab.prober import boot_time_s
 from quorate.lab.process_watch import group_processes
@@ -62,8 +62,7 @@ def internal_packets(cluster: Cluster, card: str) -> int:
 
 
 def no_outage(cluster: Cluster, began_s: float) -> None:
-    probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
-    assert record.outages(probes) == []
+    cluster.nobody_noticed(began_s)
     assert cluster.onlines(began_s) == []
 
 

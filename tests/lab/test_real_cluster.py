@@ -13,7 +13,6 @@ import pytest
 from made_labs import namespaced
 from under_watch import HOME, Cluster, under_watch
 
-from quorate.lab import record
 from quorate.lab.drill import GROUP
 from quorate.lab.prober import boot_time_s
 from quorate.lab.process_watch import group_processes
@@ -73,9 +72,7 @@ def test_the_end_of_the_service_alone_is_not_noticed_by_clients(cluster: Cluster
         began_s = cluster.lab.kill(HOME, ["service"])
         cluster.outlast_a_takeover()
         cluster.until_state(HOME, "up", HOME)  # asked of the new service
-        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
-        assert record.outages(probes) == []
-        assert {probe.result for probe in probes} == {"ok"}
+        cluster.nobody_noticed(began_s)
         assert group_processes(cluster.lab, machine) == servers, "adopted, not started again"
 
 
@@ -91,8 +88,7 @@ def test_a_service_that_starts_while_the_store_stands_still_ends_nothing(cluster
         for node in cluster.others(HOME):
             cluster.lab.resume(node)
         cluster.until_state(HOME, "up", HOME)
-        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
-        assert record.outages(probes) == []
+        cluster.nobody_noticed(began_s)
         assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == servers
 
 
@@ -114,8 +110,7 @@ def test_trouble_on_the_coordinator_is_not_noticed_by_clients_of_another_node(
         for role in roles if how == "pause" else ():
             cluster.lab.pause(coordinator, role)
         cluster.outlast_a_takeover()
-        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
-        assert record.outages(probes) == []
+        cluster.nobody_noticed(began_s)
         assert cluster.onlines(began_s) == []
         if how == "pause":
             cluster.lab.resume(coordinator)
@@ -181,8 +176,7 @@ def test_the_loss_of_one_network_changes_no_node(cluster: Cluster) -> None:
         cluster.drill.until("it is seen down", lambda: networks(cluster, "node1") == {"a": "down", "b": "up", **CLIENT})
         cluster.drill.until("by all", lambda: networks(cluster, "node3") == networks(cluster, "node1"))
         cluster.drill.cli("node3", "token", "create", "--quiet")  # the store takes writes
-        probes = record.between(record.read(cluster.drill.record_path), began_s * 1000, boot_time_s() * 1000)
-        assert record.outages(probes) == []
+        cluster.nobody_noticed(began_s)
         assert cluster.onlines(began_s) == []
 
 

@@ -24,6 +24,10 @@ HOME = "node2"
 
 LIMIT_S = 20.0
 
+NOTICED_MS = 250.0
+"""A gap in the record without a failed probe is noticed by clients from here on: a third of the shortest takeover, and
+more than a prober waits for a core while another lab runs beside this one. How long gaps are is for `bench/`."""
+
 
 def until(what: str, holds: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     """Wait until something holds; it fails after the limit."""
@@ -76,6 +80,12 @@ class Cluster:
     def until_state(self, node: str, state: str, witness: str) -> None:
         """Wait until that witness says so of the node."""
         until(f"{node} is {state}", lambda: self.states(witness)[node] == state)
+
+    def nobody_noticed(self, began_s: float) -> None:
+        """No client was kept waiting since then, and no probe failed."""
+        probes = record.between(record.read(self.drill.record_path), began_s * 1000, boot_time_s() * 1000)
+        assert record.outages(probes, NOTICED_MS) == []
+        assert {probe.result for probe in probes} == {"ok"}
 
     def outlast_a_takeover(self) -> None:
         """Let as much time pass as a takeover would need: that nothing happens shows only afterwards."""
