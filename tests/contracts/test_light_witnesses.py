@@ -10,8 +10,8 @@ from typing import Protocol
 
 import pytest
 
-from quorate.adapters.light_witness.share import KEPT, Share
-from quorate.core.lone_survivor import BOTH, WitnessRecord
+from quorate.adapters.quorum_storage.witness_share import KEPT, Share
+from quorate.model.light_witness import BOTH, LightRecord
 from quorate.ports.light_witness import LightWitness, WitnessLost
 from quorate.ports.light_witness_memory import MemoryWitness
 
@@ -51,8 +51,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return Twin() if request.param == "twin" else Folder(tmp_path / "share")
 
 
-def record(generation: int, holder: int, claim: str = "x") -> WitnessRecord:
-    return WitnessRecord("c-1", generation, holder, claim)
+def record(generation: int, holder: int, claim: str = "x") -> LightRecord:
+    return LightRecord(cluster="c-1", generation=generation, holder=holder, claim=claim)
 
 
 async def test_a_new_witness_has_no_record(world: World) -> None:
@@ -76,7 +76,7 @@ async def test_who_expects_another_record_changes_nothing(world: World) -> None:
 
 
 async def test_of_many_who_swap_at_once_one_wins_each_time(world: World) -> None:
-    current: WitnessRecord | None = None
+    current: LightRecord | None = None
     for generation in range(1, 12):
         wanted = [record(generation, node, f"{node}-{generation}") for node in (1, 2, 3, 4)]
         won = await asyncio.gather(*(world.way(r.holder).swap(current, r) for r in wanted))
@@ -104,7 +104,7 @@ async def test_a_lost_answer_is_settled_by_reading_ones_own_claim() -> None:
 
 async def test_a_share_keeps_a_few_generations_and_no_rests(tmp_path: Path) -> None:
     way = Share(tmp_path, limit_s=20.0)
-    current: WitnessRecord | None = None
+    current: LightRecord | None = None
     for generation in range(1, 3 * KEPT):
         wanted = record(generation, BOTH)
         assert await way.swap(current, wanted)
@@ -116,7 +116,7 @@ async def test_damage_is_told(tmp_path: Path) -> None:
     way = Share(tmp_path, limit_s=20.0)
     await way.swap(None, record(1, BOTH))
     (tmp_path / "generation-1" / "record").write_bytes(b"{")
-    with pytest.raises(WitnessLost, match="damaged"):
+    with pytest.raises(WitnessLost, match="generation-1"):
         await way.read()
 
 

@@ -20,7 +20,6 @@ HOMES = {
         "model.base",
         "wire.*",
         "adapters.etcd.*",
-        "adapters.light_witness.*",
         "sdk.*",
         "resources.*",
         "api.*",

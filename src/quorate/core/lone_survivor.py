@@ -19,23 +19,9 @@ after the holder knew of both votes was answered: that one needed both copies.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-BOTH: Final = 0
-"""In a record: either node may go on alone."""
-CLOSED: Final = -1
-"""In a record: no node may go on alone; the witness is being given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessRecord:
-    """What stands on the witness. `generation` rises with every swap; `claim` is the random name of one swap."""
-
-    cluster: str
-    generation: int
-    holder: int
-    """The one node that may go on alone, BOTH or CLOSED."""
-    claim: str
+from quorate.model.light_witness import BOTH, CLOSED, LightRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +29,7 @@ class Situation:
     """What one node knows at one moment. All of it about the two that vote, this one and the other."""
 
     node: int
-    record: WitnessRecord | None
+    record: LightRecord | None
     """As last read; None where there is none."""
     seen: int
     """The highest generation that this node has ever seen: an older record is a rolled-back copy."""
@@ -97,7 +83,7 @@ class Patience:
     """How much longer a node without groups waits than one that has some."""
 
 
-def light_step(now: Situation, patience: Patience, won: WitnessRecord | None) -> Step | None:
+def light_step(now: Situation, patience: Patience, won: LightRecord | None) -> Step | None:
     """What to do now; None where all is well.
 
     `won` is the record of the swap that this node sent last for going on alone, once it was *answered* as done; None
@@ -126,7 +112,7 @@ def _with_store(now: Situation) -> Step | None:
     return Swap(now.wanted) if whole or now.wanted == CLOSED else None
 
 
-def _without_store(now: Situation, patience: Patience, won: WitnessRecord | None) -> Step | None:
+def _without_store(now: Situation, patience: Patience, won: LightRecord | None) -> Step | None:
     record = now.record
     if now.voters != "both":
         return None if now.voters == "alone" else Stand("this node's copy has no vote: it may lack changes")

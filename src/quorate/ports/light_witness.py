@@ -1,14 +1,14 @@
 """The record of a light witness: one small value that is read and swapped, wherever it is kept.
 
-Owns: the `LightWitness` protocol. Adapters: `adapters.light_witness`; twin: `light_witness_memory`. Does not know: who
-may write what (`core.lone_survivor`).
+Owns: the `LightWitness` protocol. Adapter: `adapters.quorum_storage.witness_share`; twin: `light_witness_memory`. Does
+not know: who may write what (`core.lone_survivor`).
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from quorate.core.lone_survivor import WitnessRecord
+from quorate.model.light_witness import LightRecord
 from quorate.model.problems import Problem
 
 
@@ -23,14 +23,14 @@ class LightWitness(Protocol):
         """Everything that makes this place unfit; leaves nothing behind."""
         ...
 
-    async def read(self) -> WitnessRecord | None:
+    async def read(self) -> LightRecord | None:
         """The record; None where there never was one. Raises WitnessLost.
 
         It may be old where the place keeps copies of it; a swap that expects an old one changes nothing.
         """
         ...
 
-    async def swap(self, expected: WitnessRecord | None, wanted: WitnessRecord) -> bool:
+    async def swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         """Replace the record if it still is the expected one; whether it was.
 
         Atomic against every other swap. `wanted` has the generation after that of `expected`, 1 where none is expected.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quorate.core.lone_survivor import WitnessRecord
+from quorate.model.light_witness import LightRecord
 from quorate.model.problems import Problem
 from quorate.ports.light_witness import WitnessLost
 
@@ -16,7 +16,7 @@ from quorate.ports.light_witness import WitnessLost
 class MemoryWitness:
     """One witness and everybody who can reach it."""
 
-    record: WitnessRecord | None = None
+    record: LightRecord | None = None
     cut_off: set[int] = field(default_factory=set)
     lose_answers: set[int] = field(default_factory=set)
     """Nodes whose next swap is executed and never answered."""
@@ -38,12 +38,12 @@ class MemoryWitnessWay:
         self._answer()
         return ()
 
-    async def read(self) -> WitnessRecord | None:
+    async def read(self) -> LightRecord | None:
         """As it is."""
         self._answer()
         return self._witness.record
 
-    async def swap(self, expected: WitnessRecord | None, wanted: WitnessRecord) -> bool:
+    async def swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         """Replace it, or not."""
         self._answer()
         if self._witness.record != expected:

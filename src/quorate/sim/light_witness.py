@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
-from quorate.core.lone_survivor import BOTH, Patience, Play, Situation, Stand, Swap, WitnessRecord, light_step
+from quorate.core.lone_survivor import Patience, Play, Situation, Stand, Swap, light_step
+from quorate.model.base import replace
+from quorate.model.light_witness import BOTH, LightRecord
 
 PATIENCE = Patience(suspicion_s=0.0, behind_s=0.0)
 EVENTS = 260
@@ -66,8 +68,8 @@ class Member:
     plays: bool = False
     """An empty stand-in of the other runs here."""
     seen: int = 0
-    won: WitnessRecord | None = None
-    sent: WitnessRecord | None = None
+    won: LightRecord | None = None
+    sent: LightRecord | None = None
     told: bool = False
     """The other has said that it has applied its vote."""
     joined: int = 0
@@ -95,14 +97,14 @@ class TwoAndWitness:
         self.broken = broken
         self.members = {1: Member(1), 2: Member(2)}
         self.cut = False
-        self.record: WitnessRecord | None = None
-        self.late: list[tuple[WitnessRecord | None, WitnessRecord]] = []
+        self.record: LightRecord | None = None
+        self.late: list[tuple[LightRecord | None, LightRecord]] = []
         self.acknowledged: set[int] = set()
         self.leaders: dict[int, int] = {}
         self.fired: Counter[str] = Counter()
         self.ceding = 0
         self.calm = False
-        self.history: list[WitnessRecord] = []
+        self.history: list[LightRecord] = []
         self._ids = 0
 
     # ---------------------------------------------------------------- running
@@ -382,7 +384,7 @@ class TwoAndWitness:
     def _swap(self, one: Member, holder: int, *, alone: bool) -> None:
         expected = self.record
         generation = max(expected.generation if expected is not None else 0, one.seen) + 1
-        wanted = WitnessRecord("c", generation, holder, f"{one.number}-{self._id()}")
+        wanted = LightRecord(cluster="c", generation=generation, holder=holder, claim=f"{one.number}-{self._id()}")
         one.won, one.sent = None, wanted
         fate = self.chance.choices(["done", "answer lost", "late"], [8, 1, 1])[0]
         if fate == "late":

@@ -17,10 +17,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from quorate.adapters.quorum_storage.worker import Worker
-from quorate.core.lone_survivor import WitnessRecord
+from quorate.model.base import Damaged, decode, encode
+from quorate.model.light_witness import LightRecord
 from quorate.model.problems import Problem, error
 from quorate.ports.light_witness import WitnessLost
 from quorate.ports.quorum_storage import StorageLost
@@ -30,20 +29,13 @@ KEPT: Final = 8
 """Generations that stay; more than can be swapped while a share shows an old listing."""
 
 
-class DamagedRecord(Exception):
-    """The file of a generation is not a record."""
-
-
-_DECODER: Final = msgspec.json.Decoder(WitnessRecord)
-
-
 class Share:
     """Implements `LightWitness`."""
 
     def __init__(self, path: Path, *, limit_s: float) -> None:
         """`limit_s`: no answer of the file system within that time counts as lost."""
         self._path = path
-        self._worker = Worker(str(path), limit_s, (DamagedRecord,))
+        self._worker = Worker(str(path), limit_s, (Damaged,))
 
     async def check(self) -> tuple[Problem, ...]:
         """Whether it is there, can be written, and keeps a second writer of one generation out."""
@@ -53,14 +45,14 @@ class Share:
             remedy = "see that the share is mounted and that this node may write there"
             return (error("witness_share_unusable", str(lost), where="share", remedy=remedy),)
 
-    async def read(self) -> WitnessRecord | None:
+    async def read(self) -> LightRecord | None:
         """The record of the highest generation. Raises WitnessLost."""
         try:
             return await self._worker.run(self._read)
         except StorageLost as lost:
             raise WitnessLost(str(lost)) from lost
 
-    async def swap(self, expected: WitnessRecord | None, wanted: WitnessRecord) -> bool:
+    async def swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         """Make the next generation, if nobody has. Raises WitnessLost."""
         try:
             return await self._worker.run(lambda: self._swap(expected, wanted))
@@ -93,23 +85,20 @@ class Share:
         names = [entry.name for entry in os.scandir(self._path) if entry.name.startswith(PREFIX)]
         return sorted(int(number) for name in names if (number := name.removeprefix(PREFIX)).isdigit())
 
-    def _read(self) -> WitnessRecord | None:
+    def _read(self) -> LightRecord | None:
         found = self._generations()
         if not found:
             return None
         path = self._folder(found[-1]) / "record"
-        try:
-            return _DECODER.decode(path.read_bytes())
-        except msgspec.MsgspecError as problem:
-            raise DamagedRecord(f"{path} is damaged: {problem}") from problem
+        return decode(path.read_bytes(), LightRecord, str(path))
 
-    def _swap(self, expected: WitnessRecord | None, wanted: WitnessRecord) -> bool:
+    def _swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         if self._read() != expected:
             return False
         made = self._path / f".new-{secrets.token_hex(8)}"
         made.mkdir()
         try:
-            _write_through(made / "record", msgspec.json.encode(wanted))
+            _write_through(made / "record", encode(wanted))
             try:
                 made.rename(self._folder(wanted.generation))
             except OSError:

@@ -1,1 +1,0 @@
-"""Light witnesses made real: where the one record of `ports.light_witness` is kept."""
