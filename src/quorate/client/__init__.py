@@ -180,13 +180,21 @@ def _open(endpoint: Endpoint) -> httpx2.Client:
     return httpx2.Client(verify=context, base_url=endpoint.url, trust_env=False)
 
 
-def post_once(url: str, tls: ssl.SSLContext, path: str, body: Value, kind: type[V]) -> V:
-    """One request on a connection of its own. Raises Refused or CallFailed."""
+def post_once(url: str, tls: ssl.SSLContext, path: str, body: Value, kind: type[V], *, named: str = "") -> V:
+    """One request on a connection of its own. Raises Refused or CallFailed.
+
+    `named`: what the server's certificate must be valid for, where that is something else than the host of `url`.
+    """
     import httpx2
 
     try:
         with httpx2.Client(verify=tls, base_url=url, trust_env=False) as http:
-            answer = http.post(path, content=encode(body), timeout=httpx2.Timeout(CONNECT_LIMIT_S, read=ANSWER_LIMIT_S))
+            answer = http.post(
+                path,
+                content=encode(body),
+                timeout=httpx2.Timeout(CONNECT_LIMIT_S, read=ANSWER_LIMIT_S),
+                extensions={"sni_hostname": named} if named else None,
+            )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
         raise NoConnection([error("no_connection", f"{url}: {problem}", remedy="see that it runs there")]) from problem
     except httpx2.TransportError as problem:

@@ -22,6 +22,10 @@ from quorate.model.witness import WitnessAnswer, WitnessRequest
 from quorate.wire.join_token import JoinToken
 
 V = TypeVar("V", bound=Value)
+EVERY_NODE: Final = "localhost"
+"""Every node's certificate is valid for this name, and a witness's is not. Any node will do; by which of its addresses
+it is reached says nothing, and those on networks that were found later are in no certificate."""
+
 ASK_AGAIN_S: Final = 1.0
 """Between attempts of a join that came too soon after an eviction."""
 
@@ -44,7 +48,7 @@ def _ask(token: JoinToken, path: str, request: Value, answers: type[V]) -> V:
             authority = _pinned_authority(host, port, token.fingerprint)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cadata=authority)
-            return post_once(url, context, path, request, answers)
+            return post_once(url, context, path, request, answers, named=EVERY_NODE)
         except (OSError, NoConnection) as problem:
             why.append(f"{host}:{port}: {problem}")
         except OutcomeUnknown as problem:
