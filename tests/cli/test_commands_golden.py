@@ -224,3 +224,12 @@ def test_an_interrupt_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("quorate.cli.main.importlib.import_module", interrupted)
     assert CliRunner().invoke(main, ("group", "list")).exit_code == 130
+
+
+@pytest.mark.conformance("QU-15", "QU-16")
+def test_the_names_of_a_question_about_the_quorum_arrive(line: CommandLine) -> None:
+    """They were lost on the way, and every answer was `maintained`."""
+    assert line.run("quorum", "would-hold", "node1") == "without node1 the quorum would be maintained\n"
+    assert line.run("quorum", "would-hold", "node1", "node2", status=1).endswith("would be lost\n")
+    assert "node_unknown" in line.run("quorum", "would-hold", "quux", status=2)
+    assert "node_name_empty" in line.run("quorum", "would-hold", "", status=2)

@@ -104,8 +104,9 @@ async def test_a_storage_that_no_heir_reaches_goes_with_its_holder(two: FacesWor
 @pytest.mark.conformance("QU-16")
 async def test_what_is_neither_node_nor_quorum_resource_is_refused(two: FacesWorld) -> None:
     with pytest.raises(Refused) as told:
-        would_hold(two, ("web", "quorum"))
-    assert {problem.code for problem in told.value.problems} == {"node_unknown", "no_quorum_resource"}
+        would_hold(two, ("web", "quorum", ""))
+    codes = {problem.code for problem in told.value.problems}
+    assert codes == {"node_unknown", "no_quorum_resource", "node_name_empty"}
 
 
 @pytest.mark.conformance("QU-11")

@@ -46,6 +46,15 @@ def holder(drill: Drill) -> str:
         return ""
 
 
+def up(drill: Drill) -> set[str]:
+    """The nodes that are up, as any of them says."""
+    try:
+        nodes = drill.ask("node", "list")["nodes"]
+    except LabError:
+        return set()
+    return {str(node["name"]) for node in nodes if node["state"] == "up"}  # type: ignore[attr-defined]
+
+
 def refused(drill: Drill, *words: str) -> str:
     """What a command that is refused says."""
     done = ground.run(drill.lab.ground, drill.lab.machine(1), (*PROGRAM, *words), limit_s=30.0, capture=True)
@@ -101,6 +110,14 @@ def test_the_model_is_changed_while_the_group_is_online(two: Drill) -> None:
     two.cli(2, "quorum", "set", "disk_only", "--directory", path, "--wait", "--timeout-s", "50")
     shown = two.ask("quorum", "show")
     assert [voter["name"] for voter in shown["voters"] if voter["votes"]] == ["quorum resource"]  # type: ignore[attr-defined]
+    assert two.server_pid(two.lab.machine(1)) == server
+    away = "node2" if holder(two) == "node1" else "node1"
+    two.lab.power_off(away)
+    two.until("it is missed", lambda: up(two) == {"node1", "node2"} - {away})
+    two.lab.power_on(away, PROGRAM)  # it has no member of its own: it must find the one on the storage
+    two.until("it is back", lambda: up(two) == {"node1", "node2"}, 40.0)
+    two.until("the group is at home", lambda: two.answering() == "node1", 40.0)
+    server = two.server_pid(two.lab.machine(1))
     two.cli(1, "quorum", "set", "node_and_disk_majority", "--wait", "--timeout-s", "50")
     two.until("all three vote", lambda: two.all_vote(3), 40.0)
     assert two.server_pid(two.lab.machine(1)) == server

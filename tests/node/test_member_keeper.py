@@ -11,12 +11,13 @@ import pytest
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.core.authority.timings import FAST
 from quorate.core.cluster_view import ClusterView
+from quorate.core.votes import VOTERS_MOST
 from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.records import Change, Position
 from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity
-from quorate.node.member_keeper import VOTERS_LIMIT, MemberKeeper, member_name
+from quorate.node.member_keeper import MemberKeeper, member_name
 from quorate.node.places import Places
 from quorate.ports.store_memory import MemoryStore
 
@@ -123,5 +124,5 @@ async def going(keeper: Keeper) -> str:
 
 
 async def test_a_node_on_its_way_to_a_vote_goes_on_although_there_are_enough_by_now(keeper: Keeper) -> None:
-    keeper.know(spec(1, 0, pending=True), *(spec(node) for node in range(2, VOTERS_LIMIT + 2)))
+    keeper.know(spec(1, 0, pending=True), *(spec(node) for node in range(2, VOTERS_MOST + 2)))
     assert "not a voter yet" in await going(keeper)

@@ -319,7 +319,7 @@ async def show_quorum(call: Call[Nothing]) -> quorum.QuorumView:
 
 async def would_hold(call: Call[Nothing]) -> quorum.LossAnswer:
     """Whether the quorum would hold without the nodes named in `without`, separated by commas; changes nothing."""
-    names = tuple(filter(None, call.query.get("without", "").split(",")))
+    names = tuple(call.query.get("without", "").split(","))
     return quorum.would_hold(call.context, names)
 
 

@@ -75,12 +75,9 @@ def would_hold(session: Session, without: tuple[str, ...]) -> None:
 
     Exit status 1 where it would be lost.
     """
-    from urllib.parse import quote
-
     from quorate.control.quorum import LossAnswer
 
-    names = quote(",".join(without), safe=",")
-    answer = session.client.look(f"/v1/quorum/would-hold?without={names}", LossAnswer)
+    answer = session.client.look("/v1/quorum/would-hold", LossAnswer, {"without": ",".join(without)})
     if session.as_json:
         session.print_json(answer)
     else:

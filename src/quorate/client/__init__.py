@@ -57,9 +57,9 @@ class Client:
         if self._http is not None:
             self._http.close()
 
-    def look(self, path: str, kind: type[V]) -> V:
+    def look(self, path: str, kind: type[V], query: Mapping[str, str] | None = None) -> V:
         """Read a view. Raises Refused or CallFailed."""
-        return _decoded(self._send("GET", path, {}, None, ANSWER_LIMIT_S), kind)
+        return _decoded(self._send("GET", path, query or {}, None, ANSWER_LIMIT_S), kind)
 
     def ask(
         self,
@@ -108,7 +108,7 @@ class Client:
         timeout = httpx2.Timeout(CONNECT_LIMIT_S, read=limit_s)
         content = encode(body) if body is not None else None
         try:
-            answer = http.request(method, path, params=dict(query), content=content, timeout=timeout)
+            answer = http.request(method, path, params=dict(query) or None, content=content, timeout=timeout)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
             raise NoConnection([no_connection(str(problem), self._endpoints)]) from problem
         except httpx2.TransportError as problem:

@@ -183,8 +183,12 @@ def would_hold(context: Context, without: tuple[str, ...]) -> LossAnswer:
     """Whether a majority would be left without these; changes nothing (QU-15)."""
     view, problems, lost = context.view, list[Problem](), set[int]()
     for name in without:
+        if not name:
+            remedy = "name at least one node, or quorum"
+            problems.append(error("node_name_empty", "an empty name names nobody", where="without", remedy=remedy))
+            continue
         if name.casefold() in {QUORUM_RESOURCE, "quorum"}:
-            if not view.quorum_spec.votes:
+            if QUORUM_VOTER not in view.authority.voters:
                 remedy = "name nodes, or set a quorum storage first"
                 problems.append(error("no_quorum_resource", "there is no quorum resource", where=name, remedy=remedy))
             lost.add(QUORUM_VOTER)

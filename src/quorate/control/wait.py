@@ -13,10 +13,12 @@ from typing import Literal
 
 from quorate.control.context import Context
 from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, state_of
+from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.placement import place
-from quorate.model.workload import desired
+from quorate.core.votes import VOTERS_MOST, NodeVote, Picture, may_vote
+from quorate.model.workload import NodeSpec, desired
 
 Outcome = Literal["done", "failed", "pending"]
 Condition = Callable[[ClusterView], Outcome]
@@ -206,15 +208,26 @@ def _limit(view: ClusterView, group: str) -> int:
     return threshold if threshold is not None else max(len(view.nodes) - 1, 0)
 
 
+def _settling(view: ClusterView) -> dict[int, Known[NodeSpec]]:
+    """Nodes whose votes can be waited for: those that are up; one beyond the seventh voter gets none."""
+    full = sum(known.record.votes for known in view.nodes.values()) >= VOTERS_MOST
+    up = view.authority.up()
+    return {n: known for n, known in view.nodes.items() if known.record.votes or (n in up and not full)}
+
+
 def quorum_settled() -> Condition:
     """Until no vote is on its way any more, and the quorum resource has its vote where it shall have one."""
 
     def look(view: ClusterView) -> Outcome:
         spec = view.quorum_spec
         wanted = spec.model != "node_majority"
-        nodes = {node for node, known in view.nodes.items() if known.record.votes}
-        alone = spec.model != "disk_only" or not nodes
-        settled = not view.authority.pending_voters and wanted == bool(spec.votes) and alone
+        votes = {
+            node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight)
+            for node, known in view.nodes.items()
+        }
+        picture = Picture(spec.model, votes, (), quorum_votes=bool(spec.votes), lower_priority=spec.lower_priority_node)
+        nodes = all(known.record.votes == int(may_vote(node, picture)) for node, known in _settling(view).items())
+        settled = not view.authority.pending_voters and wanted == bool(spec.votes) and nodes
         return "done" if settled else "pending"
 
     return look

@@ -13,8 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from quorate.model.quorum import QUORUM_VOTER, QuorumModel
+
+VOTERS_MOST: Final = 7
+"""More make every write slower and no loss more survivable; further nodes are full nodes without one (design §3)."""
 
 
 def majority_of(voters: int) -> int:

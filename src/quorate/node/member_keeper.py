@@ -21,6 +21,7 @@ from quorate.adapters.etcd.messages import Member
 from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
+from quorate.core.votes import VOTERS_MOST
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Put, Unchanged
@@ -34,9 +35,6 @@ STEP_PAUSE_S = 0.5
 
 MISSED_MOST = 4
 """A member that was missed so often in a row was removed, and is not one whose announcement is under way."""
-
-VOTERS_LIMIT = 7
-"""More voters make every write slower and no loss more survivable (design §3)."""
 
 
 def member_name(node: int) -> str:
@@ -185,7 +183,7 @@ class MemberKeeper:
             return "this node shall have no vote"
         if mine is None:
             voters = sum(1 for m in members if not m.isLearner)
-            if voters >= VOTERS_LIMIT:
+            if voters >= VOTERS_MOST:
                 return f"{voters} voters are enough; this node stays without a member of its own"
             if any(m.isLearner for m in members):
                 return "another member is on its way to a vote"  # one learner at a time

@@ -54,6 +54,7 @@ class QuorumShare:
         self._progress = (0, 0)
         self._progress_at = 0.0
         self._leaving = False
+        self._holder = 0
         self._witness = WitnessWatch(service.places)
 
     @property
@@ -77,6 +78,9 @@ class QuorumShare:
         try:
             while True:
                 self._follow()
+                if self.standing.holder != self._holder:
+                    self._holder = self.standing.holder
+                    self._service.use_endpoints()  # where the quorum resource alone votes, its member is the store
                 await self._witness.look(self.spec)
                 await self._report()
                 await self._ask_progress()

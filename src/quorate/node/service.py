@@ -161,7 +161,7 @@ class Service:
             self.gateway,
             self._own_endpoint,
             self._other_endpoints,
-            self._use_endpoints,
+            self.use_endpoints,
             f"/quorate/{identity.cluster_id}/",
             places.log / "etcd.log",
             boot_time_s,
@@ -521,9 +521,9 @@ class Service:
         if peers != self._peers and self._link is not None:
             self._peers = peers
             self._link.send(peers)
-        self._use_endpoints()
+        self.use_endpoints()
 
-    def _use_endpoints(self) -> None:
+    def use_endpoints(self) -> None:
         """Endpoints of nodes that are not heard are asked last."""
         specs = {spec.node: f"https://{spec.fabric_address}:{spec.client_port}" for spec in self.nodes()}
         doubtful = [url for node, url in specs.items() if node in self._unheard]
@@ -538,7 +538,7 @@ class Service:
         unheard = frozenset(spec.node for spec in self.nodes()) - heard - {self.node}
         if unheard != self._unheard:
             self._unheard = unheard
-            self._use_endpoints()
+            self.use_endpoints()
 
 
 def _concerns_all(key: str) -> bool:
