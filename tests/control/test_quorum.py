@@ -11,6 +11,7 @@ from faces_world import FacesWorld, faces_world
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
 from quorate.control.quorum import QuorumView, QuorumWish, set_quorum, show_quorum, would_hold
+from quorate.control.silence import silence_problem
 from quorate.control.status import cluster_status
 from quorate.model import keys
 from quorate.model.membership import MemberRecord
@@ -157,3 +158,13 @@ async def test_a_lower_priority_is_named_and_taken_back(two: FacesWorld) -> None
     assert show_quorum(two).lower_priority_node == "node2"
     await change(two, QuorumWish(lower_priority_node=""))
     assert two.view.quorum_spec.lower_priority_node == 0
+
+
+def test_a_node_without_its_database_says_so_and_what_became_of_its_groups() -> None:
+    assert silence_problem(1.0, lease_over=True) is None
+    runs, ended = silence_problem(39.0, lease_over=False), silence_problem(39.0, lease_over=True)
+    assert runs is not None
+    assert ended is not None
+    assert "39 s" in runs.what
+    assert "ended" not in runs.what
+    assert "whatever ran here was ended" in ended.what

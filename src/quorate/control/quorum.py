@@ -16,8 +16,9 @@ from quorate.control.lookup import find_node
 from quorate.control.names import unknown
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
+from quorate.control.wait import votes_settled
 from quorate.core.cluster_view import ClusterView
-from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_objection, voter_name
+from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_trouble, voter_name
 from quorate.core.reasons import node_name
 from quorate.core.votes import has_majority
 from quorate.model import keys
@@ -101,9 +102,8 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
     if spec.kind:
         voters.append(_voter(view, QUORUM_VOTER))
     holder = view.quorum_holder()
-    wanted = spec.model != "node_majority"
-    settled = wanted == bool(spec.votes) and not view.authority.pending_voters
-    why = waiting or (storage_objection(view) if wanted and not spec.votes else "")
+    settled = votes_settled(view)
+    why = waiting or (storage_trouble(view) if spec.model != "node_majority" else "")
     return QuorumView(
         as_of=as_of(context),
         model=spec.model,
@@ -171,6 +171,8 @@ def _votes_in_words(view: ClusterView, now: Outlook) -> tuple[str, ...]:
         found.append("You can lose none of them.")
     if fatal:
         found.append(f"The loss of one of these stops every change and takeover: {', '.join(fatal)}.")
+    if view.quorum_spec.model == "disk_only" and QUORUM_VOTER in now.up:
+        found.append("The quorum storage alone votes: without it every group ends, although all nodes are up.")
     if QUORUM_VOTER in now.up and view.quorum_holder():
         holder = node_name(view, view.quorum_holder())
         found.append(f"{holder} controls the quorum storage; if it is lost another node takes that over.")

@@ -215,19 +215,19 @@ def _settling(view: ClusterView) -> dict[int, Known[NodeSpec]]:
     return {n: known for n, known in view.nodes.items() if known.record.votes or (n in up and not full)}
 
 
+def votes_settled(view: ClusterView) -> bool:
+    """Whether everybody who shall vote does, and nobody else, as far as that can come about now."""
+    spec = view.quorum_spec
+    wanted = spec.model != "node_majority"
+    votes = {
+        node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight)
+        for node, known in view.nodes.items()
+    }
+    picture = Picture(spec.model, votes, (), quorum_votes=bool(spec.votes), lower_priority=spec.lower_priority_node)
+    nodes = all(known.record.votes == int(may_vote(node, picture)) for node, known in _settling(view).items())
+    return not view.authority.pending_voters and wanted == bool(spec.votes) and nodes
+
+
 def quorum_settled() -> Condition:
-    """Until no vote is on its way any more, and the quorum resource has its vote where it shall have one."""
-
-    def look(view: ClusterView) -> Outcome:
-        spec = view.quorum_spec
-        wanted = spec.model != "node_majority"
-        votes = {
-            node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight)
-            for node, known in view.nodes.items()
-        }
-        picture = Picture(spec.model, votes, (), quorum_votes=bool(spec.votes), lower_priority=spec.lower_priority_node)
-        nodes = all(known.record.votes == int(may_vote(node, picture)) for node, known in _settling(view).items())
-        settled = not view.authority.pending_voters and wanted == bool(spec.votes) and nodes
-        return "done" if settled else "pending"
-
-    return look
+    """Until no vote is on its way any more, and every vote is where it shall be."""
+    return lambda view: "done" if votes_settled(view) else "pending"

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from quorate.control.silence import silence_problem
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
@@ -114,7 +115,9 @@ class Faces:
     def store_problems(self) -> tuple[Problem, ...]:
         """What members of the store complain of, and what this node waits for."""
         waits = None if self._service.loop.is_up else self._service.links.problem
-        told = (self._service.copies.problem, waits)
+        report = self.report()
+        lease_over = report is not None and report.lease_until <= boot_time_s()
+        told = (silence_problem(self.replica_age_s(), lease_over=lease_over), self._service.copies.problem, waits)
         return (*self._service.history.problems, *(problem for problem in told if problem is not None))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
