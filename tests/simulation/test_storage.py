@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from quorate.sim.drawing import draw_with_storage
+from quorate.sim.drawing import draw_with_storage, draw_with_witness
 from quorate.sim.run import replay_command, run
 from quorate.sim.storage_stories import STORAGE_STORIES, StorageStory
 
@@ -37,3 +37,11 @@ def test_promises_hold_in_every_seed(batch: int) -> None:
         fired += result.fired
     assert fired[0, "quorum storage claimed"] > 2 * SEEDS / BATCHES, "who holds the storage hardly ever changed"
     assert fired[0, "quorum storage given up: the claim could not be renewed"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_promises_hold_in_every_seed_with_a_witness(batch: int) -> None:
+    for seed in range(batch, SEEDS // 2, BATCHES):
+        result = run(draw_with_witness(seed))
+        assert not result.problem, f"seed {seed}: {result.problem}"

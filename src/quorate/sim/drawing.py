@@ -105,3 +105,8 @@ def draw_with_storage(seed: int, *, mutations: frozenset[Mutation] = NONE) -> Op
         storage=chance.choice(("lock", "lock", "claim")),
         faults=tuple(sorted((*options.faults, *faults), key=lambda fault: fault.at_s)),
     )
+
+
+def draw_with_witness(seed: int, *, mutations: frozenset[Mutation] = NONE) -> Options:
+    """The same worlds with a witness host instead of a storage; nodes lose their way to it."""
+    return replace(draw_with_storage(seed, mutations=mutations), storage="witness")

@@ -113,6 +113,10 @@ def _to_all(world: World, fault: Fault) -> None:
 
 def _cut_storage(world: World, fault: Fault) -> None:
     """The storage does not answer these nodes for a while; a member there cannot write either."""
+    if world.options.storage == "witness":
+        world.media.witness_cut |= set(fault.nodes)
+        world.at(world.now + fault.duration_s, lambda: world.media.witness_cut.difference_update(fault.nodes))
+        return
     if world.storage is None:
         return
     storage = world.storage

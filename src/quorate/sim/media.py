@@ -23,8 +23,15 @@ class Media:
         timings: Timings,
         chance: random.Random,
         quorum_at: Callable[[], int] | None = None,
+        *,
+        witness: bool = False,
     ) -> None:
-        """`quorum_at` tells where the quorum resource's member runs, 0 for nowhere; None: there is none."""
+        """`quorum_at` tells where the quorum resource's member runs, 0 for nowhere; None: there is none.
+
+        `witness`: one more voter is a machine of its own, which reaches every node that is not in `witness_cut`.
+        """
+        self._witness = witness
+        self.witness_cut: set[int] = set()
         self.nodes = nodes
         self._quorum_at = quorum_at
         self.networks = networks
@@ -109,7 +116,8 @@ class Media:
 
     def _majority(self, node: int, now: float) -> bool:
         reached = sum(self._members_at(other, now) for other in self.nodes if self.connected(node, other))
-        voters = len(self.nodes) + int(self._quorum_at is not None)
+        reached += int(self._witness and node not in self.witness_cut)
+        voters = len(self.nodes) + int(self._quorum_at is not None or self._witness)
         return reached >= voters // 2 + 1
 
     def _lose(self, now: float) -> None:

@@ -103,8 +103,9 @@ class Options:
     mutations: frozenset[Mutation] = NONE
     nothing_ends: bool = False
     """A calm world: no node but those that a fault touches may end its resources (promise 3)."""
-    storage: Literal["", "lock", "claim"] = ""
-    """The kind of quorum storage: its lock falls with its holder, or its claim has to be watched; empty: none."""
+    storage: Literal["", "lock", "claim", "witness"] = ""
+    """The kind of quorum storage: its lock falls with its holder, its claim has to be watched, or a witness host keeps
+    the member; empty: none."""
     storage_counted: bool = True
     """False is a mutation: the records do not say that the quorum resource votes (rules 4 and 13)."""
     required_proof: ProofLevel = "lease"

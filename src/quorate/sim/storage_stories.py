@@ -171,6 +171,45 @@ def two_that_slept_take_the_storage(world: World) -> None:
     world.at(8.0, strike)
 
 
+def witness_owner_dies(world: World) -> None:
+    """One of two nodes loses power: the other and the witness are a majority, within the published time."""
+
+    def strike() -> None:
+        victim = world.nodes[next(iter(world.checker.acting))]
+        world.troubles.injure(list(world.nodes))
+        world.power_off(victim)
+        limit_s = world.options.timings.takeover_bound_s + EXTRA_S
+        world.at(world.now + limit_s, lambda: _online(world, "a node lost power"))
+        world.at(world.now + 6.0, lambda: world.power_on(victim))
+
+    world.at(8.0, strike)
+
+
+def witness_away(world: World) -> None:
+    """No node reaches the witness for a while: nothing ends."""
+
+    def away() -> None:
+        world.media.witness_cut |= set(world.nodes)
+        world.at(world.now + 5.0, world.media.witness_cut.clear)
+        world.at(world.now + 5.0, lambda: _online(world, "the witness was away"))
+
+    world.at(8.0, away)
+
+
+def witness_split(world: World) -> None:
+    """The two do not hear each other, and both reach the witness: one goes on, the other ends everything."""
+
+    def strike() -> None:
+        world.troubles.injure(list(world.nodes))
+        for network in world.options.networks:
+            cut(world, 1, 2, network)
+        limit_s = world.options.timings.takeover_bound_s + EXTRA_S
+        world.at(world.now + limit_s, lambda: _online(world, "the network is split"))
+        world.at(world.now + 6.0, world.media.heal)
+
+    world.at(8.0, strike)
+
+
 BASE = Options(seed=0, nodes=2, groups=3, end_s=40.0, quiet_after_s=22.0, drift=0.01, timings=FAST, storage="lock")
 
 STORAGE_STORIES: tuple[StorageStory, ...] = (
@@ -182,6 +221,11 @@ STORAGE_STORIES: tuple[StorageStory, ...] = (
     StorageStory("the storage goes away and comes back", replace(BASE, seed=34, nothing_ends=True), storage_away),
     StorageStory("the coordinator's sentinel stands still", replace(BASE, seed=37), sentinel_stands_still),
     StorageStory("two nodes are cut from each other", replace(BASE, seed=35), split),
+    StorageStory("with a witness one of two nodes dies", replace(BASE, seed=38, storage="witness"), witness_owner_dies),
+    StorageStory("the witness is away", replace(BASE, seed=39, storage="witness", nothing_ends=True), witness_away),
+    StorageStory(
+        "two nodes with a witness are cut from each other", replace(BASE, seed=40, storage="witness"), witness_split
+    ),
     StorageStory(
         "nodes that were down take the storage from those that are up",
         replace(BASE, seed=36, nodes=4),

@@ -46,9 +46,12 @@ class World:
         self.log: list[str] = []
         self.tracing = False
         numbers = tuple(range(1, options.nodes + 1))
-        self.storage = MemoryStorage(falls_with_holder=options.storage == "lock") if options.storage else None
-        quorum_at = self._quorum_at if options.storage else None
-        self.media = Media(numbers, options.networks, options.timings, self.chance, quorum_at)
+        moves = options.storage in {"lock", "claim"}
+        self.storage = MemoryStorage(falls_with_holder=options.storage == "lock") if moves else None
+        quorum_at = self._quorum_at if moves else None
+        self.media = Media(
+            numbers, options.networks, options.timings, self.chance, quorum_at, witness=options.storage == "witness"
+        )
         self.store = SimStore(self)
         self.troubles = Troubles(numbers, options.timings)
         self.chaos = options.chaos
@@ -73,11 +76,11 @@ class World:
     def _prepare(self) -> None:
         """Write what an administrator would have: nodes, and groups that should be online."""
         writes: list[Write] = []
-        if self.storage is not None:
+        if self.options.storage:
             quorum = QuorumSpec(
                 model="node_and_disk_majority",
-                kind="directory",
-                path="/quorum",
+                kind="directory" if self.storage is not None else "witness",
+                path="/quorum" if self.storage is not None else "10.0.0.9:7422",
                 votes=int(self.options.storage_counted),
                 member="1",
             )
