@@ -33,10 +33,14 @@ def until(what: str, holds: Callable[[], bool], limit_s: float = LIMIT_S) -> Non
     """Wait until something holds; it fails after the limit."""
     tick = threading.Event()
     deadline_s = boot_time_s() + limit_s
-    while not holds():
-        if boot_time_s() > deadline_s:
+    while True:
+        began_s = boot_time_s()
+        if holds():
+            return
+        now_s = boot_time_s()
+        if now_s > deadline_s:
             raise AssertionError(f"after {limit_s:.0f} s still not: {what}")
-        tick.wait(0.05)
+        tick.wait(max(0.05, 2 * (now_s - began_s)))  # looking must not take the cores from what is looked at
 
 
 class Cluster:

@@ -71,13 +71,18 @@ class Drill:
                     return answer
         raise LabError(f"no node answers quorate {' '.join(words)}: {problems}")
 
-    def until(self, what: str, holds: Callable[[], bool], limit_s: float = 30.0) -> None:
-        """Wait until something holds. Raises LabError after the limit."""
+    def until(self, what: str, holds: Callable[[], bool], limit_s: float = 30.0, *, eager: bool = False) -> None:
+        """Wait until something holds. Raises LabError after the limit. `eager`: a bench, which wants to know soon."""
         deadline_s = time.monotonic() + limit_s
-        while not holds():
-            if time.monotonic() > deadline_s:
+        while True:
+            began_s = time.monotonic()
+            if holds():
+                return
+            now_s = time.monotonic()
+            if now_s > deadline_s:
                 raise LabError(f"after {limit_s:.0f} s still not: {what}")
-            time.sleep(LOOK_S)
+            # Looking, a process each time, must not take the cores from what is looked at.
+            time.sleep(LOOK_S if eager else max(LOOK_S, 2 * (now_s - began_s)))
 
     # ---------------------------------------------------------------- bringing up
 
