@@ -233,3 +233,12 @@ def test_the_names_of_a_question_about_the_quorum_arrive(line: CommandLine) -> N
     assert line.run("quorum", "would-hold", "node1", "node2", status=1).endswith("would be lost\n")
     assert "node_unknown" in line.run("quorum", "would-hold", "quux", status=2)
     assert "node_name_empty" in line.run("quorum", "would-hold", "", status=2)
+
+
+def test_a_checkpoint_leaves_every_view_readable(line: CommandLine) -> None:
+    """It stood among the scalar properties of its resource, and no client could read the answer."""
+    make_web(line)
+    line.run("resource", "checkpoint", "add", "site", "/srv/site")
+    for words in (("resource", "show", "site"), ("resource", "list"), ("group", "show", "web"), ("cluster", "status")):
+        line.run(*words)
+        json.loads(line.run(*words, "--json"))

@@ -92,7 +92,22 @@ async def test_adding_twice_and_removing_what_is_not_there_are_refused_in_the_re
 
 
 @pytest.mark.parametrize(
-    "path", ["", "state", "/", "/etc", "/srv/", "/srv/../etc", "//srv/x", "/proc/1", "/var/lib/quorate/pki", "/a\nb"]
+    "path",
+    [
+        "",
+        "state",
+        "/",
+        "/etc",
+        "/srv/",
+        "/srv/../etc",
+        "//srv/x",
+        "/proc/1",
+        "/var/lib/quorate/pki",
+        "/a\nb",
+        "/etc/passwd",
+        "/etc/ssh/x",
+        "/usr/bin/x",
+    ],
 )
 async def test_paths_that_cannot_be_one_are_refused(world: FacesWorld, path: str) -> None:
     with pytest.raises(Refused) as caught:

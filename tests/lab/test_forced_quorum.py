@@ -31,6 +31,25 @@ def start(drill: Drill, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(180)
+def test_of_two_nodes_and_a_storage_one_node_is_enough() -> None:
+    """The quorum resource is among the members that an empty stand-in must have been told of."""
+    with namespaced("d-forced2", 2, quorum="directory") as two:
+        lab = two.lab
+        lab.power_off(2)
+        two.cli(1, "group", "create", "last-acknowledged")
+        lab.power_off(1)
+        lab.power_on(1, program=None)
+        lab.storage(1, there=False)
+        words = ("--force-quorum", "--without", "node2", "--without", "quorum", "--cluster", "d-forced2")
+        status, said = start(two, *words)
+        assert status == 0, said
+        lab.recipe(lambda _: None, PROGRAM).run(lab.machine(1))
+        two.until("node1 is up alone", lambda: two.all_vote(1))
+        assert "last-acknowledged" in str(two.ask("group", "list"))
+        assert two.ask("quorum", "show")["model"] == "node_majority"
+
+
+@pytest.mark.timeout(180)
 @pytest.mark.conformance("QU-23", "QU-24")
 def test_the_last_acknowledged_write_survives_and_the_lost_join_again(three: Drill) -> None:
     lab = three.lab

@@ -30,7 +30,13 @@ _SYSTEM: Final = {
     "/var", "/var/cache", "/var/lib", "/var/log", "/var/run", "/var/spool", "/etc/systemd",
     "/tmp", "/var/tmp",  # noqa: S108 - refused, not used
 }  # fmt: skip
-_BELOW: Final = ("/proc/", "/sys/", "/dev/")
+_BELOW: Final = ("/proc/", "/sys/", "/dev/", "/boot/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/usr/bin/", "/usr/sbin/")
+_IDENTITY: Final = {
+    *("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/sudoers", "/etc/sudoers.d", "/etc/fstab"),
+    *("/etc/hosts", "/etc/hostname", "/etc/machine-id", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/crypttab"),
+    *("/etc/ssh", "/etc/pam.d", "/etc/security", "/etc/network", "/etc/netplan", "/etc/NetworkManager"),
+}
+"""What makes a machine that machine: another's copy would lock people out, or keep it from starting."""
 _OURS: Final = ("/etc/quorate", "/var/lib/quorate", "/run/quorate", "/var/log/quorate")
 
 
@@ -148,7 +154,7 @@ def path_problems(path: str) -> list[Problem]:
         what = f"{path!r} is not an absolute path in its plain form"
         remedy = "begin with /, and leave out . and .. and a / at the end"
         return [error("checkpoint_path", what, where="path", remedy=remedy)]
-    if path in _SYSTEM or path.startswith(_BELOW):
+    if path in _SYSTEM or path.startswith(_BELOW) or any(_overlap(path, own) for own in _IDENTITY):
         what = f"{path} is the system's: putting it back would remove what other programs have there"
         return [error("checkpoint_path", what, where="path", remedy="name a file or folder of the resource alone")]
     if any(_overlap(path, ours) for ours in _OURS):

@@ -12,6 +12,8 @@ from quorate.control.change import Change, Changed, Done, Occasion, altered, aud
 from quorate.control.lookup import find_node
 from quorate.control.names import NewName, name_problems, taken
 from quorate.core.cluster_view import ClusterView
+from quorate.core.quorum_outlook import left_after
+from quorate.core.votes import majority_of
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error, warning
@@ -182,8 +184,8 @@ def stopped_unrecorded(view: ClusterView, node: int, problems: tuple[Problem, ..
 def _losses(view: ClusterView, node: NodeSpec) -> tuple[Problem, ...]:
     """What the cluster loses with that node (spec/02 §7.4): asked for is asked for, but not unsaid."""
     voters = view.authority.voters
-    left = voters & view.authority.up().keys() - {node.node}
-    majority = len(voters) // 2 + 1
+    left = voters & left_after(view, {node.node})  # the quorum resource among them
+    majority = majority_of(len(voters))
     if node.node not in voters or len(left) >= majority:
         return ()
     return (

@@ -121,7 +121,7 @@ def view_resource(view: ClusterView, spec: ResourceSpec) -> ResourceView:
     assignment = assignment_of(view, spec.group)
     members = view.members_of.get(spec.group, {})
     group = view.groups.get(spec.group)
-    own = {"id", "name", "type", "group", "properties", "depends_on", "possible_owners"}
+    own = {"id", "name", "type", "group", "properties", "depends_on", "possible_owners", "checkpoints"}
     return ResourceView(
         id=spec.id,
         name=spec.name,

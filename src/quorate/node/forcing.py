@@ -25,6 +25,7 @@ from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.member import MemberTls, argv
 from quorate.adapters.etcd.messages import Member
+from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.adapters.etcd.store import EtcdStore
 from quorate.adapters.routes import Routes
 from quorate.control.names import unknown
@@ -56,6 +57,10 @@ EPOCH_STEP: Final = 1000
 """The other side may have gone on for a while: the epoch must be above the highest it can have seen."""
 
 Say = Callable[[str], None]
+
+
+PeerList = tuple[tuple[str, str], ...]
+"""Name and peer address of members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +154,11 @@ async def force_quorum(places: Places, plan: Plan, *, author: str, at: str, say:
     try:
         async with (
             _addresses(plan, managed=settings.manage_fabric and os.geteuid() == 0),
-            _members(places, plan, folder, settings.etcd),
+            _members(places, plan, folder, settings.etcd) as running,
         ):
             endpoint = f"https://{plan.own.fabric_address}:{plan.own.client_port}"
             async with Gateway([endpoint], tls=tls_context(places)) as gateway:
-                await _led(gateway)
+                await _led(gateway, running)
                 say(f"the data of {plan.own.name} have a leader; nothing that it ever accepted is dropped")
                 await _remove_others(gateway, plan, say)
                 return await _write_down(gateway, plan, author=author, at=at)
@@ -183,14 +188,23 @@ async def _addresses(plan: Plan, *, managed: bool) -> AsyncIterator[None]:
 @dataclass(slots=True)
 class _Running:
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
+
+    def ended(self) -> str:
+        """The last words of a process that has ended although it should run; empty where all run."""
+        for process, log in zip(self.processes, self.logs, strict=True):
+            if process.returncode is not None:
+                lines = log.read_text(errors="replace").strip().splitlines() or ["without a word"]
+                return f"{log.stem} ended: {lines[-1][:500]}"
+        return ""
 
 
 @contextlib.asynccontextmanager
-async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> AsyncIterator[None]:
+async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> AsyncIterator[_Running]:
     """This node's member and the stand-ins, as children that end with this."""
     timings = PROFILES[plan.replica.cluster.profile]
     binary = etcd_binary(etcd)
-    peers = tuple((member_name(s.node), f"{s.fabric_address}:{s.peer_port}") for s in (plan.own, *plan.lost))
+    peers: PeerList = tuple((member_name(s.node), f"{s.fabric_address}:{s.peer_port}") for s in (plan.own, *plan.lost))
     tls = _certificate(places, plan, folder)
     jobs = [(plan.own, places.store / member_name(plan.own.node))]
     jobs += [(spec, folder / member_name(spec.node)) for spec in plan.stand_ins]
@@ -198,18 +212,20 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
     try:
         for spec, data_dir in jobs:
             if spec is not plan.own:
-                await _serves_peers(plan.own)  # an empty member asks it who the members are, once
+                # An empty member asks it who the members are, once, and must have been told of every one of them.
+                peers = await _listed(places, plan.own) or peers
             settings = member_settings(
                 spec, data_dir, peers, cluster=plan.identity.cluster_id, timings=timings, tls=tls, new=False
             )
             log = await asyncio.to_thread((folder / f"{member_name(spec.node)}.log").open, "wb")
             with log:
+                running.logs.append(Path(log.name))
                 running.processes.append(
                     await asyncio.create_subprocess_exec(
                         *("setpriv", "--pdeathsig", "KILL", "--", *argv(settings, binary)), stdout=log, stderr=log
                     )
                 )
-        yield
+        yield running
     finally:
         for process in running.processes:
             with contextlib.suppress(ProcessLookupError):
@@ -222,16 +238,20 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
                 await process.wait()
 
 
-async def _serves_peers(spec: NodeSpec) -> None:
-    """Wait until that member takes connections of peers, or the time is over; what is missing shows later."""
-    with contextlib.suppress(TimeoutError):
+async def _listed(places: Places, own: NodeSpec) -> PeerList:
+    """Every member as the own one lists them, the quorum resource's included, as soon as it takes connections."""
+    asked = Peers(tls_context(places))
+    try:
         async with asyncio.timeout(LEADER_LIMIT_S):
             while True:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection(spec.fabric_address, spec.peer_port)
-                    writer.close()
-                    return
+                with contextlib.suppress(PeerUnreachable):
+                    found = await asked.members(f"https://{own.fabric_address}:{own.peer_port}")
+                    return tuple((m.name or MEMBER_NAME, m.peerURLs[0].removeprefix("https://")) for m in found)
                 await asyncio.sleep(PAUSE_S / 4)
+    except TimeoutError:
+        return ()  # what is missing shows later
+    finally:
+        await asked.aclose()
 
 
 def _certificate(places: Places, plan: Plan, folder: Path) -> MemberTls:
@@ -249,18 +269,17 @@ def _certificate(places: Places, plan: Plan, folder: Path) -> MemberTls:
     return MemberTls(folder / "pki" / pki.NODE, folder / "pki" / pki.NODE_KEY, places.pki / pki.NODE_CA)
 
 
-async def _led(gateway: Gateway) -> None:
-    try:
+async def _led(gateway: Gateway, running: _Running) -> None:
+    remedy = "see that no lost node still runs; nothing was changed, and the command may be given again"
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LEADER_LIMIT_S):
-            while True:
+            while not running.ended():
                 with contextlib.suppress(GatewayError):
                     await gateway.members(timeout_s=1.0)
                     return
                 await asyncio.sleep(PAUSE_S)
-    except TimeoutError as problem:
-        what = f"the store found no leader within {LEADER_LIMIT_S:.0f} s"
-        remedy = "see that no lost node still runs; nothing was changed, and the command may be given again"
-        raise Refused([error("no_leader", what, remedy=remedy)]) from problem
+    what = running.ended() or f"the store found no leader within {LEADER_LIMIT_S:.0f} s"
+    raise Refused([error("no_leader", what, remedy=remedy)])
 
 
 async def _remove_others(gateway: Gateway, plan: Plan, say: Say) -> None:
