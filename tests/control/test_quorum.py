@@ -10,6 +10,7 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
+from quorate.control.nodes import stop_node
 from quorate.control.quorum import QuorumView, QuorumWish, set_quorum, show_quorum, would_hold
 from quorate.control.silence import silence_problem
 from quorate.control.status import cluster_status
@@ -17,6 +18,7 @@ from quorate.model import keys
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import QuorumFact, QuorumSpec
+from quorate.model.workload import NodeIntent
 
 PATH = "/srv/quorum"
 
@@ -168,3 +170,15 @@ def test_a_node_without_its_database_says_so_and_what_became_of_its_groups() -> 
     assert "39 s" in runs.what
     assert "ended" not in runs.what
     assert "whatever ran here was ended" in ended.what
+
+
+async def test_a_stop_warns_of_what_it_costs_and_counts_the_quorum_resource(two: FacesWorld) -> None:
+    async def warned() -> list[str]:
+        done = await execute(two, lambda v, o: stop_node(v, "node2", o), new_occasion(two, "root", ""))
+        return [problem.code for problem in done.warnings]
+
+    await with_disk(two)
+    assert await warned() == []
+    await two.put((keys.fact_quorum(1), QuorumFact(incarnation="1.a", holds=True, runs=False, sees=1)))
+    await two.put((keys.INTENT_NODE + "2", NodeIntent()))
+    assert await warned() == ["store_loses_majority"]

@@ -146,7 +146,8 @@ def test_an_owner_that_is_deaf_or_mute_loses_its_group_and_nobody_else_notices(
         assert cluster.onlines(began_s) == [taker]
         assert group_processes(cluster.lab, cluster.lab.machine(HOME)) == []
         views = [cluster.states(node) for node in cluster.others(HOME)]
-        assert views == [{HOME: "down", **dict.fromkeys(lives, "up")}] * 2
+        assert {view.pop(HOME) for view in views} <= {"down", "joining"}  # it may have asked to be let in again
+        assert views == [dict.fromkeys(lives, "up")] * 2
         assert {node: incarnation(cluster, node) for node in lives} == lives
         cluster.lab.heal()
         cluster.until_state(HOME, "up", taker)
