@@ -17,7 +17,8 @@ from conformance_report import Checklist, markers_of
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _CHECKOUT = 100 + zlib.crc32(str(Path(__file__).parent).encode()) % 100
 """Two checkouts may be tested side by side as well."""
-os.environ.setdefault("QUORATE_LAB_BLOCK", f"127.{_CHECKOUT}.{_WORKER}")
+# Set, not left as it was found: workers inherit what the process that starts them has set for itself.
+os.environ["QUORATE_LAB_BLOCK"] = f"127.{_CHECKOUT}.{_WORKER}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
