@@ -298,6 +298,9 @@ class QuorumKeeper:
             self._tell(lacks_data=False)
 
     def _tell(self, **changes: object) -> None:
+        code = changes.get("code", self._desk.standing.code)
+        if code and code != self._desk.standing.code:  # a node that is not up yet can tell nobody else
+            _log(f"{changes.get('problem', code)}; {changes.get('remedy', '')}")
         self._desk.tell(**changes)
 
     # ---------------------------------------------------------------- what was seen
