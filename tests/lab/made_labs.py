@@ -52,10 +52,10 @@ def namespaced(name: str, nodes: int = 3, *, quorum: str = "") -> Iterator[Drill
 
 
 @contextlib.contextmanager
-def on_loopback(name: str, nodes: int) -> Iterator[Lab]:
-    """Machines on loopback, profile fast; no cluster yet."""
+def on_loopback(name: str, nodes: int, profile: str = "fast") -> Iterator[Lab]:
+    """Machines on loopback; no cluster yet."""
     with _folder():
-        yield Lab.make(name, nodes, "fast", namespaces=False)
+        yield Lab.make(name, nodes, profile, namespaces=False)
 
 
 def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from made_labs import on_loopback
 from under_watch import until
 
 from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -26,17 +22,9 @@ LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three nodes that vote, with the timings that wait longest."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            made = Lab.make("d-confirming", 3, "wide", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            yield made
-        finally:
-            clear(folder)
+    with on_loopback("d-confirming", 3, "wide") as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        yield made
 
 
 def quorate(lab: Lab, *words: str, reads: str = "") -> subprocess.CompletedProcess[str]:

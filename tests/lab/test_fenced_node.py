@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_labs import on_loopback
 from under_watch import until
 
 from fence_program import install
 from quorate.core.authority.timings import WIDE
 from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 from quorate.node.places import ROOT_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
@@ -29,17 +26,9 @@ LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three nodes with the timings that wait longest."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            made = Lab.make("d-fencing", 3, "wide", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            yield made
-        finally:
-            clear(folder)
+    with on_loopback("d-fencing", 3, "wide") as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        yield made
 
 
 def quorate(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:

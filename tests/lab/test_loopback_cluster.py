@@ -9,19 +9,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_labs import on_loopback
 from under_watch import until
 
 from quorate.adapters.process.proc import parent_of
 from quorate.lab import ground
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -44,24 +42,16 @@ def host_addresses() -> str:
 @pytest.fixture(scope="module")
 def lab(host_addresses: str) -> Iterator[Lab]:
     """Two nodes; the group `app` of one Generic Application, made and online on node1."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"  # a socket's path has 107 bytes, and pytest's own is long
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)  # the administrator's profile is saved there
-        try:
-            made = Lab.make("d-loopback", 2, "fast", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            until("both nodes are up and vote", lambda: voters(made) == ["node1", "node2"], LIMIT_S)
-            good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
-            good(
-                *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
-                *("--set", f"command_line={SLEEPER}"),
-            )
-            good(made, 2, "group", "online", "app", "--wait")
-            yield made
-        finally:
-            clear(folder)
+    with on_loopback("d-loopback", 2) as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        until("both nodes are up and vote", lambda: voters(made) == ["node1", "node2"], LIMIT_S)
+        good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
+        good(
+            *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
+            *("--set", f"command_line={SLEEPER}"),
+        )
+        good(made, 2, "group", "online", "app", "--wait")
+        yield made
 
 
 def quorate(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_labs import on_loopback
 from test_loopback_cluster import good, quorate, states
 from under_watch import until
 
-from quorate.lab.cluster import Lab, clear
+from quorate.lab.cluster import Lab
 from quorate.lab.drill import PROGRAM
-from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 pytestmark = pytest.mark.etcd
 
@@ -30,24 +28,16 @@ UP = {"node1": "up", "node2": "up", "node3": "up"}
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three nodes; the group `app` of one program, online."""
-    with tempfile.TemporaryDirectory(prefix="q") as short, pytest.MonkeyPatch.context() as environment:
-        folder = Path(short) / "lab"
-        environment.setenv(FOLDER_ENVIRONMENT, str(folder))
-        environment.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        environment.setenv("HOME", short)
-        try:
-            made = Lab.make("d-restoring", 3, "fast", namespaces=False)
-            made.recipe(lambda _: None, PROGRAM).bring_up()
-            until("all nodes vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)
-            good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
-            good(
-                *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
-                *("--set", "command_line=/bin/sleep 86397.5"),
-            )
-            good(made, 2, "group", "online", "app", "--wait")
-            yield made
-        finally:
-            clear(folder)
+    with on_loopback("d-restoring", 3) as made:
+        made.recipe(lambda _: None, PROGRAM).bring_up()
+        until("all nodes vote", lambda: len(status(made)["store"]["voters_up"]) == 3, LIMIT_S)
+        good(made, 2, "group", "create", "app", "--preferred", "node1,node2")
+        good(
+            *(made, 2, "resource", "create", "sleeper", "--group", "app", "--type", "Generic Application"),
+            *("--set", "command_line=/bin/sleep 86397.5"),
+        )
+        good(made, 2, "group", "online", "app", "--wait")
+        yield made
 
 
 def status(lab: Lab) -> dict[str, dict[str, list[str]]]:

@@ -69,7 +69,6 @@ class Member:
     """An empty stand-in of the other runs here."""
     seen: int = 0
     won: LightRecord | None = None
-    sent: LightRecord | None = None
     told: bool = False
     """The other has said that it has applied its vote."""
     joined: int = 0
@@ -135,8 +134,8 @@ class TwoAndWitness:
             case "heal":
                 self.cut = False
             case "die":
-                one.up, one.leads, one.plays, one.won, one.sent, one.told, one.barrier = (
-                    False, False, False, None, None, False, 0,
+                one.up, one.leads, one.plays, one.won, one.told, one.barrier = (
+                    False, False, False, None, False, 0,
                 )  # fmt: skip
             case "start":
                 self._start(one)
@@ -385,7 +384,7 @@ class TwoAndWitness:
         expected = self.record
         generation = max(expected.generation if expected is not None else 0, one.seen) + 1
         wanted = LightRecord(cluster="c", generation=generation, holder=holder, claim=f"{one.number}-{self._id()}")
-        one.won, one.sent = None, wanted
+        one.won = None
         fate = self.chance.choices(["done", "answer lost", "late"], [8, 1, 1])[0]
         if fate == "late":
             self.late.append((expected, wanted))
