@@ -20,12 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from quorate.adapters import pki
 from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.gateway import Gateway
-from quorate.adapters.etcd.member import MemberTls, argv
+from quorate.adapters.etcd.member import argv
 from quorate.adapters.etcd.messages import Member
-from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.adapters.etcd.store import EtcdStore
 from quorate.adapters.routes import Routes
 from quorate.control.names import unknown
@@ -40,15 +38,17 @@ from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, ForcedQuorum
 from quorate.model.records import Put, Unchanged, Write
 from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity, Replica, load_identity, load_replica
-from quorate.node.joining_authority import issue_node_certificate
 from quorate.node.member_keeper import etcd_binary, member_name, member_settings
 from quorate.node.places import Places
 from quorate.node.process import is_held
 from quorate.node.settings import load
+from quorate.node.stand_in import PeerList, listed_by, peer_list, peer_url, stand_in_certificate
 from quorate.node.store_link import PrefixedStore, tls_context
 from quorate.ports.store import StoreError
 
 LEADER_LIMIT_S: Final = 30.0
+LISTED_LIMIT_S: Final = 5.0
+"""For every recorded voter to be listed; one may have been removed and not been recorded so."""
 REMOVAL_LIMIT_S: Final = 60.0
 """etcd wants every voter connected for 5 s before it lets one go."""
 END_LIMIT_S: Final = 5.0
@@ -57,10 +57,6 @@ EPOCH_STEP: Final = 1000
 """The other side may have gone on for a while: the epoch must be above the highest it can have seen."""
 
 Say = Callable[[str], None]
-
-
-PeerList = tuple[tuple[str, str], ...]
-"""Name and peer address of members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +200,15 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
     """This node's member and the stand-ins, as children that end with this."""
     timings = PROFILES[plan.replica.cluster.profile]
     binary = etcd_binary(etcd)
-    peers: PeerList = tuple((member_name(s.node), f"{s.fabric_address}:{s.peer_port}") for s in (plan.own, *plan.lost))
-    tls = _certificate(places, plan, folder)
+    peers: PeerList = ((member_name(plan.own.node), f"{plan.own.fabric_address}:{plan.own.peer_port}"),)
+    tls = stand_in_certificate(places, plan.own, plan.stand_ins, folder / "pki")
     jobs = [(plan.own, places.store / member_name(plan.own.node))]
     jobs += [(spec, folder / member_name(spec.node)) for spec in plan.stand_ins]
     running = _Running()
     try:
         for spec, data_dir in jobs:
             if spec is not plan.own:
-                # An empty member asks it who the members are, once, and must have been told of every one of them.
-                peers = await _listed(places, plan.own) or peers
+                peers = await _listed(places, plan)
             settings = member_settings(
                 spec, data_dir, peers, cluster=plan.identity.cluster_id, timings=timings, tls=tls, new=False
             )
@@ -238,35 +233,16 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
                 await process.wait()
 
 
-async def _listed(places: Places, own: NodeSpec) -> PeerList:
-    """Every member as the own one lists them, the quorum resource's included, as soon as it takes connections."""
-    asked = Peers(tls_context(places))
-    try:
-        async with asyncio.timeout(LEADER_LIMIT_S):
-            while True:
-                with contextlib.suppress(PeerUnreachable):
-                    found = await asked.members(f"https://{own.fabric_address}:{own.peer_port}")
-                    return tuple((m.name or MEMBER_NAME, m.peerURLs[0].removeprefix("https://")) for m in found)
-                await asyncio.sleep(PAUSE_S / 4)
-    except TimeoutError:
-        return ()  # what is missing shows later
-    finally:
-        await asked.aclose()
-
-
-def _certificate(places: Places, plan: Plan, folder: Path) -> MemberTls:
-    """One for all of them, from the authority whose key every voter has; gone with the folder.
-
-    It is valid for every address that is played: on one machine the kernel sends from the address that it sends to, and
-    a member refuses a certificate that does not name where it comes from.
-    """
-    authority = pki.Issued((places.pki / pki.NODE_CA).read_bytes(), (places.pki / pki.NODE_CA_KEY).read_bytes())
-    key = pki.make_key()
-    played = {spec.name: spec.fabric_address for spec in plan.stand_ins}
-    spec = replace(plan.own, addresses={**plan.own.addresses, **played})
-    certificate = issue_node_certificate(authority, pki.make_request(key, spec.name), spec)
-    pki.write_files(folder / "pki", {pki.NODE: certificate, pki.NODE_KEY: key})
-    return MemberTls(folder / "pki" / pki.NODE, folder / "pki" / pki.NODE_KEY, places.pki / pki.NODE_CA)
+async def _listed(places: Places, plan: Plan) -> PeerList:
+    """Every member as the own one lists them. Raises Refused where that shows nobody whose place could be taken."""
+    played = [peer_url(spec) for spec in plan.stand_ins]
+    voters = [peer_url(spec) for spec in (plan.own, *plan.lost) if spec.votes]
+    found = await listed_by(places, plan.own, [*voters, *played], LISTED_LIMIT_S)
+    found = found or await listed_by(places, plan.own, [peer_url(plan.own), *played], LEADER_LIMIT_S)
+    if not found:
+        what = f"the copy of {plan.own.name} does not say within {LEADER_LIMIT_S:.0f} s who the voters are"
+        raise Refused([error("no_leader", what, remedy="nothing was changed, and the command may be given again")])
+    return peer_list(found)
 
 
 async def _led(gateway: Gateway, running: _Running) -> None:
@@ -284,13 +260,12 @@ async def _led(gateway: Gateway, running: _Running) -> None:
 
 async def _remove_others(gateway: Gateway, plan: Plan, say: Say) -> None:
     """Those whose place nobody takes first: the stand-ins are needed for as long as anybody else is counted."""
-    url_of = {spec.node: f"https://{spec.fabric_address}:{spec.peer_port}" for spec in plan.lost}
-    played = {url_of[spec.node] for spec in plan.stand_ins}
+    played = {peer_url(spec) for spec in plan.stand_ins}
 
     def rank(member: Member) -> bool:
         return bool(played & set(member.peerURLs))
 
-    own = f"https://{plan.own.fabric_address}:{plan.own.peer_port}"
+    own = peer_url(plan.own)
     try:
         async with asyncio.timeout(REMOVAL_LIMIT_S):
             while True:
