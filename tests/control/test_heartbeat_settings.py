@@ -14,8 +14,9 @@ from quorate.control.change import altered
 from quorate.control.cluster import ClusterChange, change_cluster
 from quorate.control.executor import execute, new_occasion
 from quorate.control.heartbeat_settings import timing_problems
-from quorate.core.authority.timings import PROFILES
-from quorate.core.topology import timings_of
+from quorate.core.authority.paces import REACHES, Reach
+from quorate.core.authority.timings import PROFILES, Pace
+from quorate.core.topology import settings_of, timings_of
 from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
 from quorate.model.workload import ClusterSpec
@@ -63,21 +64,46 @@ async def test_timings_that_would_end_healthy_resources_are_refused(world: Faces
     await change(world, same_subnet_delay_ms=90)
 
 
-@pytest.mark.parametrize("name", ["CrossSubnetDelay", "cross_site_threshold", "CrossSubnetThreshold"])
-async def test_what_would_have_no_effect_is_refused_and_says_so(world: FacesWorld, name: str) -> None:
-    assert list(await refused(world, **{name: 20})) == ["property_without_effect"]
+@pytest.mark.conformance("MB-02")
+@pytest.mark.parametrize("reach", ["cross_subnet", "cross_site"])
+async def test_across_subnets_and_sites_the_same_rules_hold(world: FacesWorld, reach: Reach) -> None:
+    made = await change(world, **{f"{reach}_delay_ms": 90, f"{reach}_threshold": 6})
+    assert settings_of(made).timings(reach).pace == Pace(0.09, 0.54)
+    assert timings_of(made) == PROFILES["fast"], "within a subnet nothing has changed"
+    found = await refused(world, **{f"{reach}_delay_ms": 91})
+    assert "delay at most 90 ms, delay x threshold below 550 ms" in found["timings_impossible"]
+    assert "timings_impossible" in await refused(world, **{f"{reach}_threshold": 7})
+    assert "property_range" in await refused(world, **{f"{reach}_threshold": 2})
+    # What is not set follows what is set within a subnet, and must keep the rules then.
+    assert "timings_impossible" in await refused(world, **{f"{reach}_delay_ms": None, "same_subnet_delay_ms": 95})
+
+
+async def test_the_reference_names_across_are_understood(world: FacesWorld) -> None:
+    made = await change(world, CrossSubnetDelay=60, CrossSubnetThreshold=4, CrossSiteDelay=80, CrossSiteThreshold=5)
+    assert (made.cross_subnet_delay_ms, made.cross_subnet_threshold) == (60, 4)
+    assert (made.cross_site_delay_ms, made.cross_site_threshold) == (80, 5)
 
 
 async def test_several_faults_are_told_at_once(world: FacesWorld) -> None:
-    found = await refused(world, CrossSiteDelay=1, RouteHistoryLength=41, Foo=1, DefaultNetworkRole="x")
-    assert set(found) == {"property_without_effect", "property_range", "property_unknown", "property_choice"}
+    found = await refused(world, CrossSiteDelay=-1, RouteHistoryLength=41, Foo=1, DefaultNetworkRole="x")
+    assert set(found) == {"property_range", "property_unknown", "property_choice"}
 
 
-@given(st.sampled_from(sorted(PROFILES)), st.integers(0, 2000), st.integers(0, 120))
-def test_whatever_is_accepted_keeps_the_rules_and_the_lease(profile: str, delay_ms: int, threshold: int) -> None:
-    spec = altered(cluster_spec(), profile=profile, same_subnet_delay_ms=delay_ms, same_subnet_threshold=threshold)
-    timings = timings_of(spec)
-    assert (timings.lease_s, timings.ending_s) == (PROFILES[profile].lease_s, PROFILES[profile].ending_s)
-    if not timing_problems(spec):
-        assert timings.lease_s + 1e-9 >= 4 * timings.store_election_s + timings.heartbeat_s + 0.1
-        assert 2 * timings.heartbeat_s <= timings.suspicion_s < timings.lease_s
+@given(
+    st.sampled_from(sorted(PROFILES)),
+    st.lists(st.integers(0, 2000), min_size=3, max_size=3),
+    st.lists(st.integers(0, 120), min_size=3, max_size=3),
+)
+def test_whatever_is_accepted_keeps_the_rules_and_the_lease(
+    profile: str, delays_ms: list[int], thresholds: list[int]
+) -> None:
+    given_values = {f"{reach}_delay_ms": delay for reach, delay in zip(REACHES, delays_ms, strict=True)}
+    given_values |= {f"{reach}_threshold": number for reach, number in zip(REACHES, thresholds, strict=True)}
+    spec = altered(cluster_spec(), profile=profile, **given_values)
+    accepted = not timing_problems(spec)
+    for reach in REACHES:
+        timings = settings_of(spec).timings(reach)
+        assert (timings.lease_s, timings.ending_s) == (PROFILES[profile].lease_s, PROFILES[profile].ending_s)
+        if accepted:
+            assert timings.lease_s + 1e-9 >= 4 * timings.store_election_s + timings.heartbeat_s + 0.1
+            assert 2 * timings.heartbeat_s <= timings.suspicion_s < timings.lease_s

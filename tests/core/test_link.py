@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from quorate.core.authority.orders import Heartbeat, Peer
+from quorate.core.authority.paces import Paces
+from quorate.core.authority.timings import Pace
 from quorate.core.link import Links
 
 S = 0.6
@@ -18,7 +20,7 @@ def beat(serial: int, incarnation: str = "2.a") -> Heartbeat:
 
 def heard(*rounds: str) -> Links:
     """One heartbeat every 200 ms from 0.0 on; each word names the networks that brought it."""
-    links = Links(S)
+    links = Links(Paces(Pace(S / 3, S)))
     for serial, networks in enumerate(rounds):
         for network in networks:
             links.hear(beat(serial), network, serial * BEAT)

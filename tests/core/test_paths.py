@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from quorate.core.authority.paces import Paces
+from quorate.core.authority.timings import Pace
 from quorate.core.paths import WINDOW, Paths, PathState
 
 BEAT, S = 0.2, 0.6
 
 
 def made() -> Paths:
-    paths = Paths(S, BEAT)
+    paths = Paths(Paces(Pace(BEAT, S)))
     paths.learn({2: ("a", "b"), 3: ("a",)}, 0.0)
     return paths
 

@@ -233,7 +233,7 @@ def rename(session: Session, name: str, new_name: str) -> None:
 @click.argument("properties", nargs=-1, required=True, metavar="NAME=VALUE...")
 @changes
 def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> None:
-    """Set properties of a node: weight=0, it never votes; weight=1, it may."""
+    """Set properties of a node: weight=0, it never votes, weight=1, it may; site=WORD, where it stands."""
     from quorate.cli.values import given_properties
     from quorate.control.weighing import NodeChange
     from quorate.model.common_properties import NODE_PROPERTIES, find_common

@@ -25,6 +25,7 @@ from quorate.control.views import (
     NetworkView,
     NodeList,
     NodeView,
+    PaceView,
     ResourceList,
     ResourceView,
 )
@@ -100,7 +101,7 @@ def _cluster(status: ClusterStatus) -> Page:
         ("coordinator", f"{status.coordinator or 'none'}, epoch {status.epoch}"),
         ("database", f"{voters}; {losses}; votes are {store.votes}"),
         ("takeover", bound),
-        ("heartbeats", f"every {status.heartbeat_ms} ms; silence is {status.suspicion_ms} ms without one"),
+        *_paces(status.paces),
         *((("last backup", f"{last.at}, {last.path} on {last.node}"),) if last is not None and last.path else ()),
         ("as of", f"revision {seen.revision}, {seen.age_s * 1000:.0f} ms old, from {seen.answered_by}"),
     )
@@ -112,6 +113,19 @@ def _cluster(status: ClusterStatus) -> Page:
     if status.problems:
         sections.append(Section("Problems", sentences=tuple(_problem(problem) for problem in status.problems)))
     return Page(tuple(sections))
+
+
+def _paces(paces: tuple[PaceView, ...]) -> tuple[tuple[str, str], ...]:
+    """One line where all nodes are as near; else one for each distance that there is."""
+    used = [pace for pace in paces if pace.pairs] or [paces[0]]
+    return tuple(
+        (
+            "heartbeats" if pace.reach == "same_subnet" else f"  {_words(pace.reach)}",
+            f"every {pace.heartbeat_ms} ms; silence is {pace.suspicion_ms} ms without one"
+            + (f" ({', '.join(pace.pairs)})" if pace.reach != "same_subnet" else ""),
+        )
+        for pace in used
+    )
 
 
 def _problem(problem: Problem) -> str:
@@ -178,6 +192,7 @@ def _node(node: NodeView) -> Page:
         ("role", "coordinator" if node.coordinator else "member"),
         ("voter", "yes" if node.voter else "not yet" if node.weight else "never (weight 0)"),
         ("groups", ", ".join(node.groups) or "-"),
+        *((("site", node.site),) if node.site else ()),
         *((f"network {network}", address) for network, address in node.addresses.items()),
         ("fabric", node.fabric_address),
         ("api port", str(node.api_port)),

@@ -6,7 +6,7 @@ Owns: what each command demands and the cluster's record that it writes. Does no
 from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
-from quorate.control.heartbeat_settings import timing_problems, without_effect
+from quorate.control.heartbeat_settings import timing_problems
 from quorate.control.names import NewName, name_problems
 from quorate.control.networks import role_by_name
 from quorate.core.authority.view import Known
@@ -38,11 +38,7 @@ def formed(view: ClusterView) -> Known[ClusterSpec]:
 def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -> Change[Done]:
     """Set properties of the cluster."""
     known = formed(view)
-    problems = without_effect(wish.properties)
-    idle = {problem.where.removeprefix("properties.") for problem in problems}
-    given = {name: value for name, value in wish.properties.items() if name not in idle}
-    values, faults = read_common(CLUSTER_PROPERTIES, role_by_name(given), "properties")
-    problems += faults
+    values, problems = read_common(CLUSTER_PROPERTIES, role_by_name(wish.properties), "properties")
     if stops(problems):
         raise Refused(problems)
     changed = altered(known.record, **values)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from dataclasses import replace
 from typing import Final, Literal, Protocol
 
 from quorate.control.change import Change, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.joining_networks import network_problems, new_networks
 from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
-from quorate.core.topology import quiet_networks
 from quorate.core.versions import incompatibility
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
@@ -108,6 +109,7 @@ def enrol(
     problems += _name_problems(view, request.name)
     problems += network_problems(view, cluster.record, request.networks)
     number = cluster.record.next_node
+    apart = new_networks(view, cluster.record, request.networks)
     fabric, fabric_problems = _fabric_address(cluster.record, number, request)
     problems += fabric_problems
     if len(view.nodes) >= NODES_MOST:
@@ -127,7 +129,15 @@ def enrol(
         client_port=request.client_port,
         peer_port=request.peer_port,
     )
-    return _enrolment(view, cluster.record, cluster.revision, token, record, node, key_hash or "", occasion)
+    change = _enrolment(view, cluster.record, cluster.revision, token, record, node, key_hash or "", occasion)
+    for network in apart:
+        key, name_key = keys.SPEC_NETWORK + network.id, keys.name("network", network.name)
+        change = replace(
+            change,
+            guards=(*change.guards, guard(key, None), guard(name_key, None)),
+            writes=(*change.writes, put(key, network), Put(name_key, network.id.encode())),
+        )
+    return change
 
 
 def good_token(
@@ -226,74 +236,11 @@ def _name_problems(view: ClusterView, name: str) -> list[Problem]:
     return problems
 
 
-def network_problems(view: ClusterView, cluster: ClusterSpec, networks: dict[str, str]) -> list[Problem]:
-    """Whether the machine has one free address on every network over which the nodes speak to each other."""
-    problems: list[Problem] = []
-    in_use = {address: k.record.name for k in view.nodes.values() for address in k.record.addresses.values()}
-    optional = set(quiet_networks(view)) | set(cluster.client_networks)
-    recorded = {known.record.name: known.record.prefixes[0] for known in view.networks.values()}
-    prefixes = {**recorded, **cluster.client_networks, **cluster.networks}
-    for network, prefix in prefixes.items():
-        given = networks.get(network)
-        if given is None and (network in optional or network not in cluster.networks):
-            continue  # where this machine has an address there, it is found
-        if given is None:
-            problems.append(
-                error(
-                    "network_missing",
-                    f"no address on network {network!r} ({prefix})",
-                    where=f"network.{network}",
-                    remedy=f"add --network {network}=<address in {prefix}>",
-                )
-            )
-            continue
-        try:
-            interface = ipaddress.ip_interface(given)
-        except ValueError:
-            problems.append(
-                error(
-                    "network_address_form",
-                    f"{given!r} is not an address with prefix length",
-                    where=f"network.{network}",
-                    remedy=f"write it like {ipaddress.ip_network(prefix)[2]}/{prefix.partition('/')[2]}",
-                )
-            )
-            continue
-        if str(interface.network) != prefix:
-            problems.append(
-                error(
-                    "network_mismatch",
-                    f"{given} is not on network {network!r}, which is {prefix}",
-                    where=f"network.{network}",
-                    remedy=f"give this machine's address in {prefix}, with its prefix length",
-                )
-            )
-        elif str(interface.ip) in in_use:
-            problems.append(
-                error(
-                    "address_in_use",
-                    f"node {in_use[str(interface.ip)]} has the address {interface.ip} already",
-                    where=f"network.{network}",
-                    remedy="give this machine's own address",
-                )
-            )
-    for network in networks.keys() - prefixes.keys():
-        known = ", ".join(f"{name} ({prefix})" for name, prefix in prefixes.items())
-        problems.append(
-            error(
-                "network_unknown",
-                f"the cluster has no network {network!r}",
-                where=f"network.{network}",
-                remedy=f"its networks are: {known}",
-            )
-        )
-    return problems
-
-
 def _fabric_address(cluster: ClusterSpec, number: int, request: EnrolmentRequest) -> tuple[str, list[Problem]]:
     if not cluster.fabric_prefix:
         first = next(iter(cluster.networks), "")
-        return request.networks.get(first, "").partition("/")[0], []
+        given = request.networks.get(first) or next(iter(request.networks.values()), "")
+        return given.partition("/")[0], []
     prefix = ipaddress.ip_network(cluster.fabric_prefix)
     if number < prefix.num_addresses - 1:
         return str(prefix[number]), []

@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from quorate.control.context import Context
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
+from quorate.core.authority.paces import Reach, Settings, reach_of
+from quorate.core.authority.timings import Pace
 from quorate.core.cluster_view import ClusterView
 from quorate.core.paths import PathState
 from quorate.core.reasons import node_name
+from quorate.core.topology import places_of, quiet_networks, settings_of
 from quorate.model.base import Value
 from quorate.model.workload import NodeSpec
 
@@ -33,6 +36,12 @@ class PathView(Value, frozen=True, kw_only=True):
     hearer: str
     sender: str
     heard: bool
+    reach: str = "same_subnet"
+    """What lies between the two: same_subnet, cross_subnet or cross_site."""
+    heartbeat_ms: int = 0
+    """The interval at which the sender beats."""
+    silence_limit_ms: int = 0
+    """After so long without a heartbeat the path counts as lost."""
     measured: bool
     """False where the hearer did not answer: then only `heard` says anything, as it last wrote."""
     round_trip_us: int = -1
@@ -89,7 +98,11 @@ def path_matrix(context: Context, told: Iterable[NodePaths]) -> PathMatrix:
 
 
 def _path(view: ClusterView, hearer: int, path: PathState) -> PathView:
+    reach, pace = _pace(view, hearer, path.node)
     return PathView(
+        reach=reach,
+        heartbeat_ms=round(pace.heartbeat_s * 1000),
+        silence_limit_ms=round(pace.suspicion_s * 1000),
         network=path.network,
         hearer=node_name(view, hearer),
         sender=node_name(view, path.node),
@@ -104,6 +117,15 @@ def _path(view: ClusterView, hearer: int, path: PathState) -> PathView:
     )
 
 
+def _pace(view: ClusterView, one: int, other: int) -> tuple[Reach, Pace]:
+    """What lies between two nodes, and the heartbeats that follow from it."""
+    specs = [view.nodes[node].record for node in (one, other) if node in view.nodes]
+    places = places_of(specs, quiet_networks(view))
+    reach: Reach = reach_of(places[one], places[other]) if len(places) > 1 else "same_subnet"
+    settings = settings_of(view.cluster.record) if view.cluster else Settings()
+    return reach, settings.timings(reach).pace
+
+
 def _written(view: ClusterView, hearer: int) -> list[PathView]:
     known, member = view.paths.get(hearer), view.authority.members.get(hearer)
     if known is None or member is None or known.record.incarnation != member.record.incarnation:
@@ -113,8 +135,12 @@ def _written(view: ClusterView, hearer: int) -> list[PathView]:
         network = view.networks.get(network_id)
         for sender in view.authority.up() if network is not None else ():
             if sender != hearer and network is not None and network.record.name in view.nodes[sender].record.addresses:
+                reach, pace = _pace(view, hearer, sender)
                 found.append(
                     PathView(
+                        reach=reach,
+                        heartbeat_ms=round(pace.heartbeat_s * 1000),
+                        silence_limit_ms=round(pace.suspicion_s * 1000),
                         network=network.record.name,
                         hearer=node_name(view, hearer),
                         sender=node_name(view, sender),

@@ -98,6 +98,7 @@ def view_node(context: Context, node: int) -> NodeView:
         coordinator=coordinator is not None and coordinator.record.node == node,
         voter=bool(spec.votes),
         weight=spec.weight,
+        site=spec.site,
         addresses=spec.addresses,
         fabric_address=spec.fabric_address,
         api_port=spec.api_port,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from quorate.control.checkpoints import checkpoint_problems
 from quorate.control.context import Context
 from quorate.control.network_views import view_networks
+from quorate.control.pace_views import slowest_timings, view_paces
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
 from quorate.control.rebuilding import member_problems
@@ -43,6 +44,7 @@ def cluster_status(context: Context) -> ClusterStatus:
     span = cluster_range(active_software(view))
     coordinator = view.authority.coordinator
     store = view_store(view)
+    paces = view_paces(view, cluster)
     return ClusterStatus(
         id=cluster.id,
         name=cluster.name,
@@ -50,9 +52,10 @@ def cluster_status(context: Context) -> ClusterStatus:
         profile=cluster.profile,
         coordinator=node_name(view, coordinator.record.node) if coordinator else "",
         epoch=view.authority.epoch,
-        takeover_bound_s=round(context.timings.takeover_bound_s, 3),
-        heartbeat_ms=round(context.timings.heartbeat_s * 1000),
-        suspicion_ms=round(context.timings.suspicion_s * 1000),
+        takeover_bound_s=round(slowest_timings(view, cluster).takeover_bound_s, 3),
+        heartbeat_ms=paces[0].heartbeat_ms,
+        suspicion_ms=paces[0].suspicion_ms,
+        paces=paces,
         store=store,
         functional_level=functional_level(view),
         highest_release=span.highest if span is not None else 0,

@@ -34,6 +34,8 @@ class NodeView(Value, frozen=True, kw_only=True):
     voter: bool = False
     weight: int = 1
     """0: it never votes."""
+    site: str = ""
+    """Where it stands; nodes without one are in one site together."""
     addresses: dict[str, str] = {}
     fabric_address: str = ""
     api_port: int = 0
@@ -148,6 +150,18 @@ class NetworkView(Value, frozen=True, kw_only=True):
     interfaces: tuple[InterfaceView, ...] = ()
 
 
+class PaceView(Value, frozen=True, kw_only=True):
+    """Heartbeats between nodes that are so far apart."""
+
+    reach: str
+    """same_subnet, cross_subnet (no network in common) or cross_site."""
+    heartbeat_ms: int
+    threshold: int
+    suspicion_ms: int
+    pairs: tuple[str, ...] = ()
+    """Which nodes are, as `one - other`."""
+
+
 class ClusterStatus(Value, frozen=True, kw_only=True):
     """The whole cluster at a glance."""
 
@@ -160,7 +174,9 @@ class ClusterStatus(Value, frozen=True, kw_only=True):
     takeover_bound_s: float
     """Takeover of a silent node, without commits and the start of its resources (design §4)."""
     heartbeat_ms: int
+    """Within a subnet; see `paces` for the others."""
     suspicion_ms: int
+    paces: tuple[PaceView, ...]
     store: StoreView
     functional_level: int
     highest_release: int

@@ -1,7 +1,8 @@
-"""The command that gives a node its weight: whether it may vote (NodeWeight, spec/02 §8.6).
+"""The command that sets a node's properties: its weight, whether it may vote (NodeWeight, spec/02 §8.6), and its site.
 
-Owns: what stands against another weight, and the node's record that it writes. Does not know: how a vote is taken or
-given; the coordinator takes those steps (`core.votes`), each looked at anew before it is taken.
+Owns: what stands against another weight or site, and the node's record that it writes. Does not know: how a vote is
+taken or given; the coordinator takes those steps (`core.votes`), each looked at anew before it is taken. Nor what a
+site brings about (`core.authority.paces`).
 How it works: the weight is a wish. It is refused where the votes that would be left could not commit, counted without
 every node that is to lose its vote already; every node's record is guarded, so that two such wishes at once cannot
 both rest on the other one's vote.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.lookup import find_node
+from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.votes import further_losses, majority_of
 from quorate.model import keys
@@ -28,21 +30,24 @@ class NodeChange(Value, frozen=True, kw_only=True):
 
 
 def change_node(view: ClusterView, name: str, wish: NodeChange, occasion: Occasion) -> Change[Done]:
-    """Set a node's weight: 1, it may vote; 0, it never does and is a full node otherwise."""
+    """Set a node's weight (1, it may vote; 0, it never does and is a full node otherwise), or its site."""
     problems: list[Problem] = []
     node = find_node(view, name, problems)
     values, faults = read_common(NODE_PROPERTIES, wish.properties, "properties")
     problems += faults
     if not wish.properties:
-        what, remedy = "nothing is to be changed", "name a property: weight=0 or weight=1"
+        what, remedy = "nothing is to be changed", "name a property: weight=0, weight=1 or site=WORD"
         problems.append(error("nothing_given", what, where="properties", remedy=remedy))
+    site = values.get("site")
+    if isinstance(site, str) and site:
+        problems += name_problems(site, "properties.site", host=True)
     if node is None or stops(problems):
         raise Refused(problems)
     changed = altered(node, **values)
     done = Done(id=str(node.node), name=node.name)
     if changed == node:
         return unchanged(altered(done, changed=False))
-    found = weight_problems(view, node) if changed.weight == 0 else []
+    found = weight_problems(view, node) if changed.weight == 0 != node.weight else []
     if stops(found):
         raise Refused(found)
     key = f"{keys.SPEC_NODE}{node.node}"
@@ -51,7 +56,7 @@ def change_node(view: ClusterView, name: str, wish: NodeChange, occasion: Occasi
         writes=(put(key, changed),),
         answer=altered(done, warnings=tuple(found)),
     )
-    detail = f"weight={changed.weight}"
+    detail = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
     return audited(change, occasion, verb="set", kind="node", object_id=done.id, object_name=node.name, detail=detail)
 
 

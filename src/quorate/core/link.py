@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quorate.core.authority.orders import Heartbeat, Peer
+from quorate.core.authority.paces import Paces
 
 MISSED_LIMIT = 2
 """A path on which so many heartbeats did not come that another network delivered is lost."""
@@ -24,14 +25,23 @@ class _Sight:
 
 
 class Links:
-    """All peers of one node, as its sentinel hears them."""
+    """All peers of one node, as its sentinel hears them; each has an S of its own (`core.authority.paces`)."""
 
-    def __init__(self, suspicion_s: float) -> None:
-        self.suspicion_s = suspicion_s
+    def __init__(self, paces: Paces) -> None:
+        self._paces = paces
         self._sights: dict[Peer, _Sight] = {}
         self._watched: dict[Peer, float] = {}
         self._due = 0.0
         """No watched peer falls silent before; in the past where that has to be looked up anew."""
+
+    def use(self, paces: Paces) -> None:
+        """Judge silence by these from now on."""
+        self._paces = paces
+        self._due = 0.0
+
+    def _limit_s(self, peer: Peer) -> float:
+        """S between this node and that peer."""
+        return self._paces.of(peer.node).suspicion_s
 
     def hear(self, heartbeat: Heartbeat, network: str, now: float) -> bool:
         """Take a heartbeat; tells whether it brings news (another life, oath, row or standing)."""
@@ -41,7 +51,7 @@ class Links:
             self._forget_former(heartbeat.sender)
             return True
         sight.by_network[network] = (now, heartbeat.serial)
-        was_silent = now - sight.at >= self.suspicion_s
+        was_silent = now - sight.at >= self._limit_s(heartbeat.sender)
         sight.at = now
         if heartbeat.serial <= sight.heartbeat.serial:
             return was_silent
@@ -76,7 +86,7 @@ class Links:
 
     def silent(self, now: float) -> tuple[Peer, ...]:
         """Watched peers of which nothing was heard for S on any network (rule 5)."""
-        return tuple(peer for peer in self._watched if now - self._last(peer) >= self.suspicion_s)
+        return tuple(peer for peer in self._watched if now - self._last(peer) >= self._limit_s(peer))
 
     def deadline(self, now: float) -> float | None:
         """When to look again: no watched peer falls silent before.
@@ -85,7 +95,7 @@ class Links:
         every datagram, with 64 nodes this was a third of a coordinator's work.
         """
         if self._due <= now:
-            due = [self._last(peer) + self.suspicion_s for peer in self._watched]
+            due = [self._last(peer) + self._limit_s(peer) for peer in self._watched]
             self._due = min((when for when in due if when > now), default=0.0)
         return self._due or None
 
@@ -98,8 +108,8 @@ class Links:
         return tuple((sight.heartbeat, sight.at) for sight in self._sights.values())
 
     def heard_nodes(self, now: float) -> frozenset[int]:
-        """Nodes heard within S."""
-        return frozenset(peer.node for peer, sight in self._sights.items() if now - sight.at < self.suspicion_s)
+        """Nodes heard within S, each by its own."""
+        return frozenset(peer.node for peer, sight in self._sights.items() if now - sight.at < self._limit_s(peer))
 
     def alive_networks(self, node: int, now: float) -> tuple[str, ...]:
         """Networks that bring that node's heartbeats, the freshest first: heard within S, and missing none of late.
@@ -111,10 +121,11 @@ class Links:
         if not sights:
             return ()
         sight = max(sights, key=lambda one: one.at)
+        limit_s = self._paces.of(node).suspicion_s
         newest = max(serial for _, serial in sight.by_network.values())
         fresh = {
             network: at
             for network, (at, serial) in sight.by_network.items()
-            if now - at < self.suspicion_s and (newest - serial < MISSED_LIMIT or now - at < self.suspicion_s / 2)
+            if now - at < limit_s and (newest - serial < MISSED_LIMIT or now - at < limit_s / 2)
         }
         return tuple(sorted(fresh, key=lambda network: -fresh[network]))

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from quorate.core.authority.paces import Paces
+
 WINDOW = 64
 """Heartbeats over which loss is told."""
 SMOOTHING = 8
@@ -52,20 +54,19 @@ class _Path:
 
 
 class Paths:
-    """All paths of one node. `suspicion_s` and `heartbeat_s` are the timings in force; they may be changed."""
+    """All paths of one node, which expects and misses heartbeats at the pace that it has towards each peer."""
 
-    def __init__(self, suspicion_s: float, heartbeat_s: float) -> None:
-        self.suspicion_s = suspicion_s
-        self.heartbeat_s = heartbeat_s
+    def __init__(self, paces: Paces) -> None:
+        self._paces = paces
         self.history_length = 10
         self._paths: dict[tuple[int, str], _Path] = {}
         self._newest: dict[int, int] = {}
         self._starts: dict[int, int] = {}
 
-    def retime(self, suspicion_s: float, heartbeat_s: float, now: float) -> None:
-        """Wait so long from now on, for heartbeats that come so often."""
-        if (suspicion_s, heartbeat_s) != (self.suspicion_s, self.heartbeat_s):
-            self.suspicion_s, self.heartbeat_s = suspicion_s, heartbeat_s
+    def retime(self, paces: Paces, now: float) -> None:
+        """Wait for heartbeats at these paces from now on."""
+        if paces != self._paces:
+            self._paces = paces
             self.stalled(now)
 
     def learn(self, peers: dict[int, tuple[str, ...]], now: float) -> None:
@@ -103,8 +104,8 @@ class Paths:
     def look(self, now: float) -> bool:
         """Look at the time; tells whether a path was lost just now."""
         found = False
-        for path in self._paths.values():
-            if not path.lost and now - max(path.at, path.since) >= self.suspicion_s:
+        for (node, _), path in self._paths.items():
+            if not path.lost and now - max(path.at, path.since) >= self._paces.of(node).suspicion_s:
                 path.lost = found = True
                 kept = list(path.last)[-self.history_length :] if self.history_length else []
                 path.history = tuple((serial, round((now - at) * 1000)) for serial, at in kept)
@@ -143,11 +144,12 @@ class Paths:
 
         Known from the numbers that came on any path; where the peer is silent on all of them, from the time.
         """
+        heartbeat_s = self._paces.of(node).heartbeat_s
         if not path.serials:
-            expected = int((now - path.since) / self.heartbeat_s)
+            expected = int((now - path.since) / heartbeat_s)
             return (min(expected, WINDOW), min(expected, WINDOW)) if expected > 1 else (0, 0)
         last_at = max(p.at for (other, _), p in self._paths.items() if other == node)
-        overdue = max(0, int((now - last_at) / self.heartbeat_s) - 1)
+        overdue = max(0, int((now - last_at) / heartbeat_s) - 1)
         newest = self._newest[node] + overdue
         oldest = max(path.first_serial, newest - WINDOW + 1)
         came = len({serial for serial in path.serials if oldest <= serial <= newest})

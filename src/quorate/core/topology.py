@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from quorate.core.authority.timings import Timings, in_force
+from quorate.core.authority.paces import Paces, Place, Settings, paces_of
+from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.model.base import replace
 from quorate.model.topology import AdapterFact, NetworkRole, NetworkSpec
@@ -102,8 +103,36 @@ def metrics(view: ClusterView) -> dict[str, int]:
 
 
 def timings_of(cluster: ClusterSpec) -> Timings:
-    """The timings in force: the profile's, with the cluster's own heartbeats."""
-    return in_force(cluster.profile, cluster.same_subnet_delay_ms, cluster.same_subnet_threshold)
+    """The timings in force within a subnet: the profile's, with the cluster's own heartbeats."""
+    return settings_of(cluster).timings()
+
+
+def settings_of(cluster: ClusterSpec) -> Settings:
+    """What the cluster has set of its heartbeats."""
+    return Settings(
+        cluster.profile,
+        {
+            "same_subnet": cluster.same_subnet_delay_ms,
+            "cross_subnet": cluster.cross_subnet_delay_ms,
+            "cross_site": cluster.cross_site_delay_ms,
+        },
+        {
+            "same_subnet": cluster.same_subnet_threshold,
+            "cross_subnet": cluster.cross_subnet_threshold,
+            "cross_site": cluster.cross_site_threshold,
+        },
+    )
+
+
+def places_of(nodes: Iterable[NodeSpec], quiet: Iterable[str]) -> dict[int, Place]:
+    """Where each node is for its peers: its site, and its networks but those that carry no heartbeats."""
+    silent = frozenset(quiet)
+    return {spec.node: Place(spec.site, spec.addresses.keys() - silent) for spec in nodes}
+
+
+def node_paces(cluster: ClusterSpec, node: int, nodes: Iterable[NodeSpec], quiet: Iterable[str]) -> Paces:
+    """The paces of that node towards all others."""
+    return paces_of(settings_of(cluster), node, places_of(nodes, quiet))
 
 
 def discover(view: ClusterView) -> Findings:

@@ -58,7 +58,8 @@ class Phases:
 
 def phases(entries: list[Entry], group: str, began_s: float) -> Phases | None:
     """The phases of the first change of hands of a group after `began_s`; None where there was none."""
-    detected = next((e.at_s for e in entries if e.event == "authority" and e.fields.get("branch") == "suspect"), None)
+    suspected = {"suspect", "suspect at a quicker pace"}
+    detected = next((e.at_s for e in entries if e.event == "authority" and e.fields.get("branch") in suspected), None)
     assigned = [e for e in entries if e.event == "assignment" and e.fields.get("group_name") == group]
     run = next((e for e in assigned if e.fields.get("phase") == "run"), None)
     if run is None:

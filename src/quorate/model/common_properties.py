@@ -77,6 +77,10 @@ CLUSTER_PROPERTIES: Final = (
     _number(
         "same_subnet_threshold", "SameSubnetThreshold", "heartbeats that may be missed; 0: the profile's", 0, 120, 0
     ),
+    _number("cross_subnet_delay_ms", "CrossSubnetDelay", "the same across subnets; 0: as within one", 0, 4000, 0, "ms"),
+    _number("cross_subnet_threshold", "CrossSubnetThreshold", "the same across subnets; 0: as within one", 0, 120, 0),
+    _number("cross_site_delay_ms", "CrossSiteDelay", "the same between sites; 0: as within a subnet", 0, 4000, 0, "ms"),
+    _number("cross_site_threshold", "CrossSiteThreshold", "the same between sites; 0: as within a subnet", 0, 120, 0),
     _number("route_history_length", "RouteHistoryLength", "heartbeats kept of a path that is lost", 0, 40, 10),
     _number("history_keep_days", "HistoryKeepDays", "changes are remembered for so long", 1, 36_500, 365, "d"),
     _number("history_keep_number", "HistoryKeepNumber", "so many changes are remembered", 100, 100_000, 10_000),
@@ -95,7 +99,16 @@ CLUSTER_PROPERTIES: Final = (
     _number("backup_keep", "BackupKeep", "so many scheduled backups stay in the folder", 1, 10_000, 14),
 )
 
-NODE_PROPERTIES: Final = (_number("weight", "NodeWeight", "1: the node may vote; 0: it never does", 0, 1, 1),)
+NODE_PROPERTIES: Final = (
+    _number("weight", "NodeWeight", "1: the node may vote; 0: it never does", 0, 1, 1),
+    PropertyDefinition(
+        name="site",
+        reference_alias="Site",
+        kind=PropertyKind.STRING,
+        words="a word for what fails together with it; nodes without one are in one site",
+        default="",
+    ),
+)
 
 NETWORK_PROPERTIES: Final = (
     DESCRIPTION,

@@ -102,6 +102,8 @@ class NodeSpec(Value, frozen=True, kw_only=True):
     """The node is about to become a voter of the store: until it is recorded, both counts must hold (rule 4)."""
     weight: int = 1
     """0: the node never votes; it is a full node otherwise (NodeWeight, spec/02 §8.6)."""
+    site: str = ""
+    """A word for what fails together with it (spec/01 §9); nodes without one are in one site together."""
     api_port: int = 7400
     heartbeat_port: int = 7401
     client_port: int = 7402
@@ -186,6 +188,12 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """Heartbeat interval; 0: the profile's."""
     same_subnet_threshold: int = 0
     """Heartbeats that may be missed before a path or node counts as silent; 0: the profile's."""
+    cross_subnet_delay_ms: int = 0
+    """Heartbeat interval between nodes of one site that share no network; 0: as within a subnet."""
+    cross_subnet_threshold: int = 0
+    cross_site_delay_ms: int = 0
+    """Heartbeat interval between nodes of different sites; 0: as within a subnet."""
+    cross_site_threshold: int = 0
     route_history_length: int = 10
     """Heartbeats kept of a path that is lost."""
     fabric_prefix: str = ""

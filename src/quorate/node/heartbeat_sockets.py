@@ -16,6 +16,8 @@ from collections.abc import Callable
 from typing import Final
 
 from quorate.core.authority.orders import Acknowledgement, Heartbeat
+from quorate.core.authority.paces import Paces, routed
+from quorate.core.authority.timings import Pace
 from quorate.core.paths import Paths
 from quorate.node.process import log
 from quorate.wire import heartbeat as frames
@@ -41,7 +43,7 @@ class HeartbeatSockets:
     ) -> None:
         self.addresses: dict[int, dict[str, str]] = {}
         """Per node, per network, its address."""
-        self.paths = paths or Paths(1.0, 1.0)
+        self.paths = paths or Paths(Paces(Pace(1.0, 1.0)))
         self._node = node
         self._key = key
         self._port = port
@@ -74,13 +76,16 @@ class HeartbeatSockets:
                 self._bind(network, address)
 
     def peers(self) -> dict[int, tuple[str, ...]]:
-        """The other nodes and the networks on which they can be reached: those on which this node is, too."""
-        own = self.addresses.get(self._node, {})
-        return {
-            node: tuple(network for network in where if network in own)
-            for node, where in self.addresses.items()
-            if node != self._node
-        }
+        """The other nodes and the networks on which they can be reached: those on which this node is, too.
+
+        To a node with which it shares none, its own networks from which that node is reached through routers.
+        """
+        return {node: tuple(self._ways(node)) for node in self.addresses if node != self._node}
+
+    def _ways(self, node: int) -> dict[str, str]:
+        """By own network, where that node is reached from there."""
+        own, peer = self.addresses.get(self._node, {}), self.addresses.get(node, {})
+        return {network: at for network, at in peer.items() if network in own} or routed(own, peer)
 
     def _bind(self, network: str, address: str) -> None:
         try:
@@ -136,7 +141,7 @@ class HeartbeatSockets:
         """Send one message; a network that is down drops it like one that is cut."""
         own = self.addresses.get(self._node, {}).get(network, "")
         sock = self._sockets.get(own)
-        address = self.addresses.get(node, {}).get(network)
+        address = self._ways(node).get(network)
         if sock is None or address is None:
             return
         sent_at, came_at = self._came.get((node, own), (0.0, 0.0))

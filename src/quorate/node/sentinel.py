@@ -21,7 +21,8 @@ from typing import Final, cast
 
 from quorate.core.authority.lease import EndAll, LeaseMoved, ServiceHung
 from quorate.core.authority.orders import Order, Renewal, Report
-from quorate.core.authority.timings import in_force
+from quorate.core.authority.paces import Paces, Place, paces_of, settings_of_mapping
+from quorate.core.authority.timings import Pace, in_force
 from quorate.core.paths import Paths
 from quorate.node.address_guard import AddressGuard
 from quorate.node.children import STOPPED_LIMIT_S, Child, Children
@@ -63,9 +64,9 @@ class Sentinel:
         replica = json.loads(places.replica.read_text())
         self.node = int(identity["node"])
         cluster = replica["cluster"]
-        self._profile = str(cluster.get("profile", "default"))
-        delay_ms, threshold = (int(cluster.get(f"same_subnet_{name}", 0)) for name in ("delay_ms", "threshold"))
-        self.timings = in_force(self._profile, delay_ms, threshold)
+        settings = settings_of_mapping(cluster)
+        self._profile = settings.profile
+        self.timings = settings.timings()
         places.hosts.mkdir(parents=True, exist_ok=True)
         boot = boot_id(places.boot_id)
         self._selector = selectors.DefaultSelector()
@@ -79,11 +80,17 @@ class Sentinel:
         )
         ended = self._end_leftovers()
         self._dog.take_over()
-        self.loop = SentinelLoop(self.node, self.timings, boot_id=boot, ended=ended, now=boot_time_s())
         self._page = LeaseWriter(places.lease_page)
         self._page.write(0, 0.0)
         self._guard = AddressGuard(self._desk.holdings, wanted=bool(options.get("address_guard", True)))
         nodes = {int(spec["node"]): spec for spec in replica["nodes"]}
+        quiet = set(replica.get("quiet_networks", ()))
+        speaks = {
+            n: {name: at for name, at in spec["addresses"].items() if name not in quiet} for n, spec in nodes.items()
+        }
+        places_of = {n: Place(str(spec.get("site", "")), speaks[n]) for n, spec in nodes.items()}
+        paces = paces_of(settings, self.node, places_of)
+        self.loop = SentinelLoop(self.node, self.timings, boot_id=boot, ended=ended, paces=paces, now=boot_time_s())
         port = int(cast("int", options.get("heartbeat_port", 7401)))
         key = places.heartbeat_key.read_bytes()
         self._network = HeartbeatSockets(
@@ -92,14 +99,11 @@ class Sentinel:
             port,
             self._selector,
             lambda network, m: self.loop.receive(network, m, boot_time_s()),
-            Paths(self.timings.suspicion_s, self.timings.heartbeat_s),
+            Paths(paces),
         )
         self._path_watch = PathWatch(self._network.paths)
         self._fabric_addresses = {number: str(spec.get("fabric_address", "")) for number, spec in nodes.items()}
-        quiet = set(replica.get("quiet_networks", ()))
-        self._learn(
-            {n: {name: at for name, at in spec["addresses"].items() if name not in quiet} for n, spec in nodes.items()}
-        )
+        self._learn(speaks)
         self._fabric = Fabric(
             self._fabric_addresses.get(self.node, ""),
             self._network.addresses.get(self.node, {}),
@@ -182,7 +186,7 @@ class Sentinel:
                 self._children.kill(name)
             self._fabric.repeat(self._fabric_addresses, self._network.addresses)
         self._move_routes(now)
-        self._network.paths.retime(self.loop.timings.suspicion_s, self.loop.timings.heartbeat_s, now)
+        self._network.paths.retime(self.loop.paces, now)
         news = self._path_watch.news(now)
         if news is not None:
             self._service.tell(news)
@@ -250,9 +254,10 @@ class Sentinel:
                 self._fabric.metrics = message.metrics
                 self._network.paths.history_length = message.history_length
                 self._learn(message.addresses)
-            case channel.Pace(delay_ms=delay_ms, threshold=threshold):
+            case channel.Pace(delay_ms=delay_ms, threshold=threshold, peers=peers):
                 self.timings = in_force(self._profile, delay_ms, threshold)
-                self.loop.retime(self.timings, now)
+                by_node = {node: Pace(beat / 1000, silence / 1000) for node, (beat, silence) in peers.items()}
+                self.loop.retime(self.timings, now, Paces(self.timings.pace, by_node))
             case channel.RunProcess(name=name, argv=argv):
                 self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum"} else 0)
             case channel.RunHost(name=name):

@@ -7,11 +7,12 @@ Does not know: sockets, processes or the store. `node.sentinel` turns it with a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from quorate.core.authority.lease import EndAll, Lease, LeaseMoved, ServiceHung
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Acknowledgement, Heard, Heartbeat, Order, Peer, Renewal, Report
+from quorate.core.authority.paces import Paces, between
 from quorate.core.authority.timings import Timings
 from quorate.core.link import Links
 
@@ -48,23 +49,31 @@ class SentinelLoop:
         boot_id: str,
         ended: str,
         now: float,
+        paces: Paces | None = None,
         mutations: frozenset[Mutation] = NONE,
     ) -> None:
         self.node = node
         self.timings = timings
+        """L, G and the hang limit; its heartbeats are those within a subnet."""
+        self.paces = paces or Paces(timings.pace)
+        """Heartbeat interval and S towards every peer."""
         self.lease = Lease(node, timings, now, mutations)
         self.lease.ended = ended
-        self.links = Links(timings.suspicion_s)
+        self.links = Links(self.paces)
         self.peers: Mapping[int, tuple[str, ...]] = {}
         """Nodes and the networks on which to reach them."""
         self.watchdog_s = 0.0
         """Time-out of the watchdog while it is armed; whoever turns this says so."""
-        self._wanted = timings
+        self._wanted = (timings, self.paces)
         self._retime_at = now
         self._boot_id = boot_id
         self._outputs: list[Output] = []
-        self._serial = 0
+        self._serials: dict[int, int] = {}
+        """Of the last heartbeat to each peer: whoever hears fewer of them has lost none for that."""
+        self._beats_at: dict[int, float] = {}
+        """When each peer is due."""
         self._beat_at = now
+        """When somebody is due, or a report."""
         self._ticked_at = now
         self._silent: frozenset[Peer] = frozenset()
         self._service_age_at = now
@@ -90,25 +99,22 @@ class SentinelLoop:
                 if (first and self.lease.acknowledged_since(message.sender)) or acting != self.lease.acting(now):
                     self._report(now)
 
-    def retime(self, timings: Timings, now: float) -> None:
-        """Beat and wait with these timings; L and G are as before (`core.authority.timings.in_force`).
+    def retime(self, timings: Timings, now: float, paces: Paces | None = None) -> None:
+        """Beat and wait with these timings and paces; L and G are as before (`core.authority.timings.in_force`).
 
-        Nodes learn of a change one after the other. So at first the shorter interval and the longer silence hold, and
-        the rest when everybody has learned: nobody is suspected because of what was set.
+        Nodes learn of a change one after the other. So at first, of every pair, the shorter interval and the longer
+        silence hold, and the rest when everybody has learned: nobody is suspected because of what was set.
         """
-        if timings == self._wanted:
+        wanted = (timings, paces or Paces(timings.pace))
+        if wanted == self._wanted:
             return
-        self._wanted, self._retime_at = timings, now + CALM_S
-        calm = replace(
-            timings,
-            heartbeat_s=min(timings.heartbeat_s, self.timings.heartbeat_s),
-            suspicion_s=max(timings.suspicion_s, self.timings.suspicion_s),
-        )
-        self._use(calm, now)
+        self._wanted, self._retime_at = wanted, now + CALM_S
+        self._use(self.timings.at(self.timings.pace.mildest(timings.pace)), between(self.paces, wanted[1]), now)
 
-    def _use(self, timings: Timings, now: float) -> None:
+    def _use(self, timings: Timings, paces: Paces, now: float) -> None:
         self.timings = self.lease.timings = timings
-        self.links.suspicion_s = timings.suspicion_s
+        self.paces = paces
+        self.links.use(paces)
         self._beat(now)
 
     def order(self, order: Order, now: float) -> None:
@@ -149,9 +155,9 @@ class SentinelLoop:
 
     def tick(self, now: float) -> None:
         """Look at the time."""
-        if self.timings != self._wanted and now >= self._retime_at:
-            self._use(self._wanted, now)
-        if now - self._ticked_at > STALLED_BEATS * self.timings.heartbeat_s:
+        if (self.timings, self.paces) != self._wanted and now >= self._retime_at:
+            self._use(*self._wanted, now)
+        if now - self._ticked_at > STALLED_BEATS * self.paces.quickest_s:
             self.links.stalled(now)
         self._ticked_at = now
         released = self.lease.released_epoch
@@ -159,7 +165,7 @@ class SentinelLoop:
         self._outputs += effects
         silent = frozenset(self.links.silent(now))
         if now >= self._beat_at:
-            self._beat(now)
+            self._beat(now, due_only=True)
             self._report(now)
         elif silent != self._silent or effects:
             self._report(now)
@@ -182,21 +188,34 @@ class SentinelLoop:
 
     # ---------------------------------------------------------------- outputs
 
-    def _beat(self, now: float) -> None:
-        self._beat_at = now + self.timings.heartbeat_s
-        self._serial += 1
+    def _beat(self, now: float, *, due_only: bool = False) -> None:
+        """Send to every peer, or to those whose time has come."""
+        peers = [node for node in self.peers if node != self.node]
+        due = [node for node in peers if not due_only or self._beats_at.get(node, 0.0) <= now]
+        made: dict[int, Heartbeat] = {}
+        newest = max(self._serials.values(), default=0)
+        for node in due:
+            serial = self._serials[node] = self._serials.get(node, newest) + 1
+            self._beats_at[node] = now + self.paces.of(node).heartbeat_s
+            beat = made[serial] = made.get(serial) or self._heartbeat(serial, now)
+            self._outputs += [Send(node, network, beat) for network in self.peers[node]]
+        # A tick, and a report, come once in the shortest interval, whoever is due.
+        self._beat_at = min((self._beats_at[node] for node in peers), default=now + self.paces.quickest_s)
+        self._beat_at = min(self._beat_at, now + self.paces.quickest_s)
+
+    def _heartbeat(self, serial: int, now: float) -> Heartbeat:
         order, lease = self.lease.order, self.lease
         heard = self.links.heard_nodes(now)
         mutual = {
             beat.sender.node
             for beat, at in self.links.sights()
-            if now - at < self.timings.suspicion_s and self.node in beat.heard
+            if now - at < self.paces.of(beat.sender.node).suspicion_s and self.node in beat.heard
         }
-        beat = Heartbeat(
+        return Heartbeat(
             sender=Peer(self.node, order.incarnation),
             epoch=order.epoch,
             sent_at=now,
-            serial=self._serial,
+            serial=serial,
             up=order.up and not lease.forsworn,
             acting=lease.acting(now),
             heard=tuple(sorted(heard)),
@@ -206,24 +225,20 @@ class SentinelLoop:
             service_age_ms=int((now - self._service_age_at) * 1000),
             boot_id=self._boot_id,
         )
-        for node, networks in self.peers.items():
-            if node != self.node:
-                self._outputs += [Send(node, network, beat) for network in networks]
 
     def _report(self, now: float, *, with_order: bool = False) -> None:
-        fresh = now - self.timings.suspicion_s
         heard = tuple(
             Heard(
                 peer=beat.sender,
                 epoch=beat.epoch,
                 up=beat.up,
                 acting=beat.acting,
-                silent=at <= fresh,
+                silent=now - at >= (limit_s := self.paces.of(beat.sender.node).suspicion_s),
                 heard=beat.heard,
                 mutual=beat.mutual,
                 ended=beat.ended,
                 released_epoch=beat.released_epoch,
-                acknowledged=self.lease.acknowledged_since(beat.sender) > fresh,
+                acknowledged=self.lease.acknowledged_since(beat.sender) > now - limit_s,
                 boot_id=beat.boot_id,
             )
             for beat, at in self.links.sights()

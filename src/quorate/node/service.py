@@ -50,6 +50,7 @@ from quorate.node.member_keeper import MemberKeeper, etcd_binary
 from quorate.node.member_watch import MemberWatch
 from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
+from quorate.node.pacing import Pacing
 from quorate.node.places import Places
 from quorate.node.quorum_share import QuorumShare
 from quorate.node.retiring import Retiring
@@ -101,6 +102,7 @@ class Service:
             now=boot_time_s(),
             view=self.view,
         )
+        self.pacing = Pacing(self)
         self.prevents_quorum = PREVENT_QUORUM in os.environ
         self.loop.membership.may_form = not self.prevents_quorum
         quiet = set(self.replica.quiet_networks)
@@ -124,7 +126,6 @@ class Service:
         self._pumping = False
         self._turn = asyncio.Event()
         self._peers: channel.Peers | None = None
-        self._pace: channel.Pace | None = None
         self._unheard: frozenset[int] = frozenset()
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
@@ -472,7 +473,7 @@ class Service:
             self.spawn(self.leaving.run())  # a former service of this life had begun it
         self.retiring.look()
         if everything and not self.retiring.unlisted:
-            self._retime()
+            self.pacing.look()
             self._announce_peers()
             self.hosts.dismiss()
             cluster = self.view.cluster
@@ -499,15 +500,6 @@ class Service:
             writes.append(Put(f"{keys.SPEC_NODE}{spec.node}", encode(spec)))
             writes.append(Put(keys.name("node", spec.name), str(spec.node).encode()))
         await self.store.commit([Absent(keys.SCHEMA)], writes)
-
-    def _retime(self) -> None:
-        """Heartbeats and suspicion as the cluster has them now; nothing else may change while it runs."""
-        cluster = self.view.cluster.record if self.view.cluster else self.replica.cluster
-        self.timings = self.loop.membership.timings = timings_of(cluster)
-        pace = channel.Pace(cluster.same_subnet_delay_ms, cluster.same_subnet_threshold)
-        if pace != self._pace:
-            self._pace = pace
-            self.tell_sentinel(pace)
 
     def _announce_peers(self) -> None:
         nodes = self.nodes()

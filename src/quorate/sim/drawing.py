@@ -12,7 +12,7 @@ import random
 from dataclasses import replace
 
 from quorate.core.authority.mutations import NONE, Mutation
-from quorate.core.authority.timings import CLOCK_RATE_BOUND, DEFAULT, FAST
+from quorate.core.authority.timings import CLOCK_RATE_BOUND, DEFAULT, FAST, Pace, Timings, in_force
 from quorate.sim.options import Chaos, Fault, Options
 from quorate.sim.profiles import (
     any_faults,
@@ -31,6 +31,22 @@ STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.58, 0.92, 0.58
 DEMANDING = 0.15
 """So many worlds have groups that wait for their lost owners: nobody calls an agent there, so they must come back."""
 
+APART = 0.35
+"""So many worlds have two or three sites, between which heartbeats have a pace of their own."""
+
+
+def _sites(seed: int, count: int, timings: Timings) -> tuple[tuple[int, ...], Pace | None]:
+    """Where each node stands, and the heartbeats between sites: anything that the rules allow (`Timings.problems`)."""
+    chance = random.Random(f"sites {seed}")
+    if count < 2 or chance.random() >= APART:
+        return (), None
+    sites = tuple(chance.choice((1, 1, 2, 2, 3)) for _ in range(count))
+    profile = "fast" if timings == FAST else "default"
+    while True:
+        made = in_force(profile, chance.choice((20, 40, 90, 150, 220)), chance.randint(3, 12))
+        if not made.problems():
+            return sites, made.pace
+
 
 def draw(
     seed: int,
@@ -47,6 +63,9 @@ def draw(
     calm = kind < CALM
     if nodes is None and CALM <= kind < EMPTIED:
         count = chance.choice((2, 3, 4, 5, 5, 6, 6, 7))  # with few nodes most of the rules of forming cannot matter
+    sites, across = _sites(seed, count, timings)
+    within = timings
+    timings = timings.at(timings.pace.calmest(across)) if across else timings
     quiet = chance.uniform(16.0, 28.0)
     faults: list[Fault] = []
     chaos = 0.0 if calm else chance.choice((0.0, 0.0, 0.1, 0.3))
@@ -70,7 +89,9 @@ def draw(
         seed=seed,
         nodes=count,
         groups=chance.randint(1, 4),
-        timings=timings,
+        timings=within,
+        sites=sites,
+        between_sites=across,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
         quiet_after_s=quiet,
         end_s=0.0,

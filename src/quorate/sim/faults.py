@@ -157,7 +157,7 @@ def touched(world: World, fault: Fault) -> set[int]:
         case "power_off" | "kill_sentinel" | "leave" | "leave_for_good":
             lost = hit
         case "freeze_node" | "pause_sentinel":
-            lost = hit if fault.duration_s >= world.options.timings.suspicion_s else set()
+            lost = {n for n in hit if fault.duration_s >= _first_suspected_s(world, n)}
         case "hang_service":
             return everyone if hit >= everyone else set()  # nobody could take the role up (rule 12)
         case "power_off_all":
@@ -169,6 +169,11 @@ def touched(world: World, fault: Fault) -> set[int]:
     if world.storage is not None:
         return _touched_with_storage(world, lost)
     return lost if len(everyone - lost) > len(everyone) // 2 else everyone
+
+
+def _first_suspected_s(world: World, node: int) -> float:
+    """S of the node that suspects this one first."""
+    return min(world.options.paces(other).of(node).suspicion_s for other in world.nodes if other != node)
 
 
 def _touched_with_storage(world: World, lost: set[int]) -> set[int]:

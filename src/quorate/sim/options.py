@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from quorate.core.authority.mutations import NONE, Mutation
-from quorate.core.authority.timings import DEFAULT, Timings
+from quorate.core.authority.paces import Paces
+from quorate.core.authority.timings import DEFAULT, Pace, Timings
 from quorate.model.proofs import ProofLevel
 from quorate.model.workload import StopFailureAction
 
@@ -86,6 +87,10 @@ class Options:
     nodes: int = 3
     groups: int = 3
     timings: Timings = DEFAULT
+    sites: tuple[int, ...] = ()
+    """Where each node stands; empty: all at one place."""
+    between_sites: Pace | None = None
+    """Heartbeats between nodes of different sites; None: as within one."""
     networks: tuple[str, ...] = ("a", "b")
     faults: tuple[Fault, ...] = ()
     quiet_after_s: float = 30.0
@@ -122,4 +127,22 @@ class Options:
     @property
     def recovery_limit_s(self) -> float:
         """Everything that can be online is online so long after the last disturbance."""
-        return 1.5 * self.service_start_s + self.timings.recovery_bound_s + ROOM_S
+        return 1.5 * self.service_start_s + self.slowest.recovery_bound_s + ROOM_S
+
+    @property
+    def slowest(self) -> Timings:
+        """The timings with the longest interval and the longest S of any two nodes."""
+        return self.timings.at(self.timings.pace.calmest(*(self.paces(n).slowest for n in range(1, self.nodes + 1))))
+
+    def paces(self, node: int) -> Paces:
+        """The paces of that node towards the others."""
+        across, sites = self.between_sites, self.sites
+        if across is None or not sites:
+            return Paces(self.timings.pace)
+        others = range(1, self.nodes + 1)
+        away = {other: across for other in others if other != node and sites[other - 1] != sites[node - 1]}
+        return Paces(self.timings.pace, away)
+
+    def node_timings(self, node: int) -> Timings:
+        """L and G with the slowest heartbeats that this node has with anybody."""
+        return self.timings.at(self.paces(node).slowest)

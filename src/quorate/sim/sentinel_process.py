@@ -41,6 +41,7 @@ class SimSentinel:
             boot_id=node.boot_id,
             ended=ended,
             now=node.clock(),
+            paces=world.options.paces(node.number),
             mutations=world.options.mutations,
         )
         self.loop.peers = {n: world.options.networks for n in world.nodes if n != node.number}

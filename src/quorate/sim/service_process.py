@@ -54,13 +54,14 @@ class SimService:
         self.life += 1
         self.loop = ServiceLoop(
             node.number,
-            world.options.timings,
+            world.options.node_timings(node.number),
             boot_id=node.boot_id,
             new_incarnation=node.new_incarnation,
             wall_s=lambda: world.now,
             now=node.clock(),
             mutations=world.options.mutations,
         )
+        self.loop.membership.paces = world.options.paces(node.number)
         self.loop.shared_host(there=False)
         self.watched_revision = 0
         self._watch_pending = False

@@ -53,7 +53,7 @@ class World:
             numbers, options.networks, options.timings, self.chance, quorum_at, witness=options.storage == "witness"
         )
         self.store = SimStore(self)
-        self.troubles = Troubles(numbers, options.timings)
+        self.troubles = Troubles(numbers, options.slowest)
         self.chaos = options.chaos
         """How often chance strikes; never any more after the last fault."""
         self.disturbed_until = options.quiet_after_s

@@ -37,10 +37,14 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Service to sentinel: heartbeat interval and missed heartbeats as the cluster has them; 0: the profile's."""
+    """Service to sentinel: heartbeat interval and missed heartbeats as the cluster has them; 0: the profile's.
+
+    They hold within a subnet. `peers` says, per node, the interval and the silence (S) towards it, in milliseconds.
+    """
 
     delay_ms: int
     threshold: int
+    peers: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,11 @@ def decode(line: bytes) -> ToSentinel | ToService:
                     int(raw["history_length"]),
                 )
             case "Pace":
-                return Pace(int(raw["delay_ms"]), int(raw["threshold"]))
+                return Pace(
+                    int(raw["delay_ms"]),
+                    int(raw["threshold"]),
+                    {int(node): (float(beat), float(silence)) for node, (beat, silence) in raw["peers"].items()},
+                )
             case "Paths":
                 return Paths(tuple(_path(path) for path in raw["paths"]))
             case "RunProcess":

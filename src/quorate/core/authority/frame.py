@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Heard, Peer, Report
+from quorate.core.authority.paces import Paces
 from quorate.core.authority.timings import Timings
 from quorate.core.authority.view import AuthorityView, Known
 from quorate.model import keys
@@ -85,6 +86,8 @@ class Frame:
     notes: list[Note] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
     oaths: frozenset[tuple[int, str]] | None = None
+    paces: Paces | None = None
+    """Towards every other node; `timings` has the slowest of them. None: all are alike."""
 
     def commit(self, purpose: str, guards: tuple[Guard, ...], writes: tuple[Write, ...]) -> bool:
         """Ask for a transaction unless one of that purpose is under way; tells whether it was asked for."""
@@ -103,6 +106,14 @@ class Frame:
     def note(self, rule: int, branch: str, node: int = 0, detail: str = "") -> None:
         """Record that a rule fired."""
         self.notes.append(Note(rule, branch, node, detail))
+
+    def suspicion_s(self, node: int) -> float:
+        """S between this node and that one (rule 5)."""
+        return self.timings.suspicion_s if self.paces is None else self.paces.of(node).suspicion_s
+
+    def timings_with(self, node: int) -> Timings:
+        """The timings between this node and that one."""
+        return self.timings if self.paces is None else self.timings.at(self.paces.of(node))
 
     def due(self, when: float) -> None:
         """Ask for another step at `when`."""

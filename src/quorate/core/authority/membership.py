@@ -26,6 +26,7 @@ from quorate.core.authority.frame import (
 )
 from quorate.core.authority.mutations import NONE, Mutation
 from quorate.core.authority.orders import Order, Renewal, Report
+from quorate.core.authority.paces import Paces
 from quorate.core.authority.renewing import renew
 from quorate.core.authority.succession import LASTING_SUSPICIONS, Succession
 from quorate.core.authority.suspicion import Suspicions
@@ -66,6 +67,9 @@ class Membership:
     ) -> None:
         self.node = node
         self.timings = timings
+        """L and G; its heartbeats are the slowest that this node has with anybody."""
+        self.paces: Paces | None = None
+        """Towards every other node; None: all are as in the timings."""
         self.boot_id = boot_id
         self.incarnation = ""
         self.leaving = False
@@ -137,6 +141,7 @@ class Membership:
             # an empty picture it would take the lease from a healthy node as soon as the store is in trouble too.
             return Step(self._order, (), (), None)
         frame = Frame(self.node, self.timings, now, view, report, self.incarnation, busy, self._mutations)
+        frame.paces = self.paces
         self._own_life(frame)
         frame.incarnation = self.incarnation
         if view.epoch != self._epoch:
@@ -264,8 +269,7 @@ class Membership:
             peer = peer_of(known.record)
             if frame.sworn_ended(peer) or (peer in silent and peer not in quiet):
                 self._duties.suspicions.start(peer, "suspicion", frame)
-        lasting_s = LASTING_SUSPICIONS * frame.timings.suspicion_s
-        cut_off = self._duties.suspicions.unheard_but_alive(frame.now, frame, for_s=lasting_s)
+        cut_off = self._duties.suspicions.unheard_but_alive(frame.now, frame, suspicions=LASTING_SUSPICIONS)
         for node in self._duties.succession.resolve_cuts(frame, cut_off):
             if frame.view.expulsions_left == 0 and Mutation.IGNORE_RADIUS not in frame.mutations:
                 break

@@ -19,7 +19,7 @@ def renew(frame: Frame, *, leads: bool) -> None:
     mark = me.record.mark
     if mark is not None and mark.kind == "order":
         return
-    if mark is not None and frame.now - frame.report.now >= frame.timings.suspicion_s:
+    if mark is not None and frame.now - frame.report.now >= frame.suspicion_s(mark.author):
         # This node's sentinel stands still: it holds nothing by what would be proved here. To clear the mark for it
         # would only keep others from taking over (a stopped sentinel beside a living service: 2 s and more).
         return
@@ -28,7 +28,10 @@ def renew(frame: Frame, *, leads: bool) -> None:
         if frame.commit("clear", guards, (put_member(_unmarked(me.record)),)):
             frame.note(3, "clear own mark", frame.node, f"set by node {mark.author}")
         return
-    timings, lease_until = frame.timings, frame.report.lease_until
+    coordinator = frame.view.coordinator
+    # Who leads needs everybody's acknowledgements, and waits for the slowest; all others need the coordinator's alone.
+    timings = frame.timings if leads or coordinator is None else frame.timings_with(coordinator.record.node)
+    lease_until = frame.report.lease_until
     missing = lease_until - frame.now < timings.renew_margin_s or (leads and not frame.report.acting)
     if missing and frame.read("renew", (keys.member(frame.node), keys.COORDINATOR)):
         frame.note(4 if leads else 3, "renew by reading", frame.node)

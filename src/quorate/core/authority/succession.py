@@ -37,8 +37,9 @@ class Succession:
         up = frozenset(frame.view.up())
         one_way = {h.peer.node for h in heard if h.peer.node in up and h.up and not h.silent and node not in h.heard}
         self._asymmetric_since = {n: self._asymmetric_since.get(n, frame.now) for n in one_way}
-        limit_s = LASTING_SUSPICIONS * frame.timings.suspicion_s
-        lasting = {n for n, at in self._asymmetric_since.items() if frame.now - at >= limit_s}
+        lasting = {
+            n for n, at in self._asymmetric_since.items() if frame.now - at >= LASTING_SUSPICIONS * frame.suspicion_s(n)
+        }
         if not lasting and not any(peer.node in up for peer in cut_off):
             return ()
         rows = {h.peer.node: frozenset(h.mutual) for h in heard if h.peer.node in up and not h.silent}

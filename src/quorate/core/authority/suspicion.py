@@ -70,10 +70,14 @@ class Suspicions:
         """Verdicts that may still execute, or are about to be sent (rule 8)."""
         return tuple(p.unsettled for p in self.pursuits.values() if p.unsettled is not None)
 
-    def unheard_but_alive(self, now: float, frame: Frame, *, for_s: float = 0.0) -> frozenset[Peer]:
-        """Peers that cleared their mark through the store `for_s` ago or earlier, and are still not heard."""
+    def unheard_but_alive(self, now: float, frame: Frame, *, suspicions: int = 0) -> frozenset[Peer]:
+        """Peers that cleared their mark through the store, so many times their S ago or earlier, and are not heard."""
         limit = QUIET_AFTER_CLEARING_WAITS * frame.timings.verdict_wait_s
-        return frozenset(peer for peer, at in self.cleared_at.items() if for_s <= now - at < limit)
+        return frozenset(
+            peer
+            for peer, at in self.cleared_at.items()
+            if suspicions * frame.suspicion_s(peer.node) <= now - at < limit
+        )
 
     # ---------------------------------------------------------------- steps
 
@@ -95,7 +99,8 @@ class Suspicions:
         """Begin to pursue a peer, or turn a suspicion into an order."""
         pursuit = self.pursuits.get(peer)
         if pursuit is None:
-            frame.note(5, "suspect", peer.node)
+            quicker = frame.suspicion_s(peer.node) < frame.timings.suspicion_s
+            frame.note(5, "suspect at a quicker pace" if quicker else "suspect", peer.node)
             self.pursuits[peer] = Pursuit(peer, kind)
         elif kind == "order":
             pursuit.kind = kind

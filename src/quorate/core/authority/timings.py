@@ -1,6 +1,7 @@
 """The timings of a cluster and every sum made of them, each beside its formula (design §4).
 
-Owns: heartbeat, suspicion time S, lease L, ending time G, the clock bound, and the three profiles.
+Owns: heartbeat, suspicion time S (every pair of nodes may have its own, `paces`), lease L, ending time G, the clock
+bound, and the three profiles.
 Does not know: any clock. Values are seconds; what people see is milliseconds (`docs/reference/timings.md`).
 """
 
@@ -10,6 +11,23 @@ from dataclasses import dataclass, replace
 
 CLOCK_RATE_BOUND = 0.01
 """ρ: the largest rate error of one clock that the proofs allow for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Heartbeats between two nodes: the interval, and S, the silence after which one suspects the other."""
+
+    heartbeat_s: float
+    suspicion_s: float
+
+    def mildest(self, other: Pace) -> Pace:
+        """The shorter interval and the longer silence of both: right whichever of the two the peer keeps."""
+        return Pace(min(self.heartbeat_s, other.heartbeat_s), max(self.suspicion_s, other.suspicion_s))
+
+    def calmest(self, *others: Pace) -> Pace:
+        """The longest interval and the longest silence of all."""
+        paces = (self, *others)
+        return Pace(max(pace.heartbeat_s for pace in paces), max(pace.suspicion_s for pace in paces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,17 @@ class Timings:
     store_heartbeat_s: float
     store_election_s: float
     hang_limit_s: float = 1.0
+
+    @property
+    def pace(self) -> Pace:
+        """What of these concerns heartbeats."""
+        return Pace(self.heartbeat_s, self.suspicion_s)
+
+    def at(self, pace: Pace) -> Timings:
+        """The same L and G with other heartbeats."""
+        if pace == self.pace:
+            return self
+        return replace(self, heartbeat_s=pace.heartbeat_s, suspicion_s=pace.suspicion_s)
 
     @property
     def verdict_wait_s(self) -> float:
@@ -96,4 +125,4 @@ def in_force(profile: str, delay_ms: int = 0, threshold: int = 0) -> Timings:
     heartbeat_s = delay_ms / 1000 if delay_ms else timings.heartbeat_s
     if not delay_ms and not threshold:
         return timings
-    return replace(timings, heartbeat_s=heartbeat_s, suspicion_s=heartbeat_s * missed)
+    return replace(timings, heartbeat_s=heartbeat_s, suspicion_s=round(heartbeat_s * missed, 6))
