@@ -31,6 +31,8 @@ class TcpProxy:
         self._requests_pass.set()
         self._answers_pass.set()
         self._drop_answers = False
+        self._held_start: bytes | None = None
+        self._dropped_start: bytes | None = None
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,8 +59,18 @@ class TcpProxy:
         self._requests_pass.clear()
         self.answered.clear()
 
+    def hold_requests_like(self, start: bytes) -> None:
+        """Keep what clients send from now on where it begins like this; the rest passes."""
+        self._held_start = start
+        self.hold_requests()
+
+    def drop_answer_to(self, start: bytes) -> None:
+        """Close the client's connection instead of answering the next request that begins like this."""
+        self._dropped_start = start
+
     def release_requests(self) -> None:
         """Let held requests reach the server, also those of clients that are gone."""
+        self._held_start = None
         self._requests_pass.set()
 
     def hold_answers(self) -> None:
@@ -114,7 +126,10 @@ class TcpProxy:
     ) -> None:
         while data := await reader.read(65536):
             idle.clear()
-            if not self._requests_pass.is_set():
+            if self._dropped_start is not None and data.startswith(self._dropped_start):
+                self._dropped_start = None
+                self._drop_answers = True
+            if not self._requests_pass.is_set() and data.startswith(self._held_start or b""):
                 self.request_held.set()
                 await self._requests_pass.wait()
                 self.request_held.clear()

@@ -15,7 +15,7 @@ import pytest
 
 HOMES = {
     "cryptography": ["adapters.pki", "adapters.sealing"],
-    "httpx2": ["adapters.etcd.gateway", "adapters.etcd.peers", "adapters.quorum.object_store", "client"],
+    "httpx2": ["adapters.etcd.gateway", "adapters.etcd.peers", "adapters.quorum_storage.object_bucket", "client"],
     "msgspec": [
         "model.base",
         "wire.*",
@@ -26,6 +26,7 @@ HOMES = {
         "client",
         "node.settings",
     ],
+    "obstore": ["adapters.quorum_storage.object_bucket"],
     "rich": ["cli.render"],
     "starlette": ["api.*"],
     "tomlkit": ["node.settings", "cli.*"],

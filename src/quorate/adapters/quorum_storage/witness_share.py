@@ -1,8 +1,9 @@
 """A light witness on any share that can be mounted: SMB, NFS of any version, a synchronised folder it is not.
 
-Owns: the folders in which records lie. Does not know: what records mean. Needs no locks.
+Owns: the folders in which records lie, one for each cluster. Does not know: what records mean. Needs no locks.
 
-How it works: generation n is a folder `generation-n` with one file in it. It is made under another name and renamed:
+How it works: a cluster's folder is made with its first swap, never the share itself: a share that is missing is lost,
+not empty. In it generation n is a folder `generation-n` with one file in it. It is made under another name and renamed:
 a folder cannot be renamed onto one that has something in it, so exactly one of those who would write the next
 generation does. The highest generation is the record. A listing may be old where a share keeps copies of it; then the
 rename fails. Former generations are removed, but for the last few.
@@ -32,10 +33,11 @@ KEPT: Final = 8
 class Share:
     """Implements `LightWitness`."""
 
-    def __init__(self, path: Path, *, limit_s: float) -> None:
+    def __init__(self, share: Path, cluster: str, *, limit_s: float) -> None:
         """`limit_s`: no answer of the file system within that time counts as lost."""
-        self._path = path
-        self._worker = Worker(str(path), limit_s, (Damaged,))
+        self._share = share
+        self._path = share / f"quorate-{cluster}"
+        self._worker = Worker(str(share), limit_s, (Damaged,))
 
     async def check(self) -> tuple[Problem, ...]:
         """Whether it is there, can be written, and keeps a second writer of one generation out."""
@@ -62,10 +64,10 @@ class Share:
     # ---------------------------------------------------------------- in the thread
 
     def _check(self) -> tuple[Problem, ...]:
-        if not self._path.is_dir():
-            what = f"{self._path} is no directory"
+        if not self._share.is_dir():
+            what = f"{self._share} is no directory"
             return (error("witness_share_missing", what, where="share", remedy="make it, or mount the share first"),)
-        trial = self._path / f".trial-{secrets.token_hex(4)}"
+        trial = self._share / f".trial-{secrets.token_hex(4)}"
         try:
             first, second = trial / "first", trial / "second"
             for folder in (first, second):
@@ -76,13 +78,17 @@ class Share:
                 second.rename(trial / "one")
             except OSError:
                 return ()
-            what = f"{self._path} lets two writers make one generation"
+            what = f"{self._share} lets two writers make one generation"
             return (error("witness_share_unfit", what, where="share", remedy="use another share"),)
         finally:
             shutil.rmtree(trial, ignore_errors=True)
 
     def _generations(self) -> list[int]:
-        names = [entry.name for entry in os.scandir(self._path) if entry.name.startswith(PREFIX)]
+        try:
+            names = [entry.name for entry in os.scandir(self._path) if entry.name.startswith(PREFIX)]
+        except FileNotFoundError:
+            self._share.stat()  # raises where it is the share that is missing
+            return []
         return sorted(int(number) for name in names if (number := name.removeprefix(PREFIX)).isdigit())
 
     def _read(self) -> LightRecord | None:
@@ -95,6 +101,9 @@ class Share:
     def _swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         if self._read() != expected:
             return False
+        if not self._path.is_dir():
+            self._path.mkdir(exist_ok=True)
+            _sync(self._share)
         made = self._path / f".new-{secrets.token_hex(8)}"
         made.mkdir()
         try:
