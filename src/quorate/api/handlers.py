@@ -348,6 +348,21 @@ async def create_token(call: Call[tokens.TokenWish]) -> tokens.NewToken:
     return await execute(context, command, call.occasion())
 
 
+async def list_tokens(call: Call[Nothing]) -> tokens.TokenList:
+    """The join tokens that are remembered, without their secrets."""
+    return await tokens.list_tokens(call.context)
+
+
+async def revoke_token(call: Call[Nothing]) -> Changed:
+    """Let nobody join by a token any more; it is named by its id or the beginning of that."""
+    key = await tokens.stored_key(call.context, call.name)
+    occasion = call.occasion()
+    done = await execute_reading(
+        call.context, (key,), lambda view, read, now: tokens.revoke_token(view, read.get(key), now), occasion
+    )
+    return Changed(id=done.id, name=done.name, changed=done.changed, outcome="accepted")
+
+
 async def join(call: Call[EnrolmentRequest]) -> EnrolmentAnswer:
     """A machine becomes a node. The one route without a client certificate: the token speaks."""
     context = call.context

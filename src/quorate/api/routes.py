@@ -205,6 +205,8 @@ ROUTES: Final = (
         tokens.NewToken,
         ("reason",),
     ),
+    Route("GET", "/v1/tokens", Role.ADMINISTRATOR, handlers.list_tokens, Nothing, tokens.TokenList),
+    _administer("POST", "/v1/tokens/{name}/revoke", handlers.revoke_token),
     Route("POST", "/v1/join", Role.NOBODY, handlers.join, EnrolmentRequest, EnrolmentAnswer),
     Route("POST", "/v1/witness-join", Role.NOBODY, handlers.join_as_witness, WitnessRequest, WitnessAnswer),
 )

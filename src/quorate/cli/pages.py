@@ -13,7 +13,7 @@ from quorate.control.fence_testing import FenceTest
 from quorate.control.fencing import FenceDeviceList, FenceDeviceView
 from quorate.control.path_views import PathMatrix
 from quorate.control.quorum import QuorumView
-from quorate.control.tokens import NewToken
+from quorate.control.tokens import NewToken, TokenList
 from quorate.control.views import (
     ClusterStatus,
     GroupExplanation,
@@ -72,7 +72,10 @@ def page_of(value: Value) -> Page:
             return _quorum(value)
         case NewToken():
             expires = f"expires {value.expires_at}; it lets one machine in, once"
-            return Page((Section(facts=(("token", value.token),), sentences=(expires,)),))
+            facts = (("token", value.token), ("id", value.id))
+            return Page((Section(facts=facts, sentences=(expires,)),))
+        case TokenList():
+            return Page((Section(table=_tokens(value)),))
         case _:
             raise TypeError(f"there is no page for {type(value).__name__}")
 
@@ -113,6 +116,21 @@ def _cluster(status: ClusterStatus) -> Page:
     if status.problems:
         sections.append(Section("Problems", sentences=tuple(_problem(problem) for problem in status.problems)))
     return Page(tuple(sections))
+
+
+def _tokens(shown: TokenList) -> Table:
+    rows = tuple(
+        (
+            token.id,
+            token.use,
+            token.state + (f" by {token.node}" if token.node else ""),
+            token.author,
+            token.created_at,
+            token.used_at or token.revoked_at or token.expires_at,
+        )
+        for token in shown.tokens
+    )
+    return Table(("id", "for a", "state", "made by", "made at", "used, revoked or expires at"), rows)
 
 
 def _paces(paces: tuple[PaceView, ...]) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from quorate.cli.frame import Session, looks
+from quorate.cli.frame import Session, changes, looks
 
 
 @click.group()
@@ -29,3 +29,20 @@ def create(session: Session, hours: int, witness: bool, quiet: bool) -> None:
         click.echo(made.token)
     else:
         session.show(made)
+
+
+@token.command("list")
+@looks
+def list_tokens(session: Session) -> None:
+    """Show the tokens that are remembered: open, used, expired or revoked. Their secrets are kept nowhere."""
+    from quorate.control.tokens import TokenList
+
+    session.show(session.client.look("/v1/tokens", TokenList))
+
+
+@token.command()
+@click.argument("id")
+@changes
+def revoke(session: Session, id: str) -> None:  # noqa: A002 - what a person reads in the usage line
+    """Let nobody join by a token any more. ID is what `quorate token list` shows, or its beginning."""
+    session.finish(session.change("POST", "tokens", id, "revoke"), "revoked")

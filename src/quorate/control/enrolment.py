@@ -148,6 +148,8 @@ def good_token(
     if record is None or token is None or (record.used_by and record.used_by != key_hash):
         # One answer for unknown and used: a stranger learns nothing from trying.
         raise Refused([token_problem("this token is unknown or already used")])
+    if record.revoked_at and not record.used_by:
+        raise Refused([token_problem(f"this token was revoked at {record.revoked_at}")])
     if record.use != use:
         command = {"node": "quorate node join", "witness": "quorate witness join"}[record.use]
         raise Refused([token_problem(f"this token is for a {record.use}: {command}")])

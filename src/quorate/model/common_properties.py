@@ -84,7 +84,7 @@ CLUSTER_PROPERTIES: Final = (
     _number("route_history_length", "RouteHistoryLength", "heartbeats kept of a path that is lost", 0, 40, 10),
     _number("history_keep_days", "HistoryKeepDays", "changes are remembered for so long", 1, 36_500, 365, "d"),
     _number("history_keep_number", "HistoryKeepNumber", "so many changes are remembered", 100, 100_000, 10_000),
-    _number("token_keep_days", "TokenKeepDays", "expired tokens are remembered for so long", 0, 3650, 7, "d"),
+    _number("token_keep_days", "TokenKeepDays", "expired tokens are remembered for so long", 0, 3650, 30, "d"),
     _number("token_keep_number", "TokenKeepNumber", "so many expired tokens are remembered", 0, 10_000, 100),
     _number("backup_interval_min", "BackupInterval", "between scheduled backups; 0: none", 0, 525_600, 0, "min"),
     PropertyDefinition(

@@ -74,6 +74,9 @@ class TokenRecord(Value, frozen=True, kw_only=True):
     used_by: str = ""
     used_at: str = ""
     node: int = 0
+    revoked_by: str = ""
+    revoked_at: str = ""
+    """Nobody gets in by it any more; empty where it was not revoked."""
 
 
 class AuditRecord(Value, frozen=True, kw_only=True):

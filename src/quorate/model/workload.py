@@ -218,7 +218,7 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """Changes older than this are forgotten, with what they replaced."""
     history_keep_number: int = 10_000
     """The newest so many changes are kept."""
-    token_keep_days: int = 7
+    token_keep_days: int = 30
     """Tokens are forgotten so long after they expired."""
     token_keep_number: int = 100
     """The newest so many expired tokens are kept."""
