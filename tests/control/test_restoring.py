@@ -142,7 +142,10 @@ async def test_what_is_online_is_touched_by_force_alone_and_goes_offline_first(w
     assert world.view.resources[resource_id(world, "web-app")].record.properties["command_line"] == "/bin/false"
     await world.obey("web")
     answer = await restoring
-    assert {problem.code for problem in answer.problems} == {"cluster_node_up", "group_goes_offline"}
+    told = {problem.code: problem.remedy for problem in answer.problems}
+    assert told.keys() == {"cluster_node_up", "group_goes_offline", "group_left_offline"}
+    assert "quorate group online web" in told["group_left_offline"]
+    assert answer.left_offline == ("web",)
     assert world.view.resources[resource_id(world, "web-app")].record.properties["command_line"] == "/bin/true"
     assert world.view.intent(world.group_id("same")).persistent_state, "what is as in the backup is not disturbed"
 
@@ -159,7 +162,7 @@ async def test_in_another_cluster_nodes_are_known_by_name_or_by_what_is_said(wor
         assert "node_unknown" in await refused(other, archive, map_nodes={"node9": "node1", "node2": "node8"})
         done = await put_back(other, archive, map_nodes={"NODE2": "node1"})
         assert other.view.groups[other.group_id("web")].record.preferred_owners == (1,)
-        assert [problem.code for problem in done.problems] == ["node_left_out", "node_left_out"]
+        assert [problem.code for problem in done.problems] == ["node_left_out", "node_left_out", "group_left_offline"]
         cluster = other.view.cluster
         assert cluster is not None
         assert (cluster.record.next_node, cluster.record.name) == (2, "alpha")

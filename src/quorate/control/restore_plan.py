@@ -80,6 +80,15 @@ def busy_groups(view: ClusterView, found: list[Unit]) -> list[GroupSpec]:
     return [view.groups[group].record for group in sorted(touched & set(view.groups)) if not at_rest(view, group)]
 
 
+def left_offline(view: ClusterView, found: list[Unit]) -> list[GroupSpec]:
+    """Groups of the cluster that a unit changed and that are not to be online."""
+    touched = {write.key.removeprefix(keys.SPEC_GROUP) for unit in found for write in unit.writes}
+    return sorted(
+        (view.groups[group].record for group in touched & set(view.groups) if not view.intent(group).persistent_state),
+        key=lambda spec: spec.name.casefold(),
+    )
+
+
 def standing_problems(view: ClusterView, wanted: Wanted) -> list[Problem]:
     """What of the cluster's own record cannot be put back, and roles of networks that are left alone."""
     problems: list[Problem] = []

@@ -8,6 +8,7 @@ command that an administrator would use; then part after part until nothing diff
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import Final
 
 from quorate.control.change import Change, Occasion, altered
@@ -15,7 +16,16 @@ from quorate.control.cluster import formed
 from quorate.control.context import Context
 from quorate.control.executor import CannotNow, execute, execute_reading, new_occasion
 from quorate.control.groups import group_offline
-from quorate.control.restore_plan import PartDone, Unit, busy_groups, first_part, part, standing_problems, units
+from quorate.control.restore_plan import (
+    PartDone,
+    Unit,
+    busy_groups,
+    first_part,
+    left_offline,
+    part,
+    standing_problems,
+    units,
+)
 from quorate.control.restore_reading import Wanted, read_wanted
 from quorate.control.restore_saved import put_saved, saved_problems
 from quorate.control.wait import group_offline as until_offline
@@ -79,7 +89,9 @@ async def restore(context: Context, wish: RestoreWish, author: str, reason: str)
         names = tuple(key for unit in first_part(differing(context.view)) for key in unit.names)
         done = await execute_reading(context, names, command, new_occasion(context, author, reason))
         if not done.items:
-            return _answer(answer, items, parts, problems)
+            offline = left_offline(context.view, found)
+            told = altered(answer, left_offline=tuple(group.name for group in offline))
+            return _answer(told, items, parts, [*problems, *_still_offline(offline, busy)])
         items += done.items
     raise CannotNow(Refused([error("restore_unfinished", "other changes kept coming", remedy="ask again")]))
 
@@ -121,6 +133,20 @@ def _busy(groups: list[GroupSpec], *, force: bool) -> list[Problem]:
         else:
             made.append(error("group_not_offline", what, where=group.name, remedy=remedy, override="--force"))
     return made
+
+
+def _still_offline(groups: list[GroupSpec], stopped: list[GroupSpec]) -> list[Problem]:
+    """Which groups nobody brings online, and how they come back."""
+    ended = {group.id for group in stopped}
+    return [
+        warning(
+            "group_left_offline",
+            f"group {group.name} is offline" + (": it was taken offline for this" if group.id in ended else ""),
+            where=group.name,
+            remedy=f"look at it, then: quorate group online {shlex.quote(group.name)}",
+        )
+        for group in groups
+    ]
 
 
 def _types(context: Context, wanted: Wanted) -> list[Problem]:

@@ -43,6 +43,8 @@ class RestoreAnswer(Value, frozen=True, kw_only=True):
     """When it was taken."""
     preview: bool
     items: tuple[RestoreItem, ...] = ()
+    left_offline: tuple[str, ...] = ()
+    """Groups that were touched and are to stay offline until somebody says otherwise."""
     parts: int = 0
     """Transactions that it took."""
     problems: tuple[Problem, ...] = ()
