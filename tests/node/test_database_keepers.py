@@ -59,7 +59,7 @@ async def test_old_changes_go_with_what_they_replaced_and_the_floor_says_so(worl
         await set_cluster(world, quarantine_threshold=number + 10)
         world.now_s += DAY_S
     await set_cluster(world, history_keep_days=3)
-    token = TokenRecord(created_at="", expires_s=int(world.now_s - 8 * DAY_S))
+    token = TokenRecord(created_at="", expires_s=int(world.now_s - 31 * DAY_S))
     await world.put((keys.TOKEN + "h", token), (keys.TOKEN + "i", replace(token, expires_s=int(world.now_s))))
     await pruner.look()
     left = await list_history(world, "", "")
