@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from etcd_pki import certificates
 from object_servers import (
     ACCOUNT_KEY,
     Kind,
@@ -19,12 +21,13 @@ from object_servers import (
 )
 from tcp_proxy import TcpProxy
 
+from quorate.adapters.etcd.member import MemberTls
 from quorate.adapters.quorum_storage.light_witnesses import open_light_witness
 from quorate.model.light_witness import BOTH, LightRecord
 from quorate.ports.light_witness import LightWitness, WitnessLost
 
 pytestmark = pytest.mark.slow
-KINDS = ("s3", "azure")
+KINDS: tuple[Kind, ...] = ("s3", "azure")
 OTHER_KEY = "A" * 86 + "=="
 
 
@@ -209,21 +212,26 @@ async def test_a_signature_for_the_container_is_enough_and_is_never_repeated(
 
 
 class Answers:
-    """A store that refuses writes with one status; counts what it was asked."""
+    """An empty store that refuses writes with one status; counts what it was asked."""
 
-    def __init__(self, status: str) -> None:
+    def __init__(self, status: str = "", tls: MemberTls | None = None) -> None:
         self.status = status
         self.asked: list[str] = []
+        self.headers = ""
+        self._context: ssl.SSLContext | None = None
+        if tls is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(tls.certificate, tls.key)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[int]:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=self._context)
         async with server:
             yield server.sockets[0].getsockname()[1]
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        method, target, _ = head.split(" ", 2)
+        method, target, self.headers = head.split(" ", 2)
         self.asked.append(method)
         body = b""
         match method:
@@ -236,6 +244,55 @@ class Answers:
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
         await writer.drain()
         writer.close()
+
+
+async def test_an_authority_of_ones_own_is_trusted_where_the_file_names_it(tmp_path: Path) -> None:
+    tls = certificates(tmp_path)
+    async with Answers(tls=tls).serve() as port:
+        address = f"s3://witnesses?endpoint=https://127.0.0.1:{port}"
+        keys = '[s3]\naccess_key_id = "x"\nsecret_access_key = "y"\n'
+        credentials = write_credentials(tmp_path / "light-witness.toml", keys)
+        with pytest.raises(WitnessLost):
+            await way("s3", address, credentials).read()
+        write_credentials(credentials, f'{keys}ca_file = "{tls.authority}"')
+        assert await way("s3", address, credentials).read() is None
+
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "other",
+    "AWS_SESSION_TOKEN": "other",
+    "AWS_ENDPOINT": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    "AWS_BUCKET": "other",
+    "AWS_BUCKET_NAME": "other",
+    "AWS_CONDITIONAL_PUT": "disabled",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+    "AZURE_STORAGE_ACCOUNT_NAME": "other",
+    "AZURE_STORAGE_ACCOUNT_KEY": OTHER_KEY,
+    "AZURE_STORAGE_ENDPOINT": "http://127.0.0.1:1",
+    "AZURE_ENDPOINT": "http://127.0.0.1:1",
+    "AZURE_CONTAINER_NAME": "other",
+    "AZURE_STORAGE_USE_EMULATOR": "true",
+    "AZURE_USE_FABRIC_ENDPOINT": "true",
+}
+
+
+async def test_the_environment_changes_neither_place_nor_credentials(
+    servers: ObjectServers, credentials: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for kind in KINDS:
+        witness = way(kind, servers.address(kind, prefix), credentials)
+        assert await codes(witness) == []
+        assert await witness.swap(None, record(1, BOTH))
+        assert servers.names(kind, prefix) == [f"{prefix}/quorate-c-1.json"]
+    store = Answers()
+    async with store.serve() as port:
+        assert await way("s3", f"s3://witnesses?endpoint=http://127.0.0.1:{port}", credentials).read() is None
+    assert "Credential=anything/" in store.headers
+    assert "security-token" not in store.headers.lower()
 
 
 async def swap_refused_with(status: str, credentials: Path) -> tuple[bool | None, list[str]]:

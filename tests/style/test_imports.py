@@ -26,7 +26,7 @@ HOMES = {
         "client",
         "node.settings",
     ],
-    "obstore": ["adapters.quorum_storage.object_bucket"],
+    "obstore": ["adapters.quorum_storage.object_bucket", "adapters.quorum_storage.object_opening"],
     "rich": ["cli.render"],
     "starlette": ["api.*"],
     "tomlkit": ["node.settings", "cli.*"],

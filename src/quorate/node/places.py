@@ -30,6 +30,11 @@ class Places:
         return self.root / "etc/quorate/node.toml"
 
     @property
+    def light_witness(self) -> Path:
+        """light-witness.toml, written by people: with which credentials this node reaches a light witness."""
+        return self.root / "etc/quorate/light-witness.toml"
+
+    @property
     def state(self) -> Path:
         """Everything that must survive a reboot."""
         return self.root / "var/lib/quorate"

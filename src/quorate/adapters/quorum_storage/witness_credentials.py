@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import ssl
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -23,6 +25,12 @@ _KEYS: Final = {
     "s3": ("access_key_id", "secret_access_key", "ca_file"),
     "azure": ("account_key", "sas_token", "ca_file"),
 }
+_FORMS: Final = {
+    "access_key_id": re.compile(r"[!-~]+"),
+    "account_key": re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
+    "sas_token": re.compile(r"\??[a-z]+=[!-%'-~]*(?:&[a-z]+=[!-%'-~]*)*"),
+}
+"""What goes into the head of a request: the library ends badly where it does not fit there."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,52 +67,60 @@ def read_credentials(path: Path, kind: Literal["s3", "azure"]) -> Credentials:
 
 def _tables(path: Path) -> dict[str, dict[str, str]]:
     """The file as it stands. Raises Refused; never repeats a line of it."""
+    unreadable, remedy = "light_credentials_unreadable", "let it be a file that the user of the node can read"
     try:
-        # Mode and content of one and the same file, whatever becomes of its name.
+        # Opened once: mode and content are those of one and the same file, whatever becomes of its name. A pipe in its
+        # place must not hold up the node.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError as problem:
-        remedy = f"make it, mode 0600; an empty one where the machine has a role of its own ({HOW_TO})"
-        raise Refused([_fault(path, "light_credentials_missing", f"there is no {path}", remedy)]) from problem
-    except OSError as problem:
-        remedy = "let it be a file that the user of the node can read"
-        raise Refused(
-            [_fault(path, "light_credentials_unreadable", f"{path}: {problem.strerror}", remedy)]
-        ) from problem
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            remedy = "let it be a file that the user of the node can read"
-            raise Refused([_fault(path, "light_credentials_unreadable", f"{path} is no file", remedy)])
-        problems: list[Problem] = []
-        if status.st_mode & 0o077:
-            what = f"others than its owner may use {path} (mode {stat.S_IMODE(status.st_mode):04o})"
-            problems.append(
-                _fault(
-                    path, "light_credentials_open", what, f"chmod 600 {path}; who may have read it? then make new keys"
-                )
-            )
-        if status.st_uid not in {0, os.geteuid()}:
-            what = f"{path} belongs to user {status.st_uid}"
-            problems.append(_fault(path, "light_credentials_open", what, "give it to root, or to the user of the node"))
-        if problems:
-            raise Refused(problems)
         try:
-            return tomllib.loads(file.read(_LARGEST).decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
-            # The reason names a place; the words of a decoding error would repeat bytes.
-            where = str(problem) if isinstance(problem, tomllib.TOMLDecodeError) else type(problem).__name__
-            raise Refused(
-                [_fault(path, "light_credentials_not_toml", f"{path} is not TOML: {where}", "correct that line")]
-            ) from None
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Refused([_fault(path, unreadable, f"{path} is no file", remedy)])
+            if problems := _access_problems(path, status):
+                raise Refused(problems)
+            content = os.read(descriptor, _LARGEST)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        how = f"make it, mode 0600; an empty one where the machine has a role of its own ({HOW_TO})"
+        raise Refused([_fault(path, "light_credentials_missing", f"there is no {path}", how)]) from problem
+    except OSError as problem:
+        raise Refused([_fault(path, unreadable, f"{path}: {problem.strerror}", remedy)]) from problem
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        what = f"{path} is not TOML: it is not in UTF-8"
+        raise Refused([_fault(path, "light_credentials_not_toml", what, "save it as UTF-8")]) from None
+    except tomllib.TOMLDecodeError as problem:
+        what = f"{path} is not TOML: {problem}"
+        raise Refused([_fault(path, "light_credentials_not_toml", what, "correct that line")]) from None
+
+
+def _access_problems(path: Path, status: os.stat_result) -> list[Problem]:
+    found: list[Problem] = []
+    if status.st_mode & 0o077:
+        what = f"others than its owner may use {path} (mode {stat.S_IMODE(status.st_mode):04o})"
+        remedy = f"chmod 600 {path}; if somebody may have read it, make new keys"
+        found.append(_fault(path, "light_credentials_open", what, remedy))
+    if status.st_uid not in {0, os.geteuid()}:
+        what = f"{path} belongs to user {status.st_uid}"
+        found.append(_fault(path, "light_credentials_open", what, "give it to root, or to the user of the node"))
+    return found
 
 
 def _table_problems(path: Path, table: str, content: dict[str, str]) -> list[Problem]:
     keys = _KEYS[table]
     found = [_unknown(path, f"{key} in [{table}]", key, keys) for key in content if key not in keys]
     for key in keys:
-        if key in content and (not isinstance(content[key], str) or not content[key].strip()):
+        if key not in content:
+            continue
+        value = content[key]
+        if not isinstance(value, str) or not value.strip():
             remedy = f'write {key} = "…", or leave it out'
             found.append(_fault(path, "light_credentials_empty", f"{key} in [{table}] has no text", remedy))
+        elif key in _FORMS and not _FORMS[key].fullmatch(value):
+            remedy = "copy it anew, as a whole and without anything around it"
+            found.append(_fault(path, "light_credentials_form", f"{key} in [{table}] cannot be one", remedy))
     if table == "s3" and len({"access_key_id", "secret_access_key"} & content.keys()) == 1:
         what = "[s3] has one of access_key_id and secret_access_key"
         found.append(
@@ -127,14 +143,14 @@ def _table_problems(path: Path, table: str, content: dict[str, str]) -> list[Pro
 def _certificates(path: Path, ca_file: Path) -> bytes:
     try:
         content = ca_file.read_bytes()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii"))
+    except (ssl.SSLError, ValueError) as problem:
+        what = f"ca_file: {ca_file} has no certificates in it, or damaged ones"
+        remedy = "name a file of certificates in PEM form and nothing else"
+        raise Refused([_fault(path, "light_credentials_ca", what, remedy)]) from problem
     except OSError as problem:
         what = f"ca_file: {ca_file}: {problem.strerror}"
-        raise Refused(
-            [_fault(path, "light_credentials_ca", what, "name a file of certificates that is there")]
-        ) from problem
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        what = f"ca_file: {ca_file} has no certificate in it"
-        raise Refused([_fault(path, "light_credentials_ca", what, "name a file of certificates in PEM form")])
+        raise Refused([_fault(path, "light_credentials_ca", what, "name a file that is there")]) from problem
     return content
 
 

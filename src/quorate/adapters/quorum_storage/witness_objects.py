@@ -25,7 +25,7 @@ from quorate.model.light_witness import LightRecord
 from quorate.model.problems import Problem, error
 from quorate.ports.light_witness import WitnessLost
 
-_AT_ONCE: Final = 5
+AT_ONCE: Final = 5
 """So many writers `check` lets loose on one object."""
 
 
@@ -115,7 +115,7 @@ class Objects:
             return [_unfit("an object cannot be replaced under the condition of its ETag (If-Match)")]
         if await self._bucket.put(trial, b"fourth", replaces=first) is not None:
             return [_unfit("the condition that an object is the one that was read (If-Match) is ignored")]
-        contents = [b"writer %d" % number for number in range(_AT_ONCE)]
+        contents = [b"writer %d" % number for number in range(AT_ONCE)]
         puts = (self._bucket.put(trial, content, replaces=replaced) for content in contents)
         # All of them are waited for, whatever becomes of one: none may write after the object is removed.
         answers = await asyncio.gather(*puts, return_exceptions=True)
@@ -123,7 +123,7 @@ class Objects:
         won = [content for content, mark in zip(contents, marks, strict=True) if mark is not None]
         found = await self._bucket.get(trial)
         if len(won) != 1:
-            return [_unfit(f"of {_AT_ONCE} writers that replaced one object at once {len(won)} were told they did")]
+            return [_unfit(f"of {AT_ONCE} writers that replaced one object at once {len(won)} were told they did")]
         if found is None or found.content != won[0]:
             return [_unfit("what was written last is not what is read")]
         return []
