@@ -30,7 +30,7 @@ from quorate.node.backup_keeper import BackupKeeper
 from quorate.node.copy_keeper import CopyKeeper
 from quorate.node.disk_work import DiskSilent, DiskWork
 from quorate.node.history_pruner import HistoryPruner
-from quorate.wire.backup_archive import read_archive
+from quorate.wire.backup_archive import entry_lines, read_archive, write_archive
 
 
 @pytest.fixture
@@ -214,6 +214,43 @@ async def test_the_copy_is_renewed_where_something_changed_and_holds_no_tokens(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_a_copy_that_is_newer_than_the_database_is_kept_and_told_of(world: FacesWorld, tmp_path: Path) -> None:
+    path = tmp_path / "copy.tar"
+    await copies(world, path).look()
+    former = read_archive(path.read_bytes(), "it")
+    later = replace(former.manifest, revision=former.manifest.revision + 40)
+    lines = entry_lines(former.entries)
+    path.write_bytes(write_archive(later, lines))
+    keeper = copies(world, path)
+    await keeper.look()
+    kept = tmp_path / f"copy-r{later.generation}.{later.revision}.tar"
+    assert keeper.gone_back is not None
+    assert (keeper.gone_back.code, str(kept) in keeper.gone_back.remedy) == ("database_went_back", True)
+    assert read_archive(kept.read_bytes(), "it").manifest == later
+    assert read_archive(path.read_bytes(), "it").manifest.revision == former.manifest.revision
+    again = copies(world, path)
+    await again.look()
+    assert again.gone_back is not None, "it is told until somebody has settled it"
+    kept.unlink()
+    await again.look()
+    assert again.gone_back is None
+
+
+@pytest.mark.parametrize("other", [{"generation": 0}, {"cluster_id": "another"}])
+async def test_a_copy_of_another_history_says_nothing(
+    world: FacesWorld, tmp_path: Path, other: dict[str, object]
+) -> None:
+    path = tmp_path / "copy.tar"
+    await copies(world, path).look()
+    former = read_archive(path.read_bytes(), "it")
+    foreign = replace(former.manifest, revision=former.manifest.revision + 40, **other)
+    path.write_bytes(write_archive(foreign, entry_lines(former.entries)))
+    keeper = copies(world, path)
+    await keeper.look()
+    assert keeper.gone_back is None
+    assert not list(tmp_path.glob("copy-*"))  # noqa: ASYNC240 - a folder of the test
+
+
 async def test_a_disk_that_takes_nothing_is_named_and_the_former_copy_stays(world: FacesWorld, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     keeper = copies(world, folder / "copy.tar")
@@ -228,11 +265,10 @@ async def test_a_disk_that_takes_nothing_is_named_and_the_former_copy_stays(worl
 async def test_a_disk_that_hangs_hangs_nobody_and_threads_do_not_pile_up() -> None:
     ends = threading.Event()
     disk = DiskWork("the disk", 0.05)
-    before = threading.active_count()
     for _ in range(3):
         with pytest.raises(DiskSilent):
             await disk.run(ends.wait)
-    assert threading.active_count() == before + 1
+    assert [thread.name for thread in threading.enumerate()].count("the disk") == 1
     ends.set()
     async with asyncio.timeout(5):
         while True:

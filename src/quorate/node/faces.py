@@ -117,7 +117,9 @@ class Faces:
         waits = None if self._service.loop.is_up else self._service.links.problem
         report = self.report()
         lease_over = report is not None and report.lease_until <= boot_time_s()
-        told = (silence_problem(self.replica_age_s(), lease_over=lease_over), self._service.copies.problem, waits)
+        copies = self._service.copies
+        silence = silence_problem(self.replica_age_s(), lease_over=lease_over)
+        told = (silence, copies.gone_back, copies.problem, waits)
         return (*self._service.history.problems, *(problem for problem in told if problem is not None))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
