@@ -258,6 +258,24 @@ async def test_an_authority_of_ones_own_is_trusted_where_the_file_names_it(tmp_p
         assert await way("s3", address, credentials).read() is None
 
 
+async def test_a_machine_without_a_role_is_told_to_name_credentials(
+    credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1/metadata/identity/oauth2/token")
+    write_credentials(credentials, "")
+    places: list[tuple[Kind, str]] = [
+        ("s3", "s3://witnesses?endpoint=http://127.0.0.1:1"),
+        ("azure", "azure://witnesses?account=contoso&endpoint=http://127.0.0.1:1/contoso"),
+    ]
+    for kind, address in places:
+        problem, *_ = await way(kind, address, credentials).check()
+        assert problem.code == "witness_store_denied"
+        assert "no role" in problem.what
+        assert "169.254" not in problem.what, "a test leaves this machine"
+        assert "light-witness.toml" in problem.remedy
+
+
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "other",
     "AWS_SESSION_TOKEN": "other",

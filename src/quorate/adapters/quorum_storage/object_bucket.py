@@ -49,6 +49,8 @@ class Found:
 _TOLD: Final = re.compile(r"<Code>([^<]*)</Code>\s*(?:<Message>([^<\n]*))?")
 _QUERY: Final = re.compile(r"\?\S+")
 _BRIEF: Final = 400
+_ROLE: Final = re.compile(r"/latest/(?:api/token|meta-data)|/metadata/identity/")
+"""Where a machine of Amazon's or Azure's asks for its role."""
 _DENIED: Final = {"PermissionDeniedError", "UnauthenticatedError"}
 """The library's errors by name: it may not be here to be asked."""
 
@@ -103,10 +105,13 @@ class Bucket:
         except BucketLost:
             raise
         except Exception as problem:
-            if type(problem).__name__ not in _DENIED:
-                raise BucketLost(f"{self._place}: {_words(problem)}") from problem
+            words = f"{self._place}: {_words(problem)}"
+            if _ROLE.search(words):
+                words = f"no credentials are named, and this machine has no role: {words}"
+            elif type(problem).__name__ not in _DENIED:
+                raise BucketLost(words) from problem
             self._opened = None
-            raise BucketDenied(f"{self._place}: {_words(problem)}") from problem
+            raise BucketDenied(words) from problem
 
     def _get(self, opened: Opened, name: str) -> Found | None:
         import obstore

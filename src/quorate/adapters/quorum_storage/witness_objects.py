@@ -45,7 +45,7 @@ class Objects:
         try:
             problems += await self._try(trial)
         except BucketDenied as denied:
-            remedy = "let it read, write, list and delete below the prefix; see light-witness.toml on this node"
+            remedy = "name credentials in light-witness.toml on this node that may read, write, list and delete there"
             problems.append(error("witness_store_denied", str(denied), where="witness", remedy=remedy))
         except BucketLost as lost:
             remedy = "see that the bucket or container exists, and that this node reaches its endpoint"
