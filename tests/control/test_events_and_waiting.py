@@ -186,6 +186,7 @@ async def test_waiting_for_a_drain(world: FacesWorld) -> None:
     assert await waiting == "done"
 
 
+@pytest.mark.conformance("ND-09")
 async def test_a_drain_with_nowhere_to_go_ends_and_the_node_stays_paused(world: FacesWorld) -> None:
     await web(world)
     await world.put(*[(f"{keys.INTENT_NODE}{node}", NodeIntent(paused=True)) for node in (2, 3)])

@@ -31,7 +31,7 @@ def test_a_settled_group_stays() -> None:
     assert owned(1).decide() is None
 
 
-@pytest.mark.conformance("FO-01")
+@pytest.mark.conformance("FO-01", "ND-22")
 def test_a_lost_node_s_group_runs_elsewhere_at_once() -> None:
     cluster = owned(3)
     cluster.member(3, up=False)

@@ -127,3 +127,23 @@ def test_what_cannot_be_is_refused_by_every_node_before_anything_changes(two: Dr
     assert "quorum_storage_in_use" in refused(two, "quorum", "set", "--directory", "/elsewhere")
     assert "quorum_storage_missing" in refused(two, "quorum", "set", "--directory", "/nowhere/at/all")
     assert "quorum_model_unknown" in refused(two, "quorum", "set", "witness")
+
+
+@pytest.mark.conformance("QU-05")
+def test_by_the_disk_alone_one_node_goes_on_and_none_without_it(two: Drill) -> None:
+    path = two.lab.plan.quorum_path(two.lab.folder)
+    two.cli(1, "quorum", "set", "disk_only", "--directory", path, "--wait", "--timeout-s", "50")
+    owner = holder(two)
+    away = "node2" if owner == "node1" else "node1"
+    two.lab.power_off(away)
+    two.until("the one with the disk goes on alone", lambda: two.answering() == owner, 40.0)
+    two.until("the other is missed", lambda: up(two) == {owner})
+    two.lab.power_on(away, PROGRAM)
+    two.until("both are up", lambda: up(two) == {"node1", "node2"}, 40.0)
+    for node in (1, 2):
+        two.lab.storage(node, there=False)
+    two.until("nothing runs, though both nodes do", lambda: two.answering() == "", 30.0)
+    for node in (1, 2):
+        two.lab.storage(node, there=True)
+    two.until("the group is at home", lambda: two.answering() == "node1", 60.0)
+    two.cli(1, "quorum", "set", "node_and_disk_majority", "--wait", "--timeout-s", "50")
