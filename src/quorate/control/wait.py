@@ -218,7 +218,7 @@ def _settling(view: ClusterView) -> dict[int, Known[NodeSpec]]:
 def votes_settled(view: ClusterView) -> bool:
     """Whether everybody who shall vote does, and nobody else, as far as that can come about now."""
     spec = view.quorum_spec
-    wanted = spec.model != "node_majority"
+    wanted = spec.model in MEMBER_MODELS
     votes = {
         node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight)
         for node, known in view.nodes.items()

@@ -91,6 +91,9 @@ def light_step(now: Situation, patience: Patience, won: LightRecord | None) -> S
     """
     if not now.reached:
         return Stand("the witness does not answer") if not now.leads else None
+    if now.record is None and now.seen:
+        # Nobody can tell what it said, or who acts on it: only a person opens another, after both have let go of it.
+        return Stand("the witness has lost its record")
     if now.record is not None and now.record.generation < now.seen:
         return Stand("the witness holds an older record than this node has seen")
     return _with_store(now) if now.leads else _without_store(now, patience, won)
@@ -99,16 +102,16 @@ def light_step(now: Situation, patience: Patience, won: LightRecord | None) -> S
 def _with_store(now: Situation) -> Step | None:
     """The store answers: the record follows the votes."""
     record = now.record
+    whole = now.voters == "both" and now.applied and now.confirmed
     if record is None or record.holder == CLOSED:
-        opens = now.wanted != CLOSED and now.coordinates
+        opens = now.wanted != CLOSED and (now.voters == "alone" or (whole and now.coordinates))
         return Swap(now.node) if opens else None
     if record.holder == now.wanted:
         return None
     if record.holder == BOTH:
-        return Swap(now.wanted) if now.coordinates else None
+        return Swap(now.wanted) if now.coordinates or now.wanted == now.node else None
     if record.holder != now.node:
         return None  # only the holder knows what else it has done
-    whole = now.voters == "both" and now.applied and now.confirmed
     return Swap(now.wanted) if whole or now.wanted == CLOSED else None
 
 

@@ -94,6 +94,8 @@ class Picture:
     """Its folder has gone from the storage."""
     objection: str = ""
     """Why the storage must not get a vote now: a node cannot reach it, or sees another one."""
+    record_open: str = ""
+    """Why the record of a light witness counts as open: while it does, only its holder takes a vote away."""
     dynamic: bool = True
     lower_priority: int = 0
     forced_without: frozenset[int] | None = None
@@ -166,9 +168,19 @@ def may_vote(node: int, picture: Picture) -> bool:
     vote = picture.nodes.get(node)
     if vote is None or vote.weight == 0:
         return False
-    if picture.model == "disk_only":
-        return not picture.quorum_votes
-    return not _gives_way(node, picture)
+    match picture.model:
+        case "disk_only":
+            return not picture.quorum_votes
+        case "light_witness":
+            return node in _two_that_vote(picture)
+        case "node_majority" | "node_and_disk_majority":
+            return not _gives_way(node, picture)
+
+
+def _two_that_vote(picture: Picture) -> list[int]:
+    """Beside a light witness: whoever votes already, then the lowest number."""
+    able = (number for number, vote in picture.nodes.items() if vote.weight)
+    return sorted(able, key=lambda number: (not picture.nodes[number].votes, number))[:2]
 
 
 def _gives_way(node: int, picture: Picture) -> bool:
@@ -203,6 +215,8 @@ def _quorum_step(picture: Picture) -> Step | None:
     mine = next((member for member in picture.members if member.voter == QUORUM_VOTER), None)
     if picture.model == "node_majority":
         return _take_quorum_away(picture, mine)
+    if picture.model == "light_witness":
+        return None  # it has no member of the store
     if mine is None:
         return _bring_quorum(picture)
     name = f"{mine.id:x}"
@@ -246,6 +260,8 @@ def _take_quorum_away(picture: Picture, mine: StoreMember | None) -> Step | None
         if picture.quorum_pending and not picture.quorum_votes:
             return Remove(mine.id, QUORUM_VOTER)
         return _removal(QUORUM_VOTER, mine, picture, "the quorum resource still votes")
+    if picture.record_open:
+        return Wait(picture.record_open)
     if picture.quorum_votes or picture.quorum_pending or picture.quorum_member or picture.storage:
         return RecordQuorum(votes=False, pending=False, member="", forget_storage=True)
     return None
@@ -263,7 +279,7 @@ def _node_step(picture: Picture) -> Step | None:
     unwanted = _unwanted(picture)
     for node, vote in sorted(picture.nodes.items()):
         member = by_voter.get(node)
-        kept = member is not None and not member.learner and node not in unwanted
+        kept = member is not None and not member.learner and node not in unwanted and not picture.record_open
         if kept and vote.pending and not vote.votes and not vote.up:
             return RecordNode(node, votes=True, pending=False)  # its removal was begun and has lost its reason
     for node in sorted(unwanted, reverse=True):
@@ -271,7 +287,11 @@ def _node_step(picture: Picture) -> Step | None:
         vote = picture.nodes[node]
         if member is None:
             continue
-        if member.learner or (vote.pending and not vote.votes):
+        if member.learner:
+            return Remove(member.id, node)
+        if picture.record_open:
+            continue
+        if vote.pending and not vote.votes:
             return Remove(member.id, node)
         return _removal(node, member, picture, f"node {node} still votes")
     return None
@@ -287,7 +307,7 @@ def _unwanted(picture: Picture) -> frozenset[int]:
         return frozenset()  # the quorum resource must stand alone before anybody goes
     voters = _voters(picture)
     unwanted = {node for node in picture.nodes if not may_vote(node, picture)}
-    if picture.dynamic and picture.model != "disk_only":
+    if picture.dynamic and picture.model not in {"disk_only", "light_witness"}:
         dead = survived_removal(frozenset(voters), frozenset(_up(picture)))
         unwanted |= dead - {QUORUM_VOTER}
     return frozenset(unwanted)

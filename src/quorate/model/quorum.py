@@ -10,9 +10,15 @@ from typing import Final, Literal
 
 from quorate.model.base import Value
 
-QuorumModel = Literal["node_majority", "node_and_disk_majority", "disk_only"]
-StorageKind = Literal["", "directory", "block_device", "witness"]
-"""`witness`: no storage, but a machine that is none of the nodes, where the member always runs."""
+QuorumModel = Literal["node_majority", "node_and_disk_majority", "disk_only", "light_witness"]
+"""`light_witness`: two nodes vote, and a record that lies elsewhere says which of them may go on alone."""
+StorageKind = Literal["", "directory", "block_device", "witness", "share", "s3", "azure"]
+"""`witness`: no storage, but a machine that is none of the nodes, where the member always runs. The last three keep the
+record of a light witness."""
+
+LIGHT_KINDS: Final = frozenset[StorageKind]({"share", "s3", "azure"})
+MEMBER_MODELS: Final = frozenset[QuorumModel]({"node_and_disk_majority", "disk_only"})
+"""Models with one more member of the store, the quorum resource's."""
 
 QUORUM_VOTER: Final = 0
 """The quorum resource among the voters; nodes are numbered from 1."""
@@ -30,7 +36,7 @@ class QuorumSpec(Value, frozen=True, kw_only=True):
     model: QuorumModel = "node_majority"
     kind: StorageKind = ""
     path: str = ""
-    """Where the quorum storage lies, the same on every node; `address:port` of a witness."""
+    """Where the quorum storage or the record of a light witness lies, for every node; `address:port` of a witness."""
     votes: int = 0
     """The quorum resource votes."""
     vote_pending: bool = False
@@ -55,7 +61,14 @@ class QuorumFact(Value, frozen=True, kw_only=True):
     reached: bool = True
     """The storage answers this node."""
     sees: int = 0
-    """The node whose claim this node finds on the storage; 0 where none stands."""
+    """The node whose claim this node finds on the storage, 0 where none stands; of a light witness the record's
+    `holder`, which `model.light_witness` explains."""
+    opened: bool = False
+    """Of a light witness: there is a record, and it is not closed."""
+    member: str = ""
+    """Beside a light witness: the id, in hexadecimal, of this node's member, once that itself has applied its vote."""
+    lets_go: bool = False
+    """This node has written down that there is no light witness any more, and heeds none."""
     code: str = ""
     problem: str = ""
     """What keeps this node from controlling it, where it should."""

@@ -18,10 +18,10 @@ from enum import Enum
 
 from quorate.core.lone_survivor import Patience, Play, Situation, Stand, Swap, light_step
 from quorate.model.base import replace
-from quorate.model.light_witness import BOTH, LightRecord
+from quorate.model.light_witness import BOTH, CLOSED, LightRecord
 
 PATIENCE = Patience(suspicion_s=0.0, behind_s=0.0)
-EVENTS = 260
+EVENTS = 420
 
 
 class Broken(Enum):
@@ -33,6 +33,7 @@ class Broken(Enum):
     PLAY_WITHOUT_SWAP = "a node that holds the record already plays without a swap of its own"
     REMOVE_FIRST = "a vote is taken away while the record says both"
     OLD_RECORD = "a record older than one that was seen is believed"
+    OPEN_ANEW = "a record that has vanished is opened anew"
     FORCE = "the survivor starts anew on what it knows to be committed"
 
     __hash__ = object.__hash__
@@ -96,7 +97,8 @@ class TwoAndWitness:
         self.broken = broken
         self.members = {1: Member(1), 2: Member(2)}
         self.cut = False
-        self.record: LightRecord | None = None
+        opened = LightRecord(cluster="c", generation=1, holder=BOTH, claim="first")
+        self.record: LightRecord | None = opened if self.chance.random() < 0.8 else None
         self.late: list[tuple[LightRecord | None, LightRecord]] = []
         self.acknowledged: set[int] = set()
         self.leaders: dict[int, int] = {}
@@ -124,9 +126,9 @@ class TwoAndWitness:
         what = chance.choices(
             [
                 *("step", "elect", "replicate", "apply", "write", "cut", "heal", "die", "start", "late", "member"),
-                *("cede", "roll back"),
+                *("cede", "roll back", "vanish"),
             ],
-            [10, 5, 8, 8, 5, 1, 2, 1.2, 2, 1, 6, 0.5, 0.3],
+            [10, 5, 8, 8, 5, 1, 2, 1.2, 2, 1, 6, 0.5, 0.3, 0.15],
         )[0]
         match what:
             case "cut":
@@ -147,7 +149,9 @@ class TwoAndWitness:
             case "roll back":
                 self._roll_back()
             case "cede":
-                self.ceding = chance.choice([0, 1, 2])
+                self.ceding = chance.choices([BOTH, 1, 2, CLOSED], [4, 4, 4, 1])[0]
+            case "vanish":
+                self._vanish()
             case _ if one.up:
                 self._act(what, one)
             case _:
@@ -178,6 +182,13 @@ class TwoAndWitness:
             self.record = self.chance.choice(older)
             self.late.clear()  # what stands there now bears another mark than what was read
             self.fired["rolled back"] += 1
+
+    def _vanish(self) -> None:
+        """The record is lost altogether, and whoever has seen one may tell."""
+        if self.record is not None and all(member.seen for member in self.members.values()):
+            self.record = None
+            self.late.clear()
+            self.fired["vanished"] += 1
 
     def _calm(self) -> None:
         one = self.members[self.chance.choice([1, 2])]
@@ -332,12 +343,13 @@ class TwoAndWitness:
         if self.broken is Broken.THEIRS_AS_OWN and record is not None and record.holder == other.number and not leads:
             record = replace(record, holder=BOTH)
         believes = self.broken is Broken.FORGET_APPLIED
+        vanished = self.broken is Broken.OPEN_ANEW and record is None
         held = record is not None and record.holder == one.number and self.broken is Broken.PLAY_WITHOUT_SWAP
         step = light_step(
             Situation(
                 node=one.number,
                 record=record,
-                seen=0 if self.broken is Broken.OLD_RECORD else one.seen,
+                seen=0 if self.broken is Broken.OLD_RECORD or vanished else one.seen,
                 reached=self.calm or self.chance.random() < 0.9,
                 leads=leads,
                 silent_s=1.0,
