@@ -37,6 +37,7 @@ from quorate.core.reasons import node_name
 from quorate.model.base import Value
 from quorate.model.enrolment import EnrolmentAnswer, EnrolmentRequest
 from quorate.model.problems import Refused
+from quorate.model.quorum import LIGHT_KINDS
 from quorate.model.records import Snapshot
 from quorate.model.witness import WitnessAnswer, WitnessRequest
 from quorate.wire.join_token import SECRET_BYTES
@@ -326,7 +327,8 @@ async def would_hold(call: Call[Nothing]) -> quorum.LossAnswer:
 async def set_quorum(call: Call[quorum.QuorumWish]) -> Changed:
     """Choose another model of quorum, online."""
     kind, path = quorum.wished_storage(call.body)
-    usable = path.startswith("/") or (kind == "witness" and not quorum.witness_form_problems(path))
+    usable = path.startswith("/") or kind in LIGHT_KINDS
+    usable = usable or (kind == "witness" and not quorum.witness_form_problems(path))
     problems = await call.context.check_storage(kind, path) if usable else ()
     return await Plan(call).run(
         lambda view, occasion: quorum.set_quorum(view, call.body, problems, occasion),

@@ -17,7 +17,7 @@ import click
 from quorate.lab.cluster import Lab, can_use_namespaces, clear
 from quorate.lab.ground import ROLES
 from quorate.lab.loopback import NOTICE
-from quorate.lab.plan import NETWORKS, PROFILES, LabError, default_folder
+from quorate.lab.plan import NETWORKS, PROFILES, QUORUMS, LabError, default_folder
 from quorate.sdk.overriding import override
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -57,7 +57,7 @@ def lab() -> None:
 @click.option(
     "--profile", type=click.Choice(PROFILES), default="fast", show_default=True, help="Timing of the cluster."
 )
-@click.option("--quorum", type=click.Choice(["directory"]), default=None, help="Give the cluster a quorum storage.")
+@click.option("--quorum", type=click.Choice(QUORUMS), default=None, help="Give the cluster a quorum storage.")
 @click.option("--bare", is_flag=True, help="Machines only: no cluster is formed.")
 @click.option("--loopback", is_flag=True, help="Without namespaces, as for a user who is not root.")
 @_name

@@ -33,6 +33,9 @@ def show(session: Session) -> None:
 @click.option(
     "--witness", default=None, metavar="ADDRESS:PORT", help="A witness host that has joined (quorate witness)."
 )
+@click.option("--share", default=None, metavar="PATH", help="Light witness: a folder on a share that both nodes mount.")
+@click.option("--s3", default=None, metavar="URL", help="Light witness: s3://BUCKET/PREFIX?region=NAME&endpoint=URL.")
+@click.option("--azure", default=None, metavar="URL", help="Light witness: azure://CONTAINER/PREFIX?account=NAME.")
 @click.option("--dynamic/--no-dynamic", "dynamic", default=None, help="Whether dead nodes may lose their votes.")
 @click.option(
     "--lower-priority",
@@ -47,10 +50,13 @@ def set_model(
     directory: str | None,
     device: str | None,
     witness: str | None,
+    share: str | None,
+    s3: str | None,
+    azure: str | None,
     dynamic: bool | None,
     lower_priority: str | None,
 ) -> None:
-    """Choose MODEL: node_majority, node_and_disk_majority or disk_only.
+    """Choose MODEL: node_majority, node_and_disk_majority, disk_only or light_witness.
 
     Nothing goes offline. The answer comes when it is written; --wait waits until every vote is where it shall be.
     """
@@ -61,6 +67,9 @@ def set_model(
         directory=directory,
         device=device,
         witness=witness,
+        share=share,
+        s3=s3,
+        azure=azure,
         dynamic_votes=dynamic,
         lower_priority_node="" if lower_priority == "-" else lower_priority,
     )

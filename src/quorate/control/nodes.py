@@ -12,7 +12,7 @@ from quorate.control.change import Change, Changed, Done, Occasion, altered, aud
 from quorate.control.lookup import find_node
 from quorate.control.names import NewName, name_problems, taken
 from quorate.core.cluster_view import ClusterView
-from quorate.core.quorum_outlook import left_after
+from quorate.core.quorum_outlook import holds_without, left_after
 from quorate.core.votes import majority_of
 from quorate.model import keys
 from quorate.model.base import Value
@@ -186,7 +186,7 @@ def _losses(view: ClusterView, node: NodeSpec) -> tuple[Problem, ...]:
     voters = view.authority.voters
     left = voters & left_after(view, {node.node})  # the quorum resource among them
     majority = majority_of(len(voters))
-    if node.node not in voters or len(left) >= majority:
+    if node.node not in voters or len(left) >= majority or holds_without(view, {node.node}):
         return ()
     return (
         warning(

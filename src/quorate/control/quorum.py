@@ -18,17 +18,19 @@ from quorate.control.queries import as_of
 from quorate.control.views import AsOf
 from quorate.control.wait import votes_settled
 from quorate.core.cluster_view import ClusterView
+from quorate.core.light_view import light_trouble
 from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_trouble, voter_name
 from quorate.core.reasons import node_name
 from quorate.core.votes import has_majority
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error
-from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumModel, QuorumSpec, StorageKind
+from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum, QuorumModel, QuorumSpec, StorageKind
 
 MODELS: Final = get_args(QuorumModel)
-QUORUM_TYPES: Final = {"node_majority": 1, "node_and_disk_majority": 3, "disk_only": 3}
+QUORUM_TYPES: Final = {"node_majority": 1, "node_and_disk_majority": 3, "disk_only": 3, "light_witness": 2}
 """The reference's numbers (QU-31)."""
+NODES_OF_LIGHT_WITNESS: Final = 2
 
 
 class VoterView(Value, frozen=True, kw_only=True):
@@ -78,6 +80,12 @@ class QuorumWish(Value, frozen=True, kw_only=True):
     device: str | None = None
     witness: str | None = None
     """`address:port` of a witness host that has joined."""
+    share: str | None = None
+    """A folder on a share, for the record of a light witness."""
+    s3: str | None = None
+    """A bucket, for the record of a light witness: `s3://BUCKET/PREFIX?region=NAME&endpoint=URL`."""
+    azure: str | None = None
+    """A container, for the record of a light witness: `azure://CONTAINER/PREFIX?account=NAME`."""
     dynamic_votes: bool | None = None
     lower_priority_node: str | None = None
     """Name of a node, or empty for none."""
@@ -99,7 +107,7 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
     view = context.view
     spec, now = view.quorum_spec, outlook(view)
     voters = [_voter(view, node) for node in sorted(view.nodes)]
-    if spec.kind:
+    if spec.kind and spec.kind not in LIGHT_KINDS:
         voters.append(_voter(view, QUORUM_VOTER))
     holder = view.quorum_holder()
     settled = votes_settled(view)
@@ -176,9 +184,23 @@ def _votes_in_words(view: ClusterView, now: Outlook) -> tuple[str, ...]:
     if QUORUM_VOTER in now.up and view.quorum_holder():
         holder = node_name(view, view.quorum_holder())
         found.append(f"{holder} controls the quorum storage; if it is lost another node takes that over.")
+    if view.quorum_spec.kind in LIGHT_KINDS:
+        found += _light_in_words(view)
     if QUORUM_VOTER in now.up and view.quorum_spec.kind == "witness":
         found.append(f"The witness at {view.quorum_spec.path} votes for whichever nodes it hears.")
     return tuple(found)
+
+
+def _light_in_words(view: ClusterView) -> list[str]:
+    spec, trouble = view.quorum_spec, light_trouble(view)
+    if spec.model != "light_witness":
+        return [f"The record of the light witness at {spec.path} is being closed."]
+    if trouble:
+        return [f"The light witness at {spec.path}: {trouble}."]
+    if len(view.authority.voters) == 1:
+        alone = node_name(view, min(view.authority.voters))
+        return [f"{alone} goes on alone; the light witness at {spec.path} says so, and nobody else can."]
+    return [f"Whichever node survives goes on alone, if it is the first to say so at {spec.path}."]
 
 
 def would_hold(context: Context, without: tuple[str, ...]) -> LossAnswer:
@@ -259,24 +281,40 @@ def wished_storage(wish: QuorumWish) -> tuple[StorageKind, str]:
         return "block_device", posixpath.normpath(wish.device)
     if wish.witness:
         return "witness", wish.witness
+    if wish.share:
+        return "share", posixpath.normpath(wish.share)
+    if wish.s3:
+        return "s3", wish.s3
+    if wish.azure:
+        return "azure", wish.azure
     return "", ""
 
 
 def _storage_problems(wish: QuorumWish, former: QuorumSpec, model: str, kind: StorageKind, path: str) -> list[Problem]:
     found: list[Problem] = []
-    if sum(map(bool, (wish.directory, wish.device, wish.witness))) > 1:
+    named = (wish.directory, wish.device, wish.witness, wish.share, wish.s3, wish.azure)
+    if sum(map(bool, named)) > 1:
         remedy = "name the one that every node can reach"
-        what = "more than one of directory, device and witness"
+        what = "more than one of directory, device, witness, share, s3 and azure"
         found.append(error("quorum_storage_twice", what, where="storage", remedy=remedy))
     if model == "node_majority" and kind:
         remedy = "name no storage, or choose node_and_disk_majority"
         found.append(
             error("quorum_storage_unused", "with node_majority no storage votes", where="storage", remedy=remedy)
         )
-    if model != "node_majority" and not (kind or former.kind):
+    light = model == "light_witness"
+    named_kind = kind or former.kind
+    if model != "node_majority" and not named_kind:
         remedy = "add --directory or --device with a path that every node reaches, or --witness"
+        remedy = "add --share, --s3 or --azure" if light else remedy
         found.append(error("quorum_storage_missing", f"{model} needs a storage", where="storage", remedy=remedy))
-    if kind == "witness":
+    elif model != "node_majority" and light != (named_kind in LIGHT_KINDS):
+        what = f"{named_kind} cannot serve {model}"
+        remedy = "light_witness wants --share, --s3 or --azure; the other models --directory, --device or --witness"
+        found.append(error("quorum_storage_unfit", what, where="storage", remedy=remedy))
+    if kind in {"s3", "azure"}:
+        pass  # whoever reaches it has read the address
+    elif kind == "witness":
         found += witness_form_problems(path)
     elif path and not path.startswith("/"):
         remedy = "give the absolute path that is the same on every node"
@@ -309,6 +347,8 @@ def _unsafe(view: ClusterView, model: str) -> list[Problem]:
     """Why the step to that model would put the quorum at risk now."""
     able = {node for node, known in view.nodes.items() if known.record.weight}
     up = able & set(view.authority.up())
+    if model == "light_witness":
+        return _unsafe_light(view, able, up)
     if model in {"node_majority", "node_and_disk_majority"} and not able:
         remedy = "give nodes a weight first"
         return [error("quorum_change_unsafe", "no node may vote", where="model", remedy=remedy)]
@@ -321,3 +361,16 @@ def _unsafe(view: ClusterView, model: str) -> list[Problem]:
         remedy = "start it, or evict it, first"
         return [error("quorum_change_unsafe", what, where="model", remedy=remedy)]
     return []
+
+
+def _unsafe_light(view: ClusterView, able: set[int], up: set[int]) -> list[Problem]:
+    found: list[Problem] = []
+    if len(able) != NODES_OF_LIGHT_WITNESS:
+        what = f"{len(able)} nodes may vote; beside a light witness it is two"
+        remedy = "with three voters no witness is needed; else: quorate node set NODE weight=0"
+        found.append(error("light_witness_not_two", what, where="model", remedy=remedy))
+    if up < able:
+        names = ", ".join(node_name(view, node) for node in sorted(able - up))
+        what, remedy = f"{names} is down: both voters must have everything first", "start it first"
+        found.append(error("quorum_change_unsafe", what, where="model", remedy=remedy))
+    return found

@@ -163,6 +163,9 @@ def _quorum_problems(context: Context) -> list[Problem]:
         return []
     why = context.votes_waiting() or (storage_trouble(view) if spec.votes else storage_objection(view))
     remedy = "quorate quorum show; see that every node reaches the storage"
+    if spec.model == "light_witness":
+        remedy = "quorate quorum show; see that both nodes reach the witness"
+        return [warning("light_witness_trouble", why, where="quorum", remedy=remedy)] if why else []
     if not spec.votes and why:
         what = f"the quorum resource has no vote yet: {why}"
         return [warning("quorum_resource_waits", what, where="quorum", remedy=remedy)]

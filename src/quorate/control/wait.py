@@ -16,8 +16,10 @@ from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, re
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
+from quorate.core.light_view import record_settled
 from quorate.core.placement import place
 from quorate.core.votes import VOTERS_MOST, NodeVote, Picture, may_vote
+from quorate.model.quorum import MEMBER_MODELS
 from quorate.model.workload import NodeSpec, desired
 
 Outcome = Literal["done", "failed", "pending"]
@@ -225,7 +227,7 @@ def votes_settled(view: ClusterView) -> bool:
     }
     picture = Picture(spec.model, votes, (), quorum_votes=bool(spec.votes), lower_priority=spec.lower_priority_node)
     nodes = all(known.record.votes == int(may_vote(node, picture)) for node, known in _settling(view).items())
-    return not view.authority.pending_voters and wanted == bool(spec.votes) and nodes
+    return not view.authority.pending_voters and wanted == bool(spec.votes) and nodes and record_settled(view)
 
 
 def quorum_settled() -> Condition:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
+from quorate.core.light_view import light_trouble, may_go_on_alone
 from quorate.core.reasons import node_name
 from quorate.core.votes import further_losses, has_majority, majority_of
-from quorate.model.quorum import QUORUM_VOTER
+from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER
 
 QUORUM_RESOURCE = "quorum resource"
 
@@ -25,6 +26,8 @@ def storage_objection(view: ClusterView) -> str:
     """Why the quorum storage must not get a vote now; empty where every node that is up sees the same storage."""
     if view.quorum_spec.kind == "witness":
         return _witness_objection(view)
+    if view.quorum_spec.kind in LIGHT_KINDS:
+        return ""  # nothing lies there that could get a vote
     holder = view.quorum_holder()
     for node in sorted(view.authority.up()):
         name, fact = node_name(view, node), view.quorum_fact(node)
@@ -50,6 +53,8 @@ def _witness_objection(view: ClusterView) -> str:
 
 def storage_trouble(view: ClusterView) -> str:
     """What is wrong with the quorum storage while it votes; empty where nothing is."""
+    if view.quorum_spec.model == "light_witness":
+        return light_trouble(view)
     objection = storage_objection(view)
     if objection or view.quorum_spec.kind != "witness":
         return objection
@@ -78,7 +83,10 @@ def outlook(view: ClusterView) -> Outlook:
     """The quorum as it is."""
     voters = view.authority.voters
     up = view.voters_up()
-    return Outlook(voters, up, majority_of(len(voters)), further_losses(voters, up))
+    further = further_losses(voters, up)
+    if further == 0 and view.quorum_spec.model == "light_witness" and all(holds_without(view, {v}) for v in up):
+        further = min(1, len(up) - 1)
+    return Outlook(voters, up, majority_of(len(voters)), further)
 
 
 def left_after(view: ClusterView, lost: Iterable[int]) -> frozenset[int]:
@@ -98,5 +106,8 @@ def left_after(view: ClusterView, lost: Iterable[int]) -> frozenset[int]:
 
 
 def holds_without(view: ClusterView, lost: Iterable[int]) -> bool:
-    """Whether a majority would be left (QU-15)."""
-    return has_majority(view.authority.voters, left_after(view, lost))
+    """Whether a majority would be left, or one that a light witness lets go on alone (QU-15)."""
+    left = left_after(view, lost)
+    return has_majority(view.authority.voters, left) or (
+        len(left) == 1 and len(view.authority.voters) == 2 and may_go_on_alone(view, next(iter(left)))
+    )

@@ -95,7 +95,7 @@ class Drill:
     @property
     def voters(self) -> int:
         """How many vote when everything is whole: every node, and the quorum resource where there is one."""
-        return len(self.lab.plan.node_machines) + (1 if self.lab.plan.quorum else 0)
+        return len(self.lab.plan.node_machines) + (1 if self.lab.plan.quorum == "directory" else 0)
 
     def all_vote(self, count: int) -> bool:
         """So many voters are up."""

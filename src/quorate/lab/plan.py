@@ -95,6 +95,9 @@ class Machine:
         return f"{self.block}.{self.number}"
 
 
+QUORUMS: Final = ("directory", "share")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One lab. `word` is random, so that what this lab makes outside its folder cannot be somebody else's."""
@@ -105,7 +108,8 @@ class Plan:
     word: str
     namespaces: bool
     quorum: str = ""
-    """`directory`: the cluster gets a directory that all machines share as its quorum storage."""
+    """`directory`: the cluster gets a directory that all machines share as its quorum storage; `share`: the same
+    directory keeps the record of a light witness."""
     block: str = LOOPBACK_BLOCK
 
     def __post_init__(self) -> None:
@@ -113,8 +117,8 @@ class Plan:
             raise LabError(f"{self.name!r} cannot name a lab: up to 20 of a-z, 0-9 and -, beginning with a letter")
         if not 1 <= self.nodes <= MAX_NODES:
             raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {self.nodes}")
-        if self.quorum not in {"", "directory"}:
-            raise LabError(f"there is no quorum storage {self.quorum}; there is: directory")
+        if self.quorum not in {"", *QUORUMS}:
+            raise LabError(f"there is no quorum storage {self.quorum}; there are {', '.join(QUORUMS)}")
         if self.profile not in PROFILES:
             raise LabError(f"there is no profile {self.profile}; there are {', '.join(PROFILES)}")
 

@@ -53,12 +53,21 @@ class Recipe:
             self.run(machine)
         if self.plan.quorum == "directory":
             self.share_quorum(first)
+        if self.plan.quorum == "share":
+            self.share_record(first)
 
     def share_quorum(self, machine: Machine) -> None:
         """Give the cluster the directory that every machine has as its quorum storage; waits for its vote."""
         words = ["quorum", "set", "node_and_disk_majority", "--directory", self.plan.quorum_path(self.folder)]
         self._must(machine, *words, "--wait", "--timeout-s", "50")
         self.say(f"the quorum resource votes; its storage is {self.plan.quorum_path(self.folder)} on every machine")
+
+    def share_record(self, machine: Machine) -> None:
+        """Give the cluster the shared directory as its light witness; waits until either node may go on alone."""
+        words = ["quorum", "set", "light_witness", "--share", self.plan.quorum_path(self.folder)]
+        self.patiently(machine, *words)  # refused until the other node is up
+        self.patiently(machine, *words, "--wait", "--timeout-s", "50")
+        self.say(f"a light witness keeps its record in {self.plan.quorum_path(self.folder)} on every machine")
 
     def create(self, machine: Machine) -> None:
         """Form the cluster."""

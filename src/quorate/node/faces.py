@@ -25,6 +25,7 @@ from quorate.model.quorum import StorageKind
 from quorate.model.records import WatchBatch
 from quorate.model.workload import Assignment
 from quorate.node.joining_authority import JoiningAuthority
+from quorate.node.light_place import light_problems
 from quorate.node.quorum_check import quorum_storage_problems
 from quorate.node.service_log import log
 from quorate.node.witness_watch import witness_problems
@@ -126,6 +127,8 @@ class Faces:
         """What is wrong with a quorum storage as this node reaches it."""
         if kind == "witness":
             return await witness_problems(self._service.places, path)
+        if kind == "share" or kind == "s3" or kind == "azure":  # noqa: PLR1714 - so that the type is narrowed
+            return await light_problems(self._service.places, kind, path, self._service.identity.cluster_id)
         return await quorum_storage_problems(kind, path, limit_s=STORAGE_LIMIT_S)
 
     @property

@@ -30,6 +30,10 @@ HAND_OVER_LIMIT_S = 3.0
 second."""
 
 
+CEDE_LIMIT_S = 10.0
+"""Beside a light witness the other node takes this one's vote away; etcd may want 5 s for that."""
+
+
 class Leaving:
     """The clean stop of one node."""
 
@@ -60,6 +64,7 @@ class Leaving:
                 while not all(run.quiet() for run in service.loop.runs.values()):
                     await service.turned()
             await service.quorum.hand_over(HAND_OVER_LIMIT_S)
+            await service.light.cede(CEDE_LIMIT_S)
             async with asyncio.timeout(min(limit_s, STORE_LIMIT_S)):
                 service.loop.leave()
                 service.pump()

@@ -80,6 +80,11 @@ class Places:
         return self.state / "quorum.json"
 
     @property
+    def light_note(self) -> Path:
+        """What this node must remember of its light witness."""
+        return self.state / "light-witness.json"
+
+    @property
     def store(self) -> Path:
         """Data directories of etcd members, one folder each."""
         return self.state / "store"

@@ -15,7 +15,7 @@ from quorate.ports.quorum_storage import StorageLost
 
 async def quorum_storage_problems(kind: StorageKind, path: str, *, limit_s: float) -> tuple[Problem, ...]:
     """Everything that makes it unfit; nothing is mounted, claimed or left behind."""
-    if kind == "" or kind == "witness":  # noqa: PLR1714 - so that the type is narrowed
+    if kind != "directory" and kind != "block_device":  # noqa: PLR1714 - so that the type is narrowed
         return ()
     remedy = "see that it is there and answers on every node"
     try:

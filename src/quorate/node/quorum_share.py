@@ -19,7 +19,7 @@ from quorate.adapters.etcd.messages import Member
 from quorate.core.quorum_keeping import Mode, wanted_mode
 from quorate.model import keys
 from quorate.model.base import encode
-from quorate.model.quorum import MEMBER_NAME, QuorumFact, QuorumSpec
+from quorate.model.quorum import MEMBER_MODELS, MEMBER_NAME, QuorumFact, QuorumSpec
 from quorate.model.records import Put, Unchanged
 from quorate.model.workload import NodeSpec
 from quorate.node.member_keeper import etcd_binary
@@ -115,19 +115,20 @@ class QuorumShare:
         report = service.loop.sentinel_report
         if report is None or any(heard.up and not heard.silent for heard in report.heard):
             self._alone_since = now
-        if spec.kind in {"", "witness"} and self._running is None:
+        kept = spec.kind in {"directory", "block_device"}
+        if not kept and self._running is None:
             return
         if self._running is None:
             service.tell_sentinel(channel.RunProcess(PROCESS, (sys.executable, "-m", "quorate.node.quorum_keeper")))
             self._running = asyncio.create_task(self.link.run(), name="quorum link")
-        if spec.kind in {"", "witness"}:
+        if not kept:
             self._dismiss()
             return
         lease_held = report is not None and report.lease_until > now
         own = service.own_spec()
         alone = spec.model == "disk_only" or not any(node.votes for node in service.nodes())
         mode = wanted_mode(
-            here=spec.model != "node_majority" or bool(spec.votes or spec.vote_pending),
+            here=spec.model in MEMBER_MODELS or bool(spec.votes or spec.vote_pending),
             leaving=self._leaving,
             lease_held=lease_held,
             may_run=(bool(own.votes) or alone) and not (service.prevents_quorum and not lease_held),

@@ -45,6 +45,7 @@ from quorate.node.history_pruner import HistoryPruner
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
 from quorate.node.leaving import Leaving
+from quorate.node.light_keeper import LightKeeper
 from quorate.node.link_wait import LinkWait, working_addresses
 from quorate.node.member_keeper import MemberKeeper, etcd_binary
 from quorate.node.member_watch import MemberWatch
@@ -93,6 +94,7 @@ class Service:
         self.watched_at = 0.0
         self.votes = VoteKeeper(self)
         self.quorum = QuorumShare(self)
+        self.light = LightKeeper(self)
         self.loop = ServiceLoop(
             self.node,
             self.timings,
@@ -282,6 +284,7 @@ class Service:
                 tasks.create_task(self.checkpoints.run(), name="checkpoint keeper"),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
+                tasks.create_task(self.light.run(), name="light witness"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
                 tasks.create_task(self.evictions.run(), name="eviction keeper"),
             ]

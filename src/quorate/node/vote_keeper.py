@@ -16,11 +16,12 @@ from quorate.core import votes
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import has_left
+from quorate.core.light_view import gives_up_vote
 from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, QuorumSpec
+from quorate.model.quorum import MEMBER_MODELS, MEMBER_NAME, QUORUM_VOTER, QuorumSpec
 from quorate.model.records import Absent, Delete, Guard, Put, Unchanged
 from quorate.model.workload import NodeSpec
 from quorate.node.service_log import log
@@ -77,8 +78,9 @@ class VoteKeeper:
 
     def _unfinished(self) -> bool:
         spec = self._service.view.quorum_spec
-        wanted = spec.model != "node_majority"
-        return bool(self._service.view.authority.pending_voters) or wanted != bool(spec.votes)
+        wanted = spec.model in MEMBER_MODELS
+        left_over = spec.model == "node_majority" and bool(spec.kind)
+        return bool(self._service.view.authority.pending_voters) or wanted != bool(spec.votes) or left_over
 
     # ---------------------------------------------------------------- the picture
 
@@ -89,9 +91,11 @@ class VoteKeeper:
         up = view.authority.up()
         holder = view.quorum_holder()
         told = view.quorum_told()
+        light = spec.model == "light_witness"
+        going = {node for node in view.nodes if gives_way(view, node) or (light and gives_up_vote(view, node))}
         nodes = {
             node: NodeVote(
-                bool(k.record.votes), k.record.vote_pending, 0 if gives_way(view, node) else k.record.weight, node in up
+                bool(k.record.votes), k.record.vote_pending, 0 if node in going else k.record.weight, node in up
             )
             for node, k in view.nodes.items()
         }
@@ -107,6 +111,7 @@ class VoteKeeper:
             runs=told is not None and told.runs,
             lacks_data=told is not None and told.lacks_data,
             objection=storage_objection(view),
+            record_open=self._service.light.record_open(),
             dynamic=spec.dynamic_votes,
             lower_priority=spec.lower_priority_node,
             forced_without=frozenset(view.forced.record.without) if view.forced is not None else None,

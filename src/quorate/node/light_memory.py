@@ -1,0 +1,52 @@
+"""What one node must remember of its light witness, whatever happens to its processes.
+
+Owns: a file: the highest generation that was seen at a place, and the member whose vote is being taken away. Does not
+know: what follows from them (`core.lone_survivor`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quorate.model.base import Value, decode, encode, replace
+from quorate.node.identity import write_file
+
+
+class LightNote(Value, frozen=True, kw_only=True):
+    """`kind` and `path` name the place; `removing` is the id of a member that this node asked the store to remove."""
+
+    kind: str = ""
+    path: str = ""
+    seen: int = 0
+    removing: int = 0
+
+
+class LightMemory:
+    """The note of one node; written before anything is done that rests on it. Raises OSError where it cannot be."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Damaged where the file is there and cannot be read: what was seen is not known then."""
+        self._path = path
+        try:
+            self.note = decode(path.read_bytes(), LightNote, str(path))
+        except FileNotFoundError:
+            self.note = LightNote()
+
+    def at(self, kind: str, path: str) -> None:
+        """From here on of that place; what was seen at another one means nothing there."""
+        if (self.note.kind, self.note.path) != (kind, path):
+            self._write(LightNote(kind=kind, path=path))
+
+    def has_seen(self, generation: int) -> None:
+        """A record of that generation was read or written."""
+        if generation > self.note.seen:
+            self._write(replace(self.note, seen=generation))
+
+    def removes(self, member: int) -> None:
+        """That member is about to lose its vote; 0: it has."""
+        if member != self.note.removing:
+            self._write(replace(self.note, removing=member))
+
+    def _write(self, note: LightNote) -> None:
+        write_file(self._path, encode(note))
+        self.note = note
