@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import ipaddress
 import os
 import shutil
@@ -66,6 +67,7 @@ class LightStandIn:
             tls=tls,
             new=False,
         )
+        settings = dataclasses.replace(settings, peers_from_anywhere=True)
         self._address(other, owned=True)
         line = ("/usr/bin/env", "GOMAXPROCS=1", *argv(settings, etcd_binary(service.settings.etcd)))
         service.tell_sentinel(channel.RunProcess(PROCESS, line))
