@@ -27,6 +27,7 @@ def two() -> Iterator[Drill]:
     """Two nodes, a share, a group at home on node1, a prober."""
     with namespaced("d-light", 2, quorum="share") as drill:
         drill.make_group("node1")
+        start_writer(drill, "node1", "many", 30.0, count=1_100)  # from here on a stand-in needs a snapshot
         with probing(drill.lab, TARGET, drill.record_path):
             yield drill
         assert record.both_active(record.read(drill.record_path)) == []
@@ -53,12 +54,12 @@ def whole(two: Drill) -> Iterator[None]:
     two.until("the group is at home", lambda: two.answering() == "node1", 60.0)
 
 
-def start_writer(drill: Drill, machine: str, name: str, seconds: float) -> str:
+def start_writer(drill: Drill, machine: str, name: str, seconds: float, count: int = 50) -> str:
     """A client that writes without pause on that machine; where it notes what was acknowledged."""
     path = drill.lab.folder / machine / f"{name}.txt"
     line = (sys.executable, "-m", "quorate.lab.store_prober", str(path), str(seconds))
     ground.start(drill.lab.ground, drill.lab.machine(machine), line, drill.lab.folder / machine / f"{name}.log")
-    drill.until("it writes", lambda: path.exists() and len(path.read_text().splitlines()) > 50)
+    drill.until("it writes", lambda: path.exists() and len(path.read_text().splitlines()) > count, 60.0)
     return str(path)
 
 
