@@ -161,9 +161,10 @@ def _quorum_problems(context: Context) -> list[Problem]:
         return [warning("quorum_forced", forced_words(view, view.forced.record), where="quorum", remedy=remedy)]
     if spec.model == "node_majority":
         return []
-    why = context.votes_waiting() or (storage_trouble(view) if spec.votes else storage_objection(view))
+    light = spec.model == "light_witness"
+    why = context.votes_waiting() or (storage_trouble(view) if spec.votes or light else storage_objection(view))
     remedy = "quorate quorum show; see that every node reaches the storage"
-    if spec.model == "light_witness":
+    if light:
         remedy = "quorate quorum show; see that both nodes reach the witness"
         return [warning("light_witness_trouble", why, where="quorum", remedy=remedy)] if why else []
     if not spec.votes and why:

@@ -118,8 +118,10 @@ class LightKeeper:
                 try:
                     pause_s = await self._turn()
                 except (GatewayError, StoreError, PeerUnreachable, WitnessLost, Refused, OSError, Damaged) as problem:
-                    self.why, pause_s = f"{type(problem).__name__}: {problem}", LOOK_OFTEN_S
-                    log.info("light witness", detail=self.why)
+                    pause_s = LOOK_OFTEN_S
+                    if str(problem) != self.why:
+                        self.why = str(problem)
+                        log.info("light witness", detail=f"not yet: {problem}")
                 await asyncio.sleep(pause_s)
         finally:
             if self._peers is not None:
@@ -339,15 +341,16 @@ class LightKeeper:
 
     def _fact(self, incarnation: str, member: str) -> QuorumFact:
         record = self.record
+        opened = record is not None and record.holder != CLOSED
         return QuorumFact(
             incarnation=incarnation,
             reached=self.reached,
             sees=record.holder if record is not None else BOTH,
-            opened=record is not None and record.holder != CLOSED,
+            opened=opened,
             member=member,
             lets_go=self._lets_go(),
             code="" if self.reached else "light_witness_unreachable",
-            problem="" if self.reached else self.why,
+            problem="" if self.reached and opened else self.why,
         )
 
     async def _report(self, member_id: str) -> None:
