@@ -21,6 +21,7 @@ from quorate.core.light_view import all_let_go, has_head_start, wanted_holder
 from quorate.core.lone_survivor import Patience, Play, Situation, Stand, Swap, light_step
 from quorate.model import keys
 from quorate.model.base import Damaged, encode, replace
+from quorate.model.light_address import LightKind
 from quorate.model.light_witness import BOTH, CLOSED, LightRecord
 from quorate.model.problems import Refused
 from quorate.model.quorum import LIGHT_KINDS, QuorumFact, QuorumSpec
@@ -28,7 +29,7 @@ from quorate.model.records import Put, Unchanged
 from quorate.model.workload import NodeSpec
 from quorate.node.identity import load_replica
 from quorate.node.light_memory import LightMemory
-from quorate.node.light_place import LightKind, light_kind, open_light
+from quorate.node.light_place import light_kind, open_light
 from quorate.node.light_stand_in import LightStandIn
 from quorate.node.service_log import log
 from quorate.node.stand_in import peer_url

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from typing import Literal
 
+from quorate.model.light_address import LightKind
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import QuorumSpec
 from quorate.node.places import Places
 from quorate.ports.light_witness import LightWitness, WitnessLost
 
 CHECK_LIMIT_S = 10.0
-
-LightKind = Literal["share", "s3", "azure"]
 
 
 async def open_light(places: Places, kind: LightKind, path: str, cluster: str, limit_s: float) -> LightWitness:
