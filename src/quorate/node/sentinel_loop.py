@@ -57,6 +57,7 @@ class SentinelLoop:
         """L, G and the hang limit; its heartbeats are those within a subnet."""
         self.paces = paces or Paces(timings.pace)
         """Heartbeat interval and S towards every peer."""
+        self._quickest_s = self.paces.quickest_s
         self.lease = Lease(node, timings, now, mutations)
         self.lease.ended = ended
         self.links = Links(self.paces)
@@ -113,7 +114,7 @@ class SentinelLoop:
 
     def _use(self, timings: Timings, paces: Paces, now: float) -> None:
         self.timings = self.lease.timings = timings
-        self.paces = paces
+        self.paces, self._quickest_s = paces, paces.quickest_s
         self.links.use(paces)
         self._beat(now)
 
@@ -157,7 +158,7 @@ class SentinelLoop:
         """Look at the time."""
         if (self.timings, self.paces) != self._wanted and now >= self._retime_at:
             self._use(*self._wanted, now)
-        if now - self._ticked_at > STALLED_BEATS * self.paces.quickest_s:
+        if now - self._ticked_at > STALLED_BEATS * self._quickest_s:
             self.links.stalled(now)
         self._ticked_at = now
         released = self.lease.released_epoch
@@ -200,8 +201,8 @@ class SentinelLoop:
             beat = made[serial] = made.get(serial) or self._heartbeat(serial, now)
             self._outputs += [Send(node, network, beat) for network in self.peers[node]]
         # A tick, and a report, come once in the shortest interval, whoever is due.
-        self._beat_at = min((self._beats_at[node] for node in peers), default=now + self.paces.quickest_s)
-        self._beat_at = min(self._beat_at, now + self.paces.quickest_s)
+        self._beat_at = min((self._beats_at[node] for node in peers), default=now + self._quickest_s)
+        self._beat_at = min(self._beat_at, now + self._quickest_s)
 
     def _heartbeat(self, serial: int, now: float) -> Heartbeat:
         order, lease = self.lease.order, self.lease

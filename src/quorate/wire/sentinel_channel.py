@@ -169,7 +169,10 @@ def decode(line: bytes) -> ToSentinel | ToService:
                 return Pace(
                     int(raw["delay_ms"]),
                     int(raw["threshold"]),
-                    {int(node): (float(beat), float(silence)) for node, (beat, silence) in raw["peers"].items()},
+                    {
+                        int(node): (float(beat), float(silence))
+                        for node, (beat, silence) in raw.get("peers", {}).items()
+                    },
                 )
             case "Paths":
                 return Paths(tuple(_path(path) for path in raw["paths"]))
