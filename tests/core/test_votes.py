@@ -399,3 +399,43 @@ def test_losses_one_after_the_other_are_survived_until_two_voters_are_left() -> 
     store.node(2, up=False)
     store.settle()
     assert not has_majority(store.voters, store.up)
+
+
+def two_beside_a_light_witness(
+    record_open: str = "", *, up: frozenset[int] = frozenset({1, 2}), **nodes: NodeVote
+) -> Picture:
+    votes = {n: nodes.get(f"node{n}", NodeVote(votes=True, pending=False, up=n in up)) for n in (1, 2)}
+    members = tuple(StoreMember(10 + n, n, learner=False) for n in (1, 2))
+    return Picture(model="light_witness", nodes=votes, members=members, storage=True, record_open=record_open)
+
+
+def test_while_the_record_is_open_nobody_but_its_holder_takes_a_vote() -> None:
+    """Not for a weight of nothing, not to finish what was begun, not to take that back (decision 0035)."""
+    for node2 in (
+        NodeVote(votes=True, pending=False, weight=0),
+        NodeVote(votes=False, pending=True, up=False),
+        NodeVote(votes=False, pending=True, weight=0, up=False),
+    ):
+        assert next_step(two_beside_a_light_witness("open", node2=node2)) is None
+        assert next_step(two_beside_a_light_witness(node2=node2)) is not None
+    assert next_step(two_beside_a_light_witness("open", up=frozenset({1}))) is None
+
+
+def test_beside_a_light_witness_two_vote_and_a_third_never_does() -> None:
+    nodes = {n: NodeVote(votes=n in {2, 3}, pending=False) for n in (1, 2, 3)}
+    picture = Picture(model="light_witness", nodes=nodes, members=(), storage=True)
+    assert [n for n in nodes if may_vote(n, picture)] == [2, 3], "whoever votes already stays"
+    learner = StoreMember(11, 1, learner=True)
+    assert next_step(replace(picture, members=(*_voting(2, 3), learner), record_open="open")) == Remove(11, 1)
+
+
+def _voting(*nodes: int) -> tuple[StoreMember, ...]:
+    return tuple(StoreMember(10 + n, n, learner=False) for n in nodes)
+
+
+def test_a_light_witness_is_forgotten_when_its_record_is_closed() -> None:
+    picture = replace(two_beside_a_light_witness("open"), model="node_majority")
+    assert next_step(picture) == Wait("open")
+    assert next_step(replace(picture, record_open="")) == RecordQuorum(
+        votes=False, pending=False, member="", forget_storage=True
+    )

@@ -50,6 +50,31 @@ def test_of_two_nodes_and_a_storage_one_node_is_enough() -> None:
 
 
 @pytest.mark.timeout(180)
+def test_beside_a_light_witness_its_record_is_taken_first() -> None:
+    """node2 went on alone and is lost; node1's older data become the cluster's, and node2 joins them."""
+    with namespaced("d-forced3", 2, quorum="share") as two:
+        lab = two.lab
+        lab.power_off(1)
+        two.until("node2 goes on alone", lambda: two.all_vote(1))
+        two.cli(2, "group", "create", "lost-with-node2")
+        lab.power_off(2)
+        lab.power_on(1, program=None)
+        lab.storage(1, there=False)
+        words = ("--force-quorum", "--without", "node2", "--cluster", "d-forced3")
+        status, said = start(two, *words)
+        assert (status, "light_witness" in said) == (2, True), said
+        lab.storage(1, there=True)
+        status, said = start(two, *words)
+        assert status == 0, said
+        lab.power_on(2, PROGRAM)  # it was the one that the record named
+        lab.recipe(lambda _: None, PROGRAM).run(lab.machine(1))
+        two.until("both vote", lambda: two.all_vote(2), 60.0)
+        assert two.ask("quorum", "show")["model"] == "light_witness"
+        for node in (1, 2):
+            assert "lost-with-node2" not in two.cli(node, "group", "list")
+
+
+@pytest.mark.timeout(180)
 @pytest.mark.conformance("QU-23", "QU-24")
 def test_the_last_acknowledged_write_survives_and_the_lost_join_again(three: Drill) -> None:
     lab = three.lab

@@ -17,6 +17,12 @@ COST = (
 )
 
 
+LEFT_OPEN = (
+    "The record of the light witness stays as it is: see that it is gone before a lost node is started, or that node"
+    " may go on alone beside this one."
+)
+
+
 @click.command("start")
 @click.option("--force-quorum", is_flag=True, help="Go on with this node's data alone.")
 @click.option(
@@ -36,7 +42,7 @@ def start(session: Session, force_quorum: bool, without: tuple[str, ...], confir
     from datetime import UTC, datetime
 
     from quorate.node.forcing import force_quorum as force
-    from quorate.node.forcing import plan_forcing
+    from quorate.node.forcing_plan import plan_forcing
     from quorate.node.places import Places
 
     if not force_quorum:
@@ -51,6 +57,8 @@ def start(session: Session, force_quorum: bool, without: tuple[str, ...], confir
         lost = ", ".join(plan.names)
         click.echo(f"{plan.own.name} will be the only voter of cluster {name}, without {lost}.", err=True)
         click.echo(COST, err=True)
+        if plan.light_lost:
+            click.echo(LEFT_OPEN, err=True)
         confirmed = click.prompt("Type the cluster's name to go on", default="", show_default=False, err=True)
     if confirmed != name:
         raise click.UsageError(f"{confirmed!r} is not the name of this cluster; nothing was changed")

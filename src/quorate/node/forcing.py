@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -26,26 +27,27 @@ from quorate.adapters.etcd.member import argv
 from quorate.adapters.etcd.messages import Member
 from quorate.adapters.etcd.store import EtcdStore
 from quorate.adapters.routes import Routes
-from quorate.control.names import unknown
 from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
-from quorate.core.votes import majority_of
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.light_witness import LightRecord
 from quorate.model.membership import CoordinatorRecord, MemberRecord
-from quorate.model.problems import Problem, Refused, error
+from quorate.model.problems import Refused, error
 from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, ForcedQuorum
 from quorate.model.records import Put, Unchanged, Write
-from quorate.model.workload import NodeSpec
-from quorate.node.identity import Identity, Replica, load_identity, load_replica
+from quorate.node.forcing_plan import Plan
+from quorate.node.light_memory import LightMemory
+from quorate.node.light_place import light_kind, open_light
 from quorate.node.member_keeper import etcd_binary, member_name, member_settings
 from quorate.node.places import Places
-from quorate.node.process import is_held
 from quorate.node.settings import load
 from quorate.node.stand_in import PeerList, listed_by, peer_list, peer_url, stand_in_certificate
 from quorate.node.store_link import PrefixedStore, tls_context
+from quorate.ports.light_witness import WitnessLost
 from quorate.ports.store import StoreError
 
+RECORD_LIMIT_S: Final = 10.0
 LEADER_LIMIT_S: Final = 30.0
 LISTED_LIMIT_S: Final = 5.0
 """For every recorded voter to be listed; one may have been removed and not been recorded so."""
@@ -57,81 +59,6 @@ EPOCH_STEP: Final = 1000
 """The other side may have gone on for a while: the epoch must be above the highest it can have seen."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a forced start will do, and to whom."""
-
-    identity: Identity
-    replica: Replica
-    own: NodeSpec
-    lost: tuple[NodeSpec, ...]
-    quorum_lost: bool
-
-    @property
-    def stand_ins(self) -> tuple[NodeSpec, ...]:
-        """So many lost members have to be played that this node's has a majority with them."""
-        voters = 1 + len(self.lost) + int(self.quorum_lost)
-        return self.lost[: majority_of(voters) - 1]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Everything that is declared lost."""
-        return (*(spec.name for spec in self.lost), *(("quorum resource",) if self.quorum_lost else ()))
-
-
-def plan_forcing(places: Places, without: tuple[str, ...]) -> Plan:
-    """What would be done. Raises Refused with everything that stands against it; changes nothing."""
-    identity = load_identity(places)
-    if identity is None:
-        remedy = "run this on the node whose data shall become the cluster's"
-        raise Refused([error("no_node", "this machine is no node of a cluster", remedy=remedy)])
-    replica = load_replica(places, identity)
-    problems: list[Problem] = []
-    if is_held(places.sentinel_lock):
-        remedy = "stop it first: quorate node stop NAME, or systemctl stop quorate"
-        problems.append(error("node_runs", f"{identity.name} is running", remedy=remedy))
-    own = next((spec for spec in replica.nodes if spec.node == identity.node), None)
-    data = places.store / member_name(identity.node)
-    if own is None or not own.votes or not data.is_dir():
-        what = f"{identity.name} holds no copy of the database: it has no member of the store"
-        problems.append(error("no_copy", what, where=str(data), remedy="use a node that had a vote"))
-    lost, quorum_lost, named = _lost(replica, identity, without)
-    problems += named
-    if problems or own is None:
-        raise Refused(problems)
-    plan = Plan(identity, replica, own, lost, quorum_lost)
-    if len(plan.stand_ins) < majority_of(1 + len(lost) + int(quorum_lost)) - 1:
-        what = "there are too few lost nodes to stand in for: the quorum resource held the only other votes"
-        raise Refused([error("nothing_to_stand_in", what, remedy="restore the cluster from a backup")])
-    return plan
-
-
-def _lost(
-    replica: Replica, identity: Identity, without: tuple[str, ...]
-) -> tuple[tuple[NodeSpec, ...], bool, list[Problem]]:
-    problems: list[Problem] = []
-    named = {name.casefold() for name in without}
-    voters = [spec for spec in replica.nodes if spec.votes or spec.vote_pending]
-    others = [spec for spec in voters if spec.node != identity.node]
-    if identity.name.casefold() in named:
-        what = f"{identity.name} is this node"
-        problems.append(error("is_here", what, where="without", remedy="name the others"))
-    known = {spec.name.casefold() for spec in replica.nodes} | {"quorum"}
-    problems += [unknown("node", name, known, "without") for name in without if name.casefold() not in known]
-    unnamed = [spec.name for spec in others if spec.name.casefold() not in named]
-    quorum_votes = bool(replica.quorum.votes or replica.quorum.vote_pending)
-    if quorum_votes and "quorum" not in named:
-        unnamed.append("quorum")
-    if unnamed:
-        what = f"every other voter must be declared lost by name; not named: {', '.join(unnamed)}"
-        remedy = "start them instead if they can be started: with a majority nothing has to be forced"
-        problems.append(error("voter_not_named", what, where="without", remedy=remedy))
-    if not others and not quorum_votes:
-        what = f"{identity.name} is the only voter"
-        problems.append(error("nothing_to_force", what, remedy="start it: quorate node run"))
-    return tuple(others), quorum_votes, problems
 
 
 # ---------------------------------------------------------------- doing it
@@ -148,6 +75,8 @@ async def force_quorum(places: Places, plan: Plan, *, author: str, at: str, say:
     folder.mkdir(parents=True, mode=0o700)
     settings = load(places.settings)
     try:
+        if plan.light:
+            await _take_record(places, plan, say)
         async with (
             _addresses(plan, managed=settings.manage_fabric and os.geteuid() == 0),
             _members(places, plan, folder, settings.etcd) as running,
@@ -160,6 +89,35 @@ async def force_quorum(places: Places, plan: Plan, *, author: str, at: str, say:
                 return await _write_down(gateway, plan, author=author, at=at)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _take_record(places: Places, plan: Plan, say: Say) -> None:
+    """The light witness names this node from now on, whatever it said: a lost one that starts alone stands still."""
+    spec = plan.replica.quorum
+    kind = light_kind(spec)
+    assert kind is not None
+    cluster, node = plan.identity.cluster_id, plan.identity.node
+    memory = LightMemory(places.light_note)
+    memory.at(kind, spec.path)
+    remedy = "see that this node reaches it; or declare it lost too: --without quorum"
+    try:
+        witness = await open_light(places, kind, spec.path, cluster, RECORD_LIMIT_S)
+        former = await witness.read()
+        if former is None and memory.note.seen:
+            what = f"there is no record at {spec.path}, although there was one: perhaps it is not mounted"
+            raise Refused([error("light_witness_empty", what, remedy=remedy)])
+        generation = max(former.generation if former is not None else 0, memory.note.seen) + 1
+        claim = f"{node}-{secrets.token_hex(8)}"
+        record = LightRecord(cluster=cluster, generation=generation, holder=node, claim=claim)
+        won = await witness.swap(former, record)
+    except WitnessLost as lost:
+        what = f"the light witness at {spec.path} does not answer: {lost}"
+        raise Refused([error("light_witness_unreachable", what, remedy=remedy)]) from lost
+    if not won:
+        what = f"somebody else wrote the record at {spec.path}: another node is at work"
+        raise Refused([error("light_witness_busy", what, remedy="see that every lost node is off")])
+    memory.has_seen(generation)
+    say(f"the light witness names {plan.own.name}: a lost node that starts alone stands still")
 
 
 @contextlib.asynccontextmanager
@@ -308,7 +266,7 @@ async def _write_down(gateway: Gateway, plan: Plan, *, author: str, at: str) -> 
                     boot_id=record.boot_id,
                 )
                 writes.append(Put(keys.member(node), encode(down)))
-        if plan.quorum_lost:
+        if plan.quorum_lost or plan.light_lost:
             former = view.quorum_spec
             gone = replace(former, model="node_majority", kind="", path="", votes=0, vote_pending=False, member="")
             writes.append(Put(keys.SPEC_QUORUM, encode(gone)))

@@ -110,6 +110,28 @@ class LightKeeper:
         except TimeoutError:
             log.warning("the other node has not taken this one's vote away in time")
 
+    async def forbids_start(self) -> bool:
+        """This node's member, as the only voter, would lead by itself, and the record names the other: a forced start.
+
+        A witness that does not answer forbids nothing: that the survivor of a loss can be restarted matters more.
+        """
+        kind = light_kind(self.spec)
+        if kind is None:
+            return False
+        try:
+            await self._read(await self._open(kind, self.spec.path))
+        except (Refused, Damaged, OSError) as problem:
+            log.warning("light witness", detail=f"not asked before the start: {problem}")
+            return False
+        assert self._memory is not None
+        node = self._service.node
+        sole = not any(spec.votes for spec in self._service.nodes() if spec.node != node)
+        other = self.reached and self.record is not None and self.record.holder not in {BOTH, CLOSED, node}
+        if other and (sole or self._memory.note.alone):
+            log.warning("light witness", detail="this node's data are the only voter's, and the record names the other")
+            return True
+        return False
+
     # ---------------------------------------------------------------- running
 
     async def run(self) -> None:
@@ -277,10 +299,13 @@ class LightKeeper:
         )
         if holder == BOTH and not self._stand_in.nothing_runs:
             return
+        if holder == self._service.node:
+            self._memory.swaps(alone=True)
         won = await witness.swap(former, wanted)
         log.info("light witness", detail=f"record {generation} for {_words(holder)}: {'done' if won else 'refused'}")
         if won:
             self._memory.has_seen(generation)
+            self._memory.swaps(alone=holder == self._service.node)
             self.record, self._won = wanted, wanted if alone else None
 
     async def _remove(self, other: Member, spec: NodeSpec) -> None:

@@ -19,6 +19,8 @@ class LightNote(Value, frozen=True, kw_only=True):
     path: str = ""
     seen: int = 0
     removing: int = 0
+    alone: bool = False
+    """This node's last swap was for itself: its member may be the only voter of its own data."""
 
 
 class LightMemory:
@@ -41,6 +43,11 @@ class LightMemory:
         """A record of that generation was read or written."""
         if generation > self.note.seen:
             self._write(replace(self.note, seen=generation))
+
+    def swaps(self, *, alone: bool) -> None:
+        """A record is about to be written, for this node alone or not; one that was alone stays so until it was not."""
+        if alone != self.note.alone:
+            self._write(replace(self.note, alone=alone))
 
     def removes(self, member: int) -> None:
         """That member is about to lose its vote; 0: it has."""

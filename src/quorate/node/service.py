@@ -240,7 +240,8 @@ class Service:
         }
 
     def _has_member(self, spec: NodeSpec) -> bool:
-        return bool(spec.votes) or spec.vote_pending
+        light = self.quorum.spec.model == "light_witness" and bool(spec.weight)  # the other may have gone on alone
+        return bool(spec.votes) or spec.vote_pending or light
 
     # ---------------------------------------------------------------- running
 
@@ -263,12 +264,12 @@ class Service:
             lambda text: log.info("store member", detail=text),
             etcd=etcd_binary(self.settings.etcd),
         )
-        if not self.prevents_quorum:
-            keeper.start_existing(self.own_spec(), self.nodes())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            if not self.prevents_quorum:
+                self.spawn(self._start_member())
             reading = tasks.create_task(self._listen(link), name="sentinel link")
             others = [
                 tasks.create_task(self._beat(), name="progress"),
@@ -296,6 +297,10 @@ class Service:
                 task.cancel()
         await self.gateway.aclose()
         await link.close()
+
+    async def _start_member(self) -> None:
+        if not await self.light.forbids_start():
+            self.keeper.start_existing(self.own_spec(), self.nodes())
 
     def end(self, *, stop_node: bool, retire: str = "") -> None:
         """End this process; `stop_node` where the node has left and the sentinel shall end too.
