@@ -10,7 +10,8 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
-from quorate.control.quorum import QuorumWish, set_quorum, show_quorum, would_hold
+from quorate.control.quorum import show_quorum, would_hold
+from quorate.control.quorum_setting import QuorumWish, set_quorum
 from quorate.control.status import cluster_status
 from quorate.control.wait import votes_settled
 from quorate.core.light_view import all_let_go, wanted_holder

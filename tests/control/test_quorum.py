@@ -11,7 +11,8 @@ from faces_world import FacesWorld, faces_world
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
 from quorate.control.nodes import stop_node
-from quorate.control.quorum import QuorumView, QuorumWish, set_quorum, show_quorum, would_hold
+from quorate.control.quorum import QuorumView, show_quorum, would_hold
+from quorate.control.quorum_setting import QuorumWish, set_quorum
 from quorate.control.silence import silence_problem
 from quorate.control.status import cluster_status
 from quorate.model import keys

@@ -10,7 +10,8 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control import enrolment, tokens, witnesses
 from quorate.control.executor import execute, execute_reading, new_occasion
-from quorate.control.quorum import QuorumWish, set_quorum, show_quorum
+from quorate.control.quorum import show_quorum
+from quorate.control.quorum_setting import QuorumWish, set_quorum
 from quorate.model import keys
 from quorate.model.enrolment import EnrolmentRequest
 from quorate.model.membership import MemberRecord

@@ -16,6 +16,7 @@ from quorate.control import (
     nodes,
     queries,
     quorum,
+    quorum_setting,
     rebuilding,
     resource_writing,
     resources,
@@ -324,14 +325,14 @@ async def would_hold(call: Call[Nothing]) -> quorum.LossAnswer:
     return quorum.would_hold(call.context, names)
 
 
-async def set_quorum(call: Call[quorum.QuorumWish]) -> Changed:
+async def set_quorum(call: Call[quorum_setting.QuorumWish]) -> Changed:
     """Choose another model of quorum, online."""
-    kind, path = quorum.wished_storage(call.body)
+    kind, path = quorum_setting.wished_storage(call.body)
     usable = path.startswith("/") or kind in LIGHT_KINDS
-    usable = usable or (kind == "witness" and not quorum.witness_form_problems(path))
+    usable = usable or (kind == "witness" and not quorum_setting.witness_form_problems(path))
     problems = await call.context.check_storage(kind, path) if usable else ()
     return await Plan(call).run(
-        lambda view, occasion: quorum.set_quorum(view, call.body, problems, occasion),
+        lambda view, occasion: quorum_setting.set_quorum(view, call.body, problems, occasion),
         lambda _, done: wait.quorum_settled(),  # noqa: ARG005
     )
 

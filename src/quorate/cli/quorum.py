@@ -60,7 +60,7 @@ def set_model(
 
     Nothing goes offline. The answer comes when it is written; --wait waits until every vote is where it shall be.
     """
-    from quorate.control.quorum import QuorumWish
+    from quorate.control.quorum_setting import QuorumWish
 
     wish = QuorumWish(
         model=model.replace("-", "_") if model else None,

@@ -50,6 +50,8 @@ class Situation:
     wanted: int = BOTH
     """What the record shall say: BOTH, CLOSED where the witness is given up, or the node whose vote alone stays."""
     coordinates: bool = False
+    doubt: bool = False
+    """A swap of this node's was never answered, and no later one of its own was: it may execute still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,12 @@ class Stand:
 
 
 Step = Swap | Play | Stand
+
+
+def may_take_vote(now: Situation) -> bool:
+    """The other's vote may be taken away: the record names this node, and nothing of its own can change that late."""
+    named = now.record is not None and now.record.holder == now.node
+    return now.leads and named and not now.doubt and now.voters == "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ def _with_store(now: Situation) -> Step | None:
         opens = now.wanted != CLOSED and (now.voters == "alone" or (whole and now.coordinates))
         return Swap(now.node) if opens else None
     if record.holder == now.wanted:
-        return None
+        # Before a vote is taken away: a *both* of this node's own that executes late must find another record.
+        return Swap(now.node) if now.wanted == now.node and now.doubt and now.voters == "both" else None
     if record.holder == BOTH:
         return Swap(now.wanted) if now.coordinates or now.wanted == now.node else None
     if record.holder != now.node:

@@ -117,6 +117,7 @@ async def _take_record(places: Places, plan: Plan, say: Say) -> None:
         what = f"somebody else wrote the record at {spec.path}: another node is at work"
         raise Refused([error("light_witness_busy", what, remedy="see that every lost node is off")])
     memory.has_seen(generation)
+    memory.swaps(alone=True)
     say(f"the light witness names {plan.own.name}: a lost node that starts alone stands still")
 
 

@@ -31,6 +31,7 @@ class Broken(Enum):
     THEIRS_AS_OWN = "a node goes on although the record names the other"
     UNKNOWN_IS_WON = "a swap whose outcome is unknown counts as won"
     PLAY_WITHOUT_SWAP = "a node that holds the record already plays without a swap of its own"
+    REMOVE_IN_DOUBT = "a vote is taken away while a swap of one's own may still execute"
     REMOVE_FIRST = "a vote is taken away while the record says both"
     OLD_RECORD = "a record older than one that was seen is believed"
     OPEN_ANEW = "a record that has vanished is opened anew"
@@ -70,6 +71,8 @@ class Member:
     """An empty stand-in of the other runs here."""
     seen: int = 0
     won: LightRecord | None = None
+    doubt: bool = False
+    """A swap was not answered, nor one after it; so it is after every start too."""
     told: bool = False
     """The other has said that it has applied its vote."""
     joined: int = 0
@@ -136,16 +139,13 @@ class TwoAndWitness:
             case "heal":
                 self.cut = False
             case "die":
-                one.up, one.leads, one.plays, one.won, one.told, one.barrier = (
-                    False, False, False, None, False, 0,
+                one.up, one.leads, one.plays, one.won, one.told, one.barrier, one.doubt = (
+                    False, False, False, None, False, 0, True,
                 )  # fmt: skip
             case "start":
                 self._start(one)
             case "late" if self.late:
-                expected, wanted = self.late.pop(chance.randrange(len(self.late)))
-                if self.record == expected:
-                    self.record = wanted
-                    self.fired["executed late"] += 1
+                self.execute_late()
             case "roll back":
                 self._roll_back()
             case "cede":
@@ -189,6 +189,30 @@ class TwoAndWitness:
             self.record = None
             self.late.clear()
             self.fired["vanished"] += 1
+
+    # ---------------------------------------------------------------- for directed histories
+
+    def execute_late(self) -> None:
+        """One of the swaps that were given up reaches the witness."""
+        expected, wanted = self.late.pop(self.chance.randrange(len(self.late)))
+        if self.record == expected:
+            self.record = wanted
+            self.fired["executed late"] += 1
+
+    def elect(self, one: Member) -> None:
+        """It stands for election."""
+        self._elect(one)
+
+    def take_turn(self, one: Member) -> None:
+        """Everything that a member may do, once."""
+        for what in ("step", "replicate", "apply", "member"):
+            self._act(what, one)
+
+    def write(self, one: Member) -> None:
+        """A client writes there."""
+        self._act("write", one)
+
+    # ---------------------------------------------------------------- events
 
     def _calm(self) -> None:
         one = self.members[self.chance.choice([1, 2])]
@@ -314,7 +338,8 @@ class TwoAndWitness:
                 self.fired["went on alone"] += 1
             return
         if other.number in one.votes():
-            allowed = self.record is not None and self.record.holder == one.number
+            named = self.record is not None and self.record.holder == one.number
+            allowed = named and (not one.doubt or self.broken is Broken.REMOVE_IN_DOUBT)
             if self.ceding == one.number and (allowed or self.broken is Broken.REMOVE_FIRST):
                 self._propose(one, Entry(one.term, self._id(), "remove", other.number))
                 self.fired["vote taken away"] += 1
@@ -359,6 +384,7 @@ class TwoAndWitness:
                 confirmed=believes or bool(one.barrier and one.committed >= one.barrier and not _changes_votes(one)),
                 wanted=self.ceding,
                 coordinates=one.leads,
+                doubt=one.doubt and self.broken is not Broken.REMOVE_IN_DOUBT,
             ),
             PATIENCE,
             record if held else one.won,
@@ -403,6 +429,7 @@ class TwoAndWitness:
         else:
             self.record = wanted
             self.history.append(wanted)
+        one.doubt = fate != "done"
         if fate == "done":
             one.won = wanted if alone else None
             self.fired["both again" if holder == BOTH else "swapped"] += 1
