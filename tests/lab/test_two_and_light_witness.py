@@ -102,7 +102,8 @@ def test_the_stale_one_stands_still(two: Drill) -> None:
     time.sleep(6.0)  # longer than it needs when it may
     with pytest.raises(LabError):
         two.cli(2, "group", "create", "stale")
-    two.lab.power_on("node1", PROGRAM)
+    two.lab.power_off("node2")
+    two.lab.power_on("node1", PROGRAM)  # alone, and named by the record
     two.until("the newest database is there", lambda: "newest" in str(two.ask("group", "list")), 60.0)
     two.cli(1, "group", "delete", "newest")
 

@@ -1,7 +1,7 @@
 """This node beside a light witness: it looks, and does what `core.lone_survivor` says (decision 0035).
 
-Owns: the looks, what this node knows at one of them, and its report. Does not know: the rules, how the record is reached
-(`node.light_record`), members of the store (`node.light_members`), how a stand-in runs (`node.light_stand_in`).
+Owns: the looks, what this node knows at one of them, and its report. Does not know: the rules, how the record is
+reached (`node.light_record`), members of the store (`node.light_members`), how a stand-in runs (`node.light_stand_in`).
 
 How it works: a look every second, more often while the store has no leader or something is to be done. A vote is taken
 away by this node alone, while the record names it; which one is written down first, and the record does not say *both*
@@ -81,9 +81,8 @@ class LightKeeper:
         """The node leaves: wait until the other has taken its vote away, so that the store does not stand still."""
         service, view = self._service, self._service.view
         others = {n for n in view.authority.up() if n != service.node and not view.node_intent(n).stopping}
-        if self._spec.model != "light_witness" or not any(
-            view.nodes[n].record.votes for n in others if n in view.nodes
-        ):
+        helps = any(view.nodes[n].record.votes for n in others if n in view.nodes)
+        if self._spec.model != "light_witness" or not helps:
             return
         try:
             async with asyncio.timeout(limit_s):
@@ -143,7 +142,7 @@ class LightKeeper:
             return LOOK_S
         await self._access.open(kind, spec.path)
         await self._access.read()
-        pair = await self._members.look()
+        pair = await self._members.look(self._access.memory)
         now = boot_time_s()
         if pair is None:
             self._stands("this node's member of the store does not answer")
@@ -165,8 +164,8 @@ class LightKeeper:
         situation = self._situation(pair, now)
         if memory.note.removing and pair.leads and pair.voters == "alone":
             memory.removes(0)
-        taken = memory.note.removing == pair.ids[1] or situation.wanted == self._service.node
-        if may_take_vote(situation) and taken and pair.other is not None and pair.spec is not None:
+        goes = situation.wanted == self._service.node
+        if may_take_vote(situation) and goes and pair.other is not None and pair.spec is not None:
             await self._members.remove(pair.other, pair.spec, memory)
             return False
         holder = access.record.holder if access.record is not None else CLOSED
@@ -202,6 +201,7 @@ class LightKeeper:
     def _situation(self, pair: Pair, now: float) -> Situation:
         service, access = self._service, self._access
         other = pair.spec.node if pair.spec is not None else 0
+        begun = bool(pair.ids[1]) and access.memory.note.removing == pair.ids[1]
         return Situation(
             node=service.node,
             record=access.record,
@@ -213,7 +213,7 @@ class LightKeeper:
             voters=pair.voters,
             applied=bool(other) and self._hears(other) and self._members.says_applied(pair),
             confirmed=self._members.is_confirmed(pair),
-            wanted=wanted_holder(service.view, service.node, other),
+            wanted=service.node if begun else wanted_holder(service.view, service.node, other),
             coordinates=service.faces.leads(),
             doubt=access.doubt,
         )

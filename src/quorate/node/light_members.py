@@ -1,17 +1,21 @@
 """The two members of the store beside a light witness, as this node's own member has applied them (decision 0035).
 
-Owns: what this node's member lists, the taking away of the other's vote, and the change that needed both. Does not know:
-the record, or when a vote may go.
+Owns: what this node's member lists, the taking away of the other's vote, and the change that needed both. Does not
+know: the record, or when a vote may go.
+
+How it works: a member of etcd opens its port for clients when it has met a leader for the first time since its start.
+Until then its port for peers tells whom it lists, and which of them it is itself was written down when it last said so.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from quorate.adapters.etcd.errors import GatewayError
 from quorate.adapters.etcd.messages import Member, Status
-from quorate.adapters.etcd.peers import Peers
+from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.quorum import QuorumFact
@@ -32,16 +36,14 @@ STATUS_LIMIT_S: Final = 0.3
 class Pair:
     """This node's vote and the other one's, at one look. Both None where this node has no vote, or there are three."""
 
-    status: Status
+    leads: bool
+    """The store answers here: this node's member has a leader."""
+    revision: int
+    """How far this node's member is, as it says itself; 0 where it does not."""
     own: Member | None
     other: Member | None
     spec: NodeSpec | None
     """The node of `other`."""
-
-    @property
-    def leads(self) -> bool:
-        """The store answers here: this node's member has a leader."""
-        return self.status.leader != 0
 
     @property
     def voters(self) -> Literal["alone", "both", "other"]:
@@ -70,20 +72,25 @@ class LightMembers:
         if self._peers is not None:
             await self._peers.aclose()
 
-    async def look(self) -> Pair | None:
-        """Both; None where this node's member does not answer. Raises PeerUnreachable."""
+    async def look(self, memory: LightMemory) -> Pair | None:
+        """Both; None where this node's member does not answer. Raises OSError where its id cannot be written down."""
         own = self._service.own_spec()
-        try:
+        status: Status | None = None
+        with contextlib.suppress(GatewayError):
             url = f"https://{own.fabric_address}:{own.client_port}"
             status = await self._service.gateway.status(url, timeout_s=STATUS_LIMIT_S)
-        except GatewayError:
-            return None
+        if status is not None:
+            memory.is_member(status.header.member_id)
         self._peers = self._peers or Peers(tls_context(self._service.places))
-        members = await self._peers.members(peer_url(own))
-        mine, other = _own_and_other(members, status.header.member_id)
+        try:
+            members = await self._peers.members(peer_url(own))
+        except PeerUnreachable:
+            return None
+        mine, other = _own_and_other(members, memory.note.member)
         urls = other.peerURLs if other is not None else ()
         spec = next((spec for spec in self._service.nodes() if peer_url(spec) in urls), None)
-        return Pair(status, mine, other, spec)
+        leads, revision = (status.leader != 0, status.header.revision) if status is not None else (False, 0)
+        return Pair(leads, revision, mine, other, spec)
 
     async def remove(self, other: Member, spec: NodeSpec, memory: LightMemory) -> None:
         """Take that member's vote: written down here, recorded as pending, asked for; it may be refused for 5 s."""
@@ -120,7 +127,7 @@ class LightMembers:
         needed = self._needed_both
         if needed is None or pair.voters != "both" or self._service.view.authority.pending_voters:
             return False
-        return needed[0] == pair.ids and pair.status.header.revision >= needed[1]
+        return needed[0] == pair.ids and pair.revision >= needed[1]
 
     def says_applied(self, pair: Pair) -> bool:
         """The other reports, in its present life, that it has applied the vote of its present member."""

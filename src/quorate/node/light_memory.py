@@ -19,6 +19,8 @@ class LightNote(Value, frozen=True, kw_only=True):
     path: str = ""
     seen: int = 0
     removing: int = 0
+    member: int = 0
+    """The id of this node's member, as that last said it."""
     alone: bool = False
     """This node's last swap was for itself: its member may be the only voter of its own data."""
 
@@ -48,6 +50,11 @@ class LightMemory:
         """A record is about to be written, for this node alone or not; one that was alone stays so until it was not."""
         if alone != self.note.alone:
             self._write(replace(self.note, alone=alone))
+
+    def is_member(self, member: int) -> None:
+        """This node's member says so itself."""
+        if member != self.note.member:
+            self._write(replace(self.note, member=member))
 
     def removes(self, member: int) -> None:
         """That member is about to lose its vote; 0: it has."""

@@ -1,7 +1,7 @@
 """The record of the light witness, as this node reads and swaps it (decision 0035).
 
-Owns: the way to it, the note of what must be remembered, and whether a swap of this node's is in doubt. Does not know: what
-shall stand there.
+Owns: the way to it, the note of what must be remembered, and whether a swap of this node's is in doubt. Does not know:
+what shall stand there.
 """
 
 from __future__ import annotations
