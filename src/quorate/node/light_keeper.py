@@ -161,6 +161,8 @@ class LightKeeper:
     async def _act(self, pair: Pair, now: float) -> bool:
         """One step; whether there was none to take, and the store answers."""
         access, memory = self._access, self._access.memory
+        if pair.leads and not self._service.watched_at:
+            return False  # what the record shall say stands in the database, which was not read yet
         situation = self._situation(pair, now)
         if memory.note.removing and pair.leads and pair.voters == "alone":
             memory.removes(0)
