@@ -31,6 +31,7 @@ from quorate.control.views import (
 )
 from quorate.model.base import Value
 from quorate.model.problems import Problem
+from quorate.model.quorum import LIGHT_KINDS
 
 
 def page_of(value: Value) -> Page:
@@ -274,8 +275,8 @@ def _explanation(found: GroupExplanation) -> Page:
 def _quorum(found: QuorumView) -> Page:
     facts = [("model", _words(found.model))]
     if found.kind:
-        facts.append(("storage", f"{_words(found.kind)} {found.path}"))
-    if found.kind not in {"", "witness"}:
+        facts.append(("record" if found.kind in LIGHT_KINDS else "storage", f"{_words(found.kind)} {found.path}"))
+    if found.kind in {"directory", "block_device"}:
         facts.append(("controlled by", found.holder or "nobody"))
     facts.append(("votes of dead nodes", "may be taken away" if found.dynamic_votes else "stay"))
     if found.lower_priority_node:
