@@ -94,7 +94,7 @@ class Faces:
     @property
     def agents(self) -> FenceAgents:
         """The fence agents of this machine."""
-        return self._service.agents
+        return self._service.keepers.agents
 
     def report(self) -> Report | None:
         """The sentinel's latest report."""
@@ -118,10 +118,10 @@ class Faces:
         waits = None if self._service.loop.is_up else self._service.links.problem
         report = self.report()
         lease_over = report is not None and report.lease_until <= boot_time_s()
-        copies = self._service.copies
+        copies = self._service.keepers.copies
         silence = silence_problem(self.replica_age_s(), lease_over=lease_over)
         told = (silence, copies.gone_back, copies.problem, waits)
-        return (*self._service.history.problems, *(problem for problem in told if problem is not None))
+        return (*self._service.keepers.history.problems, *(problem for problem in told if problem is not None))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
         """What is wrong with a quorum storage as this node reaches it."""

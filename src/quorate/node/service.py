@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import secrets
 import signal
@@ -20,7 +19,6 @@ from datetime import UTC, datetime
 
 from quorate.adapters.etcd.gateway import Gateway
 from quorate.adapters.etcd.store import EtcdStore
-from quorate.adapters.fencing import InstalledAgents
 from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.cluster_view import ClusterView
@@ -28,27 +26,18 @@ from quorate.core.group_run import BringOnline
 from quorate.core.topology import metrics, quiet_networks, timings_of
 from quorate.core.votes import may_vote
 from quorate.model import keys
-from quorate.model.backup import BackupArchive
 from quorate.model.base import encode
 from quorate.model.problems import Refused
-from quorate.model.records import Absent, Put, Snapshot, Write
+from quorate.model.records import Absent, Put, Write
 from quorate.model.workload import NodeSpec, ResourceSpec
-from quorate.node.backup_keeper import BackupKeeper
-from quorate.node.checkpoint_keeper import CheckpointKeeper
-from quorate.node.checkpoint_seal import Seal
-from quorate.node.copy_keeper import CopyKeeper
-from quorate.node.evicting import EvictionKeeper
 from quorate.node.faces import Faces
-from quorate.node.fence_keeper import FenceKeeper
-from quorate.node.history_keeper import HistoryKeeper
-from quorate.node.history_pruner import HistoryPruner
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica
+from quorate.node.keepers import Keepers
 from quorate.node.leaving import Leaving
 from quorate.node.light_keeper import LightKeeper
 from quorate.node.link_wait import LinkWait, working_addresses
 from quorate.node.member_keeper import MemberKeeper, etcd_binary
-from quorate.node.member_watch import MemberWatch
 from quorate.node.network_keeper import NetworkKeeper
 from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settled, StoreRequest
 from quorate.node.pacing import Pacing
@@ -134,76 +123,8 @@ class Service:
         self.leaving = Leaving(self)
         self.networks = NetworkKeeper(self)
         self.retiring = Retiring(self)
-        self.evictions = EvictionKeeper(
-            self.view, self.store, self.gateway, self.faces.leads, lambda text: log.info("eviction", detail=text)
-        )
-        self.agents = InstalledAgents(self.settings.fence_agents)
-        self.fencing = FenceKeeper(
-            self.node,
-            self.view,
-            self.store,
-            self.agents,
-            self.faces.leads,
-            self.turned,
-            boot_time_s,
-            lambda text: log.info("fencing", detail=text),
-        )
-        self.history = HistoryKeeper(
-            self.node,
-            self._etcd,
-            self.gateway,
-            self._own_endpoint,
-            lambda: self.view.position.revision,
-            self.faces.leads,
-            lambda text: log.info("store", detail=text),
-        )
-        self.member_watch = MemberWatch(
-            self.node,
-            self.view,
-            self.store,
-            self.gateway,
-            self._own_endpoint,
-            self._other_endpoints,
-            self.use_endpoints,
-            f"/quorate/{identity.cluster_id}/",
-            places.log / "etcd.log",
-            boot_time_s,
-            lambda text: log.warning("store member", detail=text),
-        )
-        self.pruner = HistoryPruner(
-            self.view,
-            self.store,
-            self.faces.leads,
-            self.faces.wall_time_s,
-            lambda text: log.info("history", detail=text),
-        )
-        self.backups = BackupKeeper(
-            self.node,
-            self.view,
-            self.store,
-            self.faces.leads,
-            self._take_backup,
-            self.faces.wall_time_s,
-            self.faces.wall_time,
-            lambda text: log.info("backup", detail=text),
-        )
-        self.copies = CopyKeeper(
-            places.copy, self.view, self.store, self._pack_copy, lambda text: log.warning("copy", detail=text)
-        )
-        self.checkpoints = CheckpointKeeper(
-            self.node,
-            self.view,
-            self.store,
-            Seal(places.heartbeat_key),
-            self.loop.online_here,
-            lambda command: self.loop.still_wanted(command, boot_time_s()),
-            self.hosts.command,
-            self._not_given,
-            boot_time_s,
-            self.faces.wall_time,
-            lambda text: log.info("checkpoint", detail=text),
-        )
-        self.hosts.last_look = self.checkpoints.last_look
+        self.keepers = Keepers(self, self._etcd)
+        self.hosts.last_look = self.keepers.checkpoints.last_look
         self.lease_is_safe = asyncio.Event()
         """Set for good when this service has seen, or seen to, a lease that needs nothing from it for a while."""
         self._ended = asyncio.Event()
@@ -226,18 +147,6 @@ class Service:
                 f"https://{spec.fabric_address}:{spec.quorum_client_port}" for spec in ordered if spec.node == holder
             ]
         return found
-
-    def _own_endpoint(self) -> str:
-        spec = self.own_spec()
-        return f"https://{spec.fabric_address}:{spec.client_port}" if spec.votes else ""
-
-    def _other_endpoints(self) -> dict[str, str]:
-        """Client endpoints of the other nodes' members that vote, by the node's name."""
-        return {
-            spec.name: f"https://{spec.fabric_address}:{spec.client_port}"
-            for spec in self.nodes()
-            if spec.votes and spec.node != self.node
-        }
 
     def _has_member(self, spec: NodeSpec) -> bool:
         light = self.quorum.spec.model == "light_witness" and bool(spec.weight)  # the other may have gone on alone
@@ -276,18 +185,11 @@ class Service:
                 tasks.create_task(self.links.run(), name="link wait"),
                 tasks.create_task(self._follow_store(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
-                tasks.create_task(self.fencing.run(), name="fence keeper"),
-                tasks.create_task(self.history.run(), name="history keeper"),
-                tasks.create_task(self.member_watch.run(), name="member watch"),
-                tasks.create_task(self.pruner.run(), name="history pruner"),
-                tasks.create_task(self.backups.run(), name="backup keeper"),
-                tasks.create_task(self.copies.run(), name="copy keeper"),
-                tasks.create_task(self.checkpoints.run(), name="checkpoint keeper"),
+                *(tasks.create_task(run, name=name) for name, run in self.keepers.runs()),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
                 tasks.create_task(self.light.run(), name="light witness"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
-                tasks.create_task(self.evictions.run(), name="eviction keeper"),
             ]
             await self.faces.start()
             await self._ended.wait()
@@ -323,7 +225,7 @@ class Service:
                     self.spawn(self.leaving.run())
                 case channel.Processes(running=running):
                     self.processes = running
-                    self.member_watch.process(running.get("etcd", 0))
+                    self.keepers.member_watch.process(running.get("etcd", 0))
                     self.hosts.running(running)
                 case channel.Paths(paths=paths):
                     self.networks.told(paths)
@@ -355,25 +257,10 @@ class Service:
             self.pump()
             await asyncio.sleep(self.timings.heartbeat_s)
 
-    def _not_given(self, spec: ResourceSpec, why: str) -> None:
+    def not_given(self, spec: ResourceSpec, why: str) -> None:
+        """An Online that was held back was never given, for that reason."""
         self.loop.not_given(spec, why)
         self.pump()
-
-    async def _take_backup(self) -> BackupArchive:
-        """The whole database, for the schedule."""
-        taking = await asyncio.to_thread(importlib.import_module, "quorate.control.backup")  # a service starts light
-        archive: BackupArchive = await taking.take_backup(self.faces, "cluster", "scheduled")
-        return archive
-
-    async def _pack_copy(self, snapshot: Snapshot) -> BackupArchive:
-        """What a replica holds, as an archive."""
-        packing = await asyncio.to_thread(importlib.import_module, "quorate.control.backup")
-        cluster = self.view.cluster.record if self.view.cluster is not None else self.replica.cluster
-        name, at = self.own_spec().name, self.faces.wall_time()
-        archive: BackupArchive = await asyncio.to_thread(
-            lambda: packing.pack(snapshot, cluster, name, at, "", "this node's copy")
-        )
-        return archive
 
     # ---------------------------------------------------------------- the pump
 
@@ -393,8 +280,8 @@ class Service:
                         self.lease_is_safe.set()
                     case StoreRequest():
                         self.spawn(self._carry_out(output))
-                    case HostCommand(command=BringOnline() as command) if self.checkpoints.concerns(command):
-                        self.spawn(self.checkpoints.bring_online(command))
+                    case HostCommand(command=BringOnline() as command) if self.keepers.checkpoints.concerns(command):
+                        self.spawn(self.keepers.checkpoints.bring_online(command))
                     case HostCommand(command=command):
                         self.hosts.command(command)
                     case Prepare(group=group):
@@ -527,7 +414,7 @@ class Service:
         """Endpoints of nodes that are not heard are asked last."""
         specs = {spec.node: f"https://{spec.fabric_address}:{spec.client_port}" for spec in self.nodes()}
         doubtful = [url for node, url in specs.items() if node in self._unheard]
-        if not self.member_watch.trusted and len(self._unheard) + 1 < len(specs):
+        if not self.keepers.member_watch.trusted and len(self._unheard) + 1 < len(specs):
             doubtful.append(specs.get(self.node, ""))  # its data were not compared with the others' yet
         told = ((node, self.view.store_member_fact(node)) for node in specs)
         doubtful += [specs[node] for node, fact in told if fact is not None and fact.fails]
