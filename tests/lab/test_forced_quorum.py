@@ -66,6 +66,8 @@ def test_beside_a_light_witness_its_record_is_taken_first() -> None:
         lab.storage(1, there=True)
         status, said = start(two, *words)
         assert status == 0, said
+        status, said = start(two, *words)  # as after an interruption: it goes on where it ended
+        assert status == 0, said
         lab.power_on(2, PROGRAM)  # it was the one that the record named
         lab.recipe(lambda _: None, PROGRAM).run(lab.machine(1))
         two.until("both vote", lambda: two.all_vote(2), 60.0)

@@ -109,6 +109,8 @@ def test_the_stale_one_stands_still(two: Drill) -> None:
     time.sleep(6.0)  # longer than it needs when it may
     with pytest.raises(LabError):
         two.cli(2, "group", "create", "stale")
+    with pytest.raises(LabError, match="light_witness_waits"):
+        two.cli(2, "quorum", "show")
     two.lab.power_off("node2")
     two.lab.power_on("node1", PROGRAM)  # alone, and named by the record
     two.until("the newest database is there", lambda: "newest" in groups(two), 60.0)

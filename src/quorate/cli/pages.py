@@ -278,6 +278,8 @@ def _quorum(found: QuorumView) -> Page:
         facts.append(("record" if found.kind in LIGHT_KINDS else "storage", f"{_words(found.kind)} {found.path}"))
     if found.kind in {"directory", "block_device"}:
         facts.append(("controlled by", found.holder or "nobody"))
+    if found.kind in LIGHT_KINDS and found.holder:
+        facts.append(("names", found.holder))
     facts.append(("votes of dead nodes", "may be taken away" if found.dynamic_votes else "stay"))
     if found.lower_priority_node:
         facts.append(("lower priority", found.lower_priority_node))

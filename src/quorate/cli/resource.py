@@ -28,7 +28,7 @@ def resource() -> None:
 def common_options(function: Callable[..., None]) -> Callable[..., None]:
     """One option for each common property: `--restart-delay-ms`, also known as `--RestartDelay`."""
     for definition in reversed(RESOURCE_PROPERTIES):
-        names = {f"--{definition.name.replace('_', '-')}", f"--{definition.reference_alias}"}
+        names = {f"--{definition.name.replace('_', '-')}", f"--{definition.reference_alias}"} - {"--"}
         function = click.option(*sorted(names), definition.name, metavar="VALUE", help=definition.words)(function)
     return function
 

@@ -16,7 +16,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.networks import NetworkInterface, standings
 from quorate.core.reasons import node_name
 from quorate.model import keys
-from quorate.model.problems import Problem
+from quorate.model.problems import Problem, error
 from quorate.model.records import Guard
 from quorate.model.topology import NetworkSpec
 from quorate.model.workload import GroupSpec, NodeSpec, ResourceSpec
@@ -48,7 +48,10 @@ def find_node(view: ClusterView, name: str, problems: list[Problem], where: str 
     folded = name.casefold()
     named = (known.record for known in view.nodes.values() if known.record.name.casefold() == folded)
     spec = found.record if found else next(named, None)
-    if spec is None:
+    if spec is None and not view.nodes:
+        remedy = "try again when `quorate cluster status` answers, or ask another node"
+        problems.append(error("cluster_not_formed", "this node has not read the database yet", remedy=remedy))
+    elif spec is None:
         problems.append(unknown("node", name, [k.record.name for k in view.nodes.values()], where))
     return spec
 

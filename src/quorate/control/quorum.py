@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from quorate.control.context import Context
+from quorate.control.forming import not_formed
 from quorate.control.lookup import find_node
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
 from quorate.control.wait import votes_settled
 from quorate.core.cluster_view import ClusterView
-from quorate.core.light_view import light_trouble
+from quorate.core.light_view import light_trouble, record_holder
 from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_trouble, voter_name
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
@@ -23,6 +24,9 @@ from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum
 
 QUORUM_TYPES: Final = {"node_majority": 1, "node_and_disk_majority": 3, "disk_only": 3, "light_witness": 2}
 """The reference's numbers (QU-31)."""
+
+OLD_NEWS: Final = frozenset({"database_silent", "light_witness_waits"})
+"""Conditions in which everything that is shown is as it was."""
 
 
 class VoterView(Value, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ class QuorumView(Value, frozen=True, kw_only=True):
     kind: str = ""
     path: str = ""
     holder: str = ""
+    """The node that controls the quorum storage; beside a light witness the one that its record names."""
     dynamic_votes: bool = True
     lower_priority_node: str = ""
     voters: tuple[VoterView, ...]
@@ -76,13 +81,15 @@ class LossAnswer(Value, frozen=True, kw_only=True):
 
 
 def show_quorum(context: Context, waiting: str = "") -> QuorumView:
-    """How the quorum stands."""
+    """How the quorum stands. Raises Refused where this node has not read the database yet."""
     view = context.view
+    if view.cluster is None:
+        raise not_formed(context)
     spec, now = view.quorum_spec, outlook(view)
     voters = [_voter(view, node) for node in sorted(view.nodes)]
     if spec.kind and spec.kind not in LIGHT_KINDS:
         voters.append(_voter(view, QUORUM_VOTER))
-    holder = view.quorum_holder()
+    holder = record_holder(view) if spec.kind in LIGHT_KINDS else view.quorum_holder()
     settled = votes_settled(view)
     why = waiting or (storage_trouble(view) if spec.model != "node_majority" else "")
     return QuorumView(
@@ -101,7 +108,7 @@ def show_quorum(context: Context, waiting: str = "") -> QuorumView:
         prevented=context.prevents_quorum,
         settled=settled,
         waiting="" if settled else why,
-        sentences=_sentences(view),
+        sentences=(*(p.what for p in context.store_problems() if p.code in OLD_NEWS), *_sentences(view)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quorate.control.checkpoints import checkpoint_problems
 from quorate.control.context import Context
+from quorate.control.forming import not_formed
 from quorate.control.network_views import view_networks
 from quorate.control.pace_views import slowest_timings, view_paces
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
@@ -24,22 +25,14 @@ from quorate.core.reasons import node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.backup import BackupStanding
 from quorate.model.common_properties import CLUSTER_PROPERTIES
-from quorate.model.problems import Problem, Refused, error, warning
+from quorate.model.problems import Problem, error, warning
 
 
 def cluster_status(context: Context) -> ClusterStatus:
     """The whole cluster at a glance. Raises Refused where it has not formed yet."""
     view = context.view
     if view.cluster is None:
-        raise Refused(
-            [
-                error(
-                    "cluster_not_formed",
-                    "this node has not read the database yet",
-                    remedy="a majority of the voters must be up; see the log of this node",
-                )
-            ]
-        )
+        raise not_formed(context)
     cluster = view.cluster.record
     span = cluster_range(active_software(view))
     coordinator = view.authority.coordinator

@@ -19,8 +19,8 @@ def gives_up_vote(view: ClusterView, node: int) -> bool:
     the record.
     """
     intent, known = view.node_intent(node), view.nodes.get(node)
-    stopping = intent.stopping and node in view.authority.up()
-    return known is None or has_left(view, node) or bool(intent.rebuild) or stopping or known.record.weight == 0
+    leaves = intent.stopping or bool(intent.rebuild) or has_left(view, node)
+    return known is None or leaves or known.record.weight == 0
 
 
 def wanted_holder(view: ClusterView, node: int, other: int) -> int:
@@ -53,6 +53,12 @@ def may_go_on_alone(view: ClusterView, node: int) -> bool:
     known = view.nodes.get(node)
     allowed = fact is not None and fact.reached and fact.opened and fact.sees in {BOTH, node}
     return view.quorum_spec.model == "light_witness" and allowed and known is not None and bool(known.record.votes)
+
+
+def record_holder(view: ClusterView) -> int:
+    """The node that the record names, as those that are up report it; 0 where it names none."""
+    facts = (view.quorum_fact(node) for node in sorted(view.nodes))
+    return next((fact.sees for fact in facts if fact is not None and fact.opened and fact.sees > 0), 0)
 
 
 def record_settled(view: ClusterView) -> bool:

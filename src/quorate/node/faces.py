@@ -120,7 +120,7 @@ class Faces:
         lease_over = report is not None and report.lease_until <= boot_time_s()
         copies = self._service.keepers.copies
         silence = silence_problem(self.replica_age_s(), lease_over=lease_over)
-        told = (silence, copies.gone_back, copies.problem, waits)
+        told = (silence, copies.gone_back, copies.problem, waits, self._service.light.problem())
         return (*self._service.keepers.history.problems, *(problem for problem in told if problem is not None))
 
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:

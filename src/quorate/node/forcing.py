@@ -166,8 +166,10 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
     running = _Running()
     try:
         for spec, data_dir in jobs:
-            if spec is not plan.own:
+            if spec is not plan.own and len(running.processes) == 1:
                 peers = await _listed(places, plan)
+            if spec is not plan.own and f"{spec.fabric_address}:{spec.peer_port}" not in dict(peers).values():
+                continue  # a former attempt has removed it already
             settings = member_settings(
                 spec, data_dir, peers, cluster=plan.identity.cluster_id, timings=timings, tls=tls, new=False
             )
@@ -193,11 +195,10 @@ async def _members(places: Places, plan: Plan, folder: Path, etcd: str) -> Async
 
 
 async def _listed(places: Places, plan: Plan) -> PeerList:
-    """Every member as the own one lists them. Raises Refused where that shows nobody whose place could be taken."""
-    played = [peer_url(spec) for spec in plan.stand_ins]
+    """Every member as the own one lists them. Raises Refused where it lists nobody."""
     voters = [peer_url(spec) for spec in (plan.own, *plan.lost) if spec.votes]
-    found = await listed_by(places, plan.own, [*voters, *played], LISTED_LIMIT_S)
-    found = found or await listed_by(places, plan.own, [peer_url(plan.own), *played], LEADER_LIMIT_S)
+    found = await listed_by(places, plan.own, voters, LISTED_LIMIT_S)
+    found = found or await listed_by(places, plan.own, [peer_url(plan.own)], LEADER_LIMIT_S)
     if not found:
         what = f"the copy of {plan.own.name} does not say within {LEADER_LIMIT_S:.0f} s who the voters are"
         raise Refused([error("no_leader", what, remedy="nothing was changed, and the command may be given again")])

@@ -20,7 +20,7 @@ from quorate.core.lone_survivor import Patience, Play, Situation, Stand, Swap, l
 from quorate.model import keys
 from quorate.model.base import Damaged, encode
 from quorate.model.light_witness import BOTH, CLOSED
-from quorate.model.problems import Refused
+from quorate.model.problems import Problem, Refused, warning
 from quorate.model.quorum import QuorumFact, QuorumSpec
 from quorate.model.records import Put, Unchanged
 from quorate.node.identity import load_replica
@@ -60,6 +60,7 @@ class LightKeeper:
         self._stand_in = LightStandIn(service)
         self._why = ""
         """Why this node would not go on alone, or what stands against the last step."""
+        self._stands_still = False
         self._led_at = boot_time_s() + START_PATIENCE_S
         self._heard_at = self._led_at
         self._told: QuorumFact | None = None
@@ -76,6 +77,14 @@ class LightKeeper:
         if light_kind(self._spec) is None or (self._spec.model != "light_witness" and all_let_go(self._service.view)):
             return ""
         return self._access.is_open()
+
+    def problem(self) -> Problem | None:
+        """Why this node stands still, where the store has no leader; None where it has one."""
+        if not self._why or not self._stands_still:
+            return None
+        remedy = "start the other node, or see that this one reaches the witness"
+        what = f"this node does not go on alone: {self._why}"
+        return warning("light_witness_waits", what, where="quorum", remedy=remedy)
 
     async def cede(self, limit_s: float) -> None:
         """The node leaves: wait until the other has taken its vote away, so that the store does not stand still."""
@@ -139,11 +148,13 @@ class LightKeeper:
             return LOOK_OFTEN_S
         if kind is None:
             self._access.close()
+            self._why = ""
             return LOOK_S
         await self._access.open(kind, spec.path)
         await self._access.read()
         pair = await self._members.look(self._access.memory)
         now = boot_time_s()
+        self._stands_still = pair is None or not pair.leads
         if pair is None:
             self._stands("this node's member of the store does not answer")
             await self._report("")
@@ -156,7 +167,8 @@ class LightKeeper:
             return LOOK_OFTEN_S
         settled = await self._act(pair, now)
         await self._report(f"{pair.own.id:x}" if pair.own is not None else "")
-        return LOOK_S if settled else LOOK_OFTEN_S
+        said = self._told is not None and self._service.view.quorum_fact(self._service.node) == self._told
+        return LOOK_S if settled and said else LOOK_OFTEN_S
 
     async def _act(self, pair: Pair, now: float) -> bool:
         """One step; whether there was none to take, and the store answers."""
