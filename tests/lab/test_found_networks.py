@@ -90,6 +90,7 @@ def measured(cluster: Cluster, network: str) -> int:
 
 
 @pytest.mark.conformance("NW-05")
+@pytest.mark.soak
 def test_nodes_that_have_only_an_ipv6_network_go_on_and_take_over(cluster: Cluster) -> None:
     with under_watch(cluster):
         began_s = boot_time_s()

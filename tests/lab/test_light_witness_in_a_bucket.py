@@ -77,7 +77,7 @@ def test_the_survivor_goes_on_alone_by_the_word_of_a_bucket(lab: Lab, servers: O
         lab.power_off(node)
     lab.power_on(2, PROGRAM)  # the record says both: whoever comes
     until("node2 goes on alone", lambda: margin(lab, 2) == (1, 0), LIMIT_S)
-    good(lab, 2, "group", "create", "written-alone")
+    until("it writes", lambda: quorate(lab, 2, "group", "create", "written-alone").returncode == 0, LIMIT_S)
     lab.power_on(1, PROGRAM)
     until("either may go on alone", lambda: margin(lab, 1) == (2, 1), LIMIT_S)
     assert "written-alone" in good(lab, 1, "group", "list")

@@ -86,6 +86,7 @@ def test_after_an_authoritative_restore_every_node_has_the_restored_data(lab: La
 
 
 @pytest.mark.conformance("DB-08")
+@pytest.mark.soak
 def test_a_node_whose_files_are_put_back_from_before_ends_with_the_members_data(lab: Lab, tmp_path: Path) -> None:
     stop(lab, 3)
     state = next((lab.folder / "node3").rglob("identity.json")).parent

@@ -42,6 +42,7 @@ def voters_up(drill: Drill) -> int:
         return 0
 
 
+@pytest.mark.soak
 def test_who_saw_more_says_that_acknowledged_changes_may_be_lost(two: Drill) -> None:
     shared = two.lab.folder / SHARED_FOLDER
     two.lab.power_off(2)
