@@ -21,8 +21,30 @@ _CHECKOUT = 100 + zlib.crc32(str(Path(__file__).parent).encode()) % 100
 os.environ["QUORATE_LAB_BLOCK"] = f"127.{_CHECKOUT}.{_WORKER}"
 
 
+LONGEST = (
+    "test_restoring_a_cluster",
+    "test_found_networks",
+    "test_forced_quorum",
+    "test_two_and_light_witness",
+    "test_two_nodes",
+    "test_real_cluster",
+    "test_loopback_cluster",
+    "test_pausing_and_returning",
+    "test_eviction",
+    "test_quarantine",
+    "test_witness",
+    "test_bad_disks",
+)
+"""Files with minutes of waiting come first: whatever comes last is waited for alone (`--no-loadscope-reorder`)."""
+
+
+def _rank(item: pytest.Item) -> int:
+    return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse an id that the checklist does not have: a typing error would silently test nothing."""
+    """Refuse an id that the checklist does not have: a typing error would silently test nothing. Longest files first."""
+    items.sort(key=_rank)
     known = Checklist.committed().tiers
     wrong = sorted(f"{item.nodeid}: {line}" for item in items for line in markers_of(item) if line not in known)
     if wrong:

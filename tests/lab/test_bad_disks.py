@@ -124,6 +124,7 @@ def test_a_full_disk_is_named_and_the_member_is_back_when_there_is_room(lab: Lab
     whole_again(lab, acknowledged)
 
 
+@pytest.mark.soak
 def test_a_disk_that_takes_no_writes_is_named_and_the_member_is_back_when_it_does(lab: Lab) -> None:
     def unwritable() -> bool:
         """A file system turns read-only while nothing is open for writing there: between two starts of the member."""

@@ -27,6 +27,7 @@ def voters_up(lab: Lab) -> object:
     return store.get("voters_up") if isinstance(store, dict) else None
 
 
+@pytest.mark.soak
 def test_the_group_of_a_dead_node_stands_still_until_an_operator_confirms() -> None:
     with on_loopback("d-proof", 3) as lab:
         lab.recipe(lambda _: None, PROGRAM).bring_up()

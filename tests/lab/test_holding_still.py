@@ -32,6 +32,7 @@ def problems(lab: Lab) -> set[str]:
     return {problem["code"] for problem in found} if isinstance(found, list) else set()
 
 
+@pytest.mark.soak
 def test_the_second_dead_node_is_not_put_out_before_somebody_has_looked() -> None:
     with on_loopback("d-radius", 5) as lab:
         lab.recipe(lambda _: None, PROGRAM).bring_up()

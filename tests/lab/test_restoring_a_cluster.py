@@ -175,6 +175,7 @@ def test_a_damaged_member_is_named_counted_as_lost_and_made_anew_from_the_others
     assert (kept / "member/snap/db").stat().st_size == 8192, "the damaged data are kept for study"
 
 
+@pytest.mark.soak
 @pytest.mark.conformance("DB-01", "DB-02", "DB-03", "DB-06")
 def test_what_was_answered_is_on_every_node_outlives_a_minority_and_is_refused_without_a_majority(
     lab: Lab, tmp_path: Path
