@@ -43,7 +43,7 @@ def _rank(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse an id that the checklist does not have: a typing error would silently test nothing. Longest files first."""
+    """Refuse an id that the checklist does not have: a typing error would test nothing. Longest files first."""
     items.sort(key=_rank)
     known = Checklist.committed().tiers
     wrong = sorted(f"{item.nodeid}: {line}" for item in items for line in markers_of(item) if line not in known)
