@@ -95,7 +95,7 @@ class LightKeeper:
             return
         try:
             async with asyncio.timeout(limit_s):
-                while (own := view.nodes[service.node].record).votes or own.vote_pending:
+                while (known := view.nodes.get(service.node)) and (known.record.votes or known.record.vote_pending):
                     await service.turned()
         except TimeoutError:
             log.warning("the other node has not taken this one's vote away in time")
