@@ -30,6 +30,7 @@ def start(drill: Drill, *words: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 def test_of_two_nodes_and_a_storage_one_node_is_enough() -> None:
     """The quorum resource is among the members that an empty stand-in must have been told of."""

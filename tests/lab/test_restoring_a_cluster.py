@@ -86,7 +86,6 @@ def test_after_an_authoritative_restore_every_node_has_the_restored_data(lab: La
 
 
 @pytest.mark.conformance("DB-08")
-@pytest.mark.soak
 def test_a_node_whose_files_are_put_back_from_before_ends_with_the_members_data(lab: Lab, tmp_path: Path) -> None:
     stop(lab, 3)
     state = next((lab.folder / "node3").rglob("identity.json")).parent
@@ -175,7 +174,6 @@ def test_a_damaged_member_is_named_counted_as_lost_and_made_anew_from_the_others
     assert (kept / "member/snap/db").stat().st_size == 8192, "the damaged data are kept for study"
 
 
-@pytest.mark.soak
 @pytest.mark.conformance("DB-01", "DB-02", "DB-03", "DB-06")
 def test_what_was_answered_is_on_every_node_outlives_a_minority_and_is_refused_without_a_majority(
     lab: Lab, tmp_path: Path
