@@ -50,6 +50,11 @@ def has_left(view: ClusterView, node: int) -> bool:
     return view.node_intent(node).eviction is not None and node not in view.authority.up()
 
 
+def gives_way(view: ClusterView, node: int) -> bool:
+    """The node's member shall go: the node has left for good, or gets a new member."""
+    return has_left(view, node) or bool(view.node_intent(node).rebuild)
+
+
 def vote_obstacle(view: ClusterView, node: int) -> str:
     """Why the store cannot spare that node's vote now; empty where it can, or the node has none.
 

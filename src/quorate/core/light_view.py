@@ -6,10 +6,10 @@ Owns: these answers. Does not know: the record itself, members of the store. Pur
 from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.eviction import has_left
+from quorate.core.eviction import gives_way
 from quorate.core.reasons import node_name
 from quorate.model.light_witness import BOTH, CLOSED
-from quorate.model.quorum import LIGHT_KINDS, QuorumFact
+from quorate.model.quorum import LIGHT_KINDS
 
 
 def gives_up_vote(view: ClusterView, node: int) -> bool:
@@ -19,8 +19,7 @@ def gives_up_vote(view: ClusterView, node: int) -> bool:
     the record.
     """
     intent, known = view.node_intent(node), view.nodes.get(node)
-    leaves = intent.stopping or bool(intent.rebuild) or has_left(view, node)
-    return known is None or leaves or known.record.weight == 0
+    return known is None or intent.stopping or gives_way(view, node) or known.record.weight == 0
 
 
 def wanted_holder(view: ClusterView, node: int, other: int) -> int:
@@ -73,7 +72,7 @@ def record_settled(view: ClusterView) -> bool:
 
 def light_trouble(view: ClusterView) -> str:
     """What keeps a light witness from helping whoever survives; empty where nothing does."""
-    told: list[tuple[int, QuorumFact]] = []
+    named = BOTH
     for node in sorted(view.authority.voters & view.authority.up().keys()):
         fact = view.quorum_fact(node)
         if fact is None:
@@ -82,8 +81,7 @@ def light_trouble(view: ClusterView) -> str:
             return f"{node_name(view, node)} does not reach the light witness: {fact.problem}"
         if not fact.opened:
             return fact.problem or "the record of the light witness is not open yet"
-        told.append((node, fact))
-    named = next((fact.sees for _, fact in told if fact.sees != BOTH), BOTH)
+        named = fact.sees or named
     if named != BOTH and len(view.authority.voters) > 1:
         return f"the record names {node_name(view, named)}: only that node could go on alone until it says both again"
     return ""

@@ -23,3 +23,9 @@ class LightRecord(Value, frozen=True, kw_only=True):
     holder: int
     """The one node that may go on alone, BOTH or CLOSED."""
     claim: str
+
+
+def following(former: LightRecord | None, seen: int, *, cluster: str, holder: int, claim: str) -> LightRecord:
+    """The record after `former`, above every generation that its author has `seen`."""
+    generation = max(former.generation if former is not None else 0, seen) + 1
+    return LightRecord(cluster=cluster, generation=generation, holder=holder, claim=claim)

@@ -31,7 +31,7 @@ from quorate.core.authority.timings import PROFILES
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.light_witness import LightRecord
+from quorate.model.light_witness import following
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.problems import Refused, error
 from quorate.model.quorum import MEMBER_NAME, QUORUM_VOTER, ForcedQuorum
@@ -98,7 +98,7 @@ async def _take_record(places: Places, plan: Plan, say: Say) -> None:
     assert kind is not None
     cluster, node = plan.identity.cluster_id, plan.identity.node
     memory = LightMemory(places.light_note)
-    memory.at(kind, spec.path)
+    await memory.at(kind, spec.path)
     remedy = "see that this node reaches it; or declare it lost too: --without quorum"
     try:
         witness = await open_light(places, kind, spec.path, cluster, RECORD_LIMIT_S)
@@ -106,9 +106,8 @@ async def _take_record(places: Places, plan: Plan, say: Say) -> None:
         if former is None and memory.note.seen:
             what = f"there is no record at {spec.path}, although there was one: perhaps it is not mounted"
             raise Refused([error("light_witness_empty", what, remedy=remedy)])
-        generation = max(former.generation if former is not None else 0, memory.note.seen) + 1
         claim = f"{node}-{secrets.token_hex(8)}"
-        record = LightRecord(cluster=cluster, generation=generation, holder=node, claim=claim)
+        record = following(former, memory.note.seen, cluster=cluster, holder=node, claim=claim)
         won = await witness.swap(former, record)
     except WitnessLost as lost:
         what = f"the light witness at {spec.path} does not answer: {lost}"
@@ -116,8 +115,8 @@ async def _take_record(places: Places, plan: Plan, say: Say) -> None:
     if not won:
         what = f"somebody else wrote the record at {spec.path}: another node is at work"
         raise Refused([error("light_witness_busy", what, remedy="see that every lost node is off")])
-    memory.has_seen(generation)
-    memory.swaps(alone=True)
+    await memory.has_seen(record.generation)
+    await memory.swaps(alone=True)
     say(f"the light witness names {plan.own.name}: a lost node that starts alone stands still")
 
 

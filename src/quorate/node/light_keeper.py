@@ -23,6 +23,7 @@ from quorate.model.light_witness import BOTH, CLOSED
 from quorate.model.problems import Problem, Refused, warning
 from quorate.model.quorum import QuorumFact, QuorumSpec
 from quorate.model.records import Put, Unchanged
+from quorate.node.disk_work import DiskSilent
 from quorate.node.identity import load_replica
 from quorate.node.light_members import LightMembers, Pair
 from quorate.node.light_place import light_kind
@@ -47,7 +48,7 @@ HEARD_PATIENCE_S: Final = 15.0
 PLAY_LIMIT_S: Final = 60.0
 """A stand-in that has not brought an election by then is begun anew."""
 
-TROUBLE: Final = (GatewayError, StoreError, PeerUnreachable, WitnessLost, Refused, OSError, Damaged)
+TROUBLE: Final = (GatewayError, StoreError, PeerUnreachable, WitnessLost, Refused, DiskSilent, OSError, Damaged)
 
 
 class LightKeeper:
@@ -111,7 +112,7 @@ class LightKeeper:
         try:
             await self._access.open(kind, self._spec.path)
             await self._access.read()
-        except (Refused, Damaged, OSError) as problem:
+        except (Refused, Damaged, DiskSilent, OSError) as problem:
             log.warning("light witness", detail=f"not asked before the start: {problem}")
             return False
         sole = not any(spec.votes for spec in self._service.nodes() if spec.node != self._service.node)
@@ -177,7 +178,7 @@ class LightKeeper:
             return False  # what the record shall say stands in the database, which was not read yet
         situation = self._situation(pair, now)
         if memory.note.removing and pair.leads and pair.voters == "alone":
-            memory.removes(0)
+            await memory.removes(0)
         goes = situation.wanted == self._service.node
         if may_take_vote(situation) and goes and pair.other is not None and pair.spec is not None:
             await self._members.remove(pair.other, pair.spec, memory)

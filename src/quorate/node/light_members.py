@@ -80,7 +80,7 @@ class LightMembers:
             url = f"https://{own.fabric_address}:{own.client_port}"
             status = await self._service.gateway.status(url, timeout_s=STATUS_LIMIT_S)
         if status is not None:
-            memory.is_member(status.header.member_id)
+            await memory.is_member(status.header.member_id)
         self._peers = self._peers or Peers(tls_context(self._service.places))
         try:
             members = await self._peers.members(peer_url(own))
@@ -95,7 +95,7 @@ class LightMembers:
     async def remove(self, other: Member, spec: NodeSpec, memory: LightMemory) -> None:
         """Take that member's vote: written down here, recorded as pending, asked for; it may be refused for 5 s."""
         service = self._service
-        memory.removes(other.id)
+        await memory.removes(other.id)
         self._needed_both = None
         known = service.view.nodes.get(spec.node)
         if known is None:

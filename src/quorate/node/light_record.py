@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from quorate.model.light_address import LightKind
-from quorate.model.light_witness import BOTH, CLOSED, LightRecord
+from quorate.model.light_witness import BOTH, CLOSED, LightRecord, following
 from quorate.node.light_memory import LightMemory
 from quorate.node.light_place import open_light
 from quorate.node.service_log import log
@@ -55,7 +55,7 @@ class LightAccess:
         if self._witness is None or (kind, path) != self._place:
             self.close()
             self._memory = LightMemory(self._service.places.light_note)
-            self._memory.at(kind, path)
+            await self._memory.at(kind, path)
             cluster = self._service.identity.cluster_id
             self._witness = await open_light(self._service.places, kind, path, cluster, LIMIT_S)
             self._place = (kind, path)
@@ -71,26 +71,27 @@ class LightAccess:
         foreign = self.record is not None and self.record.cluster != self._service.identity.cluster_id
         self.reached, self.problem = not foreign, "the record is another cluster's" if foreign else ""
         if self.record is not None and not foreign:
-            self.memory.has_seen(self.record.generation)
+            await self.memory.has_seen(self.record.generation)
             if self.record.holder == BOTH:
-                self.memory.swaps(alone=False)
+                await self.memory.swaps(alone=False)
 
     async def swap(self, holder: int, *, alone: bool) -> None:
         """Let the record say that. `alone`: for going on alone, by `won`. Raises WitnessLost, and is in doubt then."""
         assert self._witness is not None
         node, former, doubted = self._service.node, self.record, self.doubt
-        generation = max(former.generation if former is not None else 0, self.memory.note.seen) + 1
         claim, cluster = f"{node}-{secrets.token_hex(8)}", self._service.identity.cluster_id
-        wanted = LightRecord(cluster=cluster, generation=generation, holder=holder, claim=claim)
+        wanted = following(former, self.memory.note.seen, cluster=cluster, holder=holder, claim=claim)
         self.won, self.doubt = None, True
         if holder == node:
-            self.memory.swaps(alone=True)
+            await self.memory.swaps(alone=True)
         done = await self._witness.swap(former, wanted)
-        log.info("light witness", detail=f"record {generation} for {_words(holder)}: {'done' if done else 'refused'}")
+        log.info(
+            "light witness", detail=f"record {wanted.generation} for {_words(holder)}: {'done' if done else 'refused'}"
+        )
         self.doubt = doubted and not done
         if done:
-            self.memory.has_seen(generation)
-            self.memory.swaps(alone=holder == node)
+            await self.memory.has_seen(wanted.generation)
+            await self.memory.swaps(alone=holder == node)
             self.record, self.won = wanted, wanted if alone else None
 
     def names_another(self) -> bool:

@@ -259,7 +259,7 @@ class Sentinel:
                 by_node = {node: Pace(beat / 1000, silence / 1000) for node, (beat, silence) in peers.items()}
                 self.loop.retime(self.timings, now, Paces(self.timings.pace, by_node))
             case channel.RunProcess(name=name, argv=argv):
-                self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum"} else 0)
+                self._children.keep(name, argv, now, oom_score=-900 if name in {"etcd", "quorum", "stand-in"} else 0)
             case channel.RunHost(name=name):
                 self._children.keep(f"{HOST_PREFIX}{name}", self.host_argv(name), now)
             case channel.EndProcess(name=name):

@@ -177,8 +177,6 @@ class Service:
             asyncio.get_running_loop().add_signal_handler(number, self._ended.set)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            if not self.prevents_quorum:
-                self.spawn(self._start_member())
             reading = tasks.create_task(self._listen(link), name="sentinel link")
             others = [
                 tasks.create_task(self._beat(), name="progress"),
@@ -188,7 +186,7 @@ class Service:
                 *(tasks.create_task(run, name=name) for name, run in self.keepers.runs()),
                 tasks.create_task(self.votes.run(), name="votes"),
                 tasks.create_task(self.quorum.run(), name="quorum share"),
-                tasks.create_task(self.light.run(), name="light witness"),
+                tasks.create_task(self._start_and_keep_light(), name="light witness"),
                 tasks.create_task(self.networks.run(), name="network keeper"),
             ]
             await self.faces.start()
@@ -200,9 +198,11 @@ class Service:
         await self.gateway.aclose()
         await link.close()
 
-    async def _start_member(self) -> None:
-        if not await self.light.forbids_start():
+    async def _start_and_keep_light(self) -> None:
+        """Start the member, after the light witness was asked where there is one; then look after that."""
+        if not self.prevents_quorum and not await self.light.forbids_start():
             self.keeper.start_existing(self.own_spec(), self.nodes())
+        await self.light.run()
 
     def end(self, *, stop_node: bool, retire: str = "") -> None:
         """End this process; `stop_node` where the node has left and the sentinel shall end too.

@@ -15,7 +15,7 @@ from quorate.adapters.etcd.messages import Member
 from quorate.core import votes
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
-from quorate.core.eviction import has_left
+from quorate.core.eviction import gives_way
 from quorate.core.light_view import gives_up_vote
 from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
@@ -72,7 +72,7 @@ class VoteKeeper:
         nodes = tuple((n, known.revision) for n, known in sorted(view.nodes.items()))
         facts = tuple((n, known.revision) for n, known in sorted(view.quorum_facts.items()))
         up = tuple(sorted(view.authority.up()))
-        left = tuple(node for node in view.nodes if gives_way(view, node))
+        left = tuple(sorted(_going(view)))
         forced = view.forced.revision if view.forced is not None else 0
         return (nodes, facts, up, forced, left, view.quorum.revision if view.quorum else 0, self._service.faces.leads())
 
@@ -91,8 +91,7 @@ class VoteKeeper:
         up = view.authority.up()
         holder = view.quorum_holder()
         told = view.quorum_told()
-        light = spec.model == "light_witness"
-        going = {node for node in view.nodes if gives_way(view, node) or (light and gives_up_vote(view, node))}
+        going = _going(view)
         nodes = {
             node: NodeVote(
                 bool(k.record.votes), k.record.vote_pending, 0 if node in going else k.record.weight, node in up
@@ -181,9 +180,10 @@ class VoteKeeper:
         await self._service.store.commit(guards, [Put(key, encode(value))])
 
 
-def gives_way(view: ClusterView, node: int) -> bool:
-    """The node's member shall go: the node has left for good, or gets a new member."""
-    return has_left(view, node) or bool(view.node_intent(node).rebuild)
+def _going(view: ClusterView) -> set[int]:
+    """Nodes whose member shall go."""
+    goes = gives_up_vote if view.quorum_spec.model == "light_witness" else gives_way
+    return {node for node in view.nodes if goes(view, node)}
 
 
 def _peer_url(spec: NodeSpec) -> str:

@@ -33,7 +33,7 @@ class LightWitness(Protocol):
     async def swap(self, expected: LightRecord | None, wanted: LightRecord) -> bool:
         """Replace the record if it still is the expected one; whether it was.
 
-        Atomic against every other swap. `wanted` has the generation after that of `expected`, 1 where none is expected.
+        Atomic against every other swap. `wanted` has a higher generation than `expected`, and than any before.
         Raises WitnessLost, after which the outcome is unknown.
         """
         ...

@@ -18,7 +18,7 @@ from enum import Enum
 
 from quorate.core.lone_survivor import Patience, Play, Situation, Stand, Swap, light_step
 from quorate.model.base import replace
-from quorate.model.light_witness import BOTH, CLOSED, LightRecord
+from quorate.model.light_witness import BOTH, CLOSED, LightRecord, following
 
 PATIENCE = Patience(suspicion_s=0.0, behind_s=0.0)
 EVENTS = 420
@@ -420,8 +420,7 @@ class TwoAndWitness:
 
     def _swap(self, one: Member, holder: int, *, alone: bool) -> None:
         expected = self.record
-        generation = max(expected.generation if expected is not None else 0, one.seen) + 1
-        wanted = LightRecord(cluster="c", generation=generation, holder=holder, claim=f"{one.number}-{self._id()}")
+        wanted = following(expected, one.seen, cluster="c", holder=holder, claim=f"{one.number}-{self._id()}")
         one.won = None
         fate = self.chance.choices(["done", "answer lost", "late"], [8, 1, 1])[0]
         if fate == "late":
