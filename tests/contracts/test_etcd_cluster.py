@@ -112,6 +112,17 @@ async def test_a_paused_own_member_is_passed_by(three: EtcdMembers) -> None:
         three.resume(own)
 
 
+async def test_after_a_write_without_an_answer_the_next_one_goes_elsewhere(three: EtcdMembers) -> None:
+    own = next(name for name in three.names if name != three.leader())
+    async with asyncio.timeout(PATIENCE_S), Gateway(three.client_urls(own)) as gateway:
+        store = EtcdStore(gateway)
+        three.pause(own)
+        with pytest.raises(OutcomeUnknown):
+            await store.commit([Absent("/k/1")], [Put("/k/1", b"")])
+        await write_once(store, "/k/2")
+        three.resume(own)
+
+
 async def test_without_a_majority_nothing_is_executed_and_nothing_is_read(three: EtcdMembers) -> None:
     survivor = three.leader()
     for name in [name for name in three.names if name != survivor]:

@@ -304,9 +304,11 @@ class Gateway:
                 try:
                     return await self._post(endpoint, path, request, kind, slice_s)
                 except GatewayError as error:
-                    if error.is_final or not (repeatable or error.proves_not_executed):
+                    if error.is_final:
                         raise
-                    self.avoid(endpoint)
+                    self.avoid(endpoint)  # also where this call ends here: the caller's next one goes elsewhere
+                    if not (repeatable or error.proves_not_executed):
+                        raise
                     last = error
             if not repeatable or deadline - now() <= RETRY_PAUSE_S:
                 raise last
