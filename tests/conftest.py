@@ -14,6 +14,8 @@ import pytest
 
 from conformance_report import Checklist, markers_of
 
+pytest_plugins = ["last_words"]
+
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _CHECKOUT = 100 + zlib.crc32(str(Path(__file__).parent).encode()) % 100
 """Two checkouts may be tested side by side as well."""
