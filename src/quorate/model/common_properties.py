@@ -138,8 +138,29 @@ RESOURCE_PROPERTIES: Final = (
     _number("restart_threshold", "RestartThreshold", "restarts here within a period", 0, NEVER_MS, 3),
     _number("restart_period_ms", "RestartPeriod", "period in which restarts are counted", 0, NEVER_MS, 900_000, "ms"),
     _number("restart_delay_ms", "RestartDelay", "pause before a restart", 0, NEVER_MS, 500, "ms"),
+    PropertyDefinition(
+        name="restart_backoff_factor",
+        kind=PropertyKind.NUMBER,
+        words="every further restart within the period waits so many times longer; 1: all wait alike",
+        minimum=1,
+        maximum=100,
+        default=1.0,
+    ),
+    _number("restart_delay_limit_ms", "", "no pause grows beyond this", 0, NEVER_MS, 300_000, "ms"),
     _number(
         "retry_period_on_failure_ms", "RetryPeriodOnFailure", "all-ones: never", 0, NEVER_MS, 3_600_000, "ms"
+    ),
+    PropertyDefinition(
+        name="retry_repeats",
+        kind=PropertyKind.BOOLEAN,
+        words="make the retry after retry_period_on_failure_ms again and again; else once",
+        default=False,
+    ),
+    PropertyDefinition(
+        name="critical",
+        kind=PropertyKind.BOOLEAN,
+        words="no: where it fails for good the group neither moves nor counts as failed",
+        default=True,
     ),
     _number("pending_timeout_ms", "PendingTimeout", "longest silence while pending", 10, NEVER_MS, 180_000, "ms"),
     _number("deadlock_timeout_ms", "DeadlockTimeout", "longest call into the type", 1000, NEVER_MS, 300_000, "ms"),

@@ -39,7 +39,16 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     restart_threshold: int = 3
     restart_period_ms: int = 900_000
     restart_delay_ms: int = 500
+    restart_backoff_factor: float = 1.0
+    """Every further restart within the period waits so many times longer, up to `restart_delay_limit_ms`."""
+    restart_delay_limit_ms: int = 300_000
     retry_period_on_failure_ms: int = 3_600_000
+    retry_repeats: bool = False
+    """The late retry is made again and again; else once (C53)."""
+    critical: bool = True
+    """False: where it fails for good the group neither moves nor counts as failed."""
+    starts_after: tuple[str, ...] = ()
+    """Members that come online before it and go offline after it, where both do: an order, no dependency."""
     pending_timeout_ms: int = 180_000
     deadlock_timeout_ms: int = 300_000
     looks_alive_poll_interval_ms: int = 5_000
@@ -270,6 +279,19 @@ class ResourceFact(Value, frozen=True, kw_only=True):
     state: ResourceState
     detail: str = ""
     restarts: int = 0
+    """Within the period, on this node."""
+    failures: int = 0
+    """Since counts were last cleared, on this node."""
+    exhausted: bool = False
+    """It failed, and no restart here is left or wanted."""
+    retried: bool = False
+    """The late retry of this failure has been made."""
+    retry_at_s: float = 0.0
+    """Wall time of the late retry; 0.0: none is planned. Wall times are for people, never for authority."""
+    changed_at_s: float = 0.0
+    """Wall time of the last change of state, as the owner saw it; 0.0: not known."""
+    last_failure: str = ""
+    failed_at_s: float = 0.0
 
 
 class GroupFact(Value, frozen=True, kw_only=True):
@@ -285,6 +307,8 @@ class GroupFact(Value, frozen=True, kw_only=True):
     """The owner cannot keep the group here: the coordinator should fail it over."""
     intent: int = 0
     """Revision of the intent that the owner went by: what it says answers no later wish."""
+    clear_failures: int = 0
+    """That of the intent it went by: counts of an older one are void."""
 
 
 def group_state(states: list[ResourceState]) -> GroupState:

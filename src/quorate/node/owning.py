@@ -6,6 +6,8 @@ Does not know: hosts and sockets, or when a lease ends; it is told whether one i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
@@ -28,8 +30,11 @@ PASSING_FACT_DELAY_S = 0.2
 class Owning:
     """The groups of one node."""
 
-    def __init__(self, node: int, view: ClusterView, *, heed_failed_stops: bool = True) -> None:
+    def __init__(
+        self, node: int, view: ClusterView, wall_s: Callable[[], float], *, heed_failed_stops: bool = True
+    ) -> None:
         self.node = node
+        self._wall_s = wall_s
         self.must_end: dict[str, str] = {}
         """Groups for which this node must give its life up: the resource that does not stop and is to be fenced."""
         self._heed_failed_stops = heed_failed_stops
@@ -101,6 +106,7 @@ class Owning:
             may_start=held and up,
             paused=self._view.node_intent(self.node).paused,
             unknown=frozenset(missing),
+            wall_s=self._wall_s(),
         )
         if due is not None:
             self.due[group] = due
@@ -132,7 +138,8 @@ class Owning:
         ):
             return
         if intent is None or written.record.intent >= intent.revision:
-            run.resume(written.record, intent.record.clear_failures if intent is not None else 0, now)
+            cleared = intent.record.clear_failures if intent is not None else 0
+            run.resume(written.record, cleared, now, self._wall_s())
 
     def _untold(self, spec: ResourceSpec) -> str:
         """A host of its own in which the resource runs, or may still run, and that has not told yet; else nothing."""

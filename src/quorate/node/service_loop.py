@@ -63,7 +63,7 @@ class ServiceLoop:
         self._wall_s = wall_s
         self._coordinating = Coordinating(self.view, wall_s, mutations)
         self._resets = Resets(mutations)
-        self._owning = Owning(node, self.view, heed_failed_stops=Mutation.IGNORE_FAILED_STOP not in mutations)
+        self._owning = Owning(node, self.view, wall_s, heed_failed_stops=Mutation.IGNORE_FAILED_STOP not in mutations)
         self._report: Report | None = None
         self._outputs: list[Output] = []
         self._requests: dict[int, Request] = {}

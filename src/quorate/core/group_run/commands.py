@@ -1,0 +1,52 @@
+"""What the owner of a group tells the hosts of its resources.
+
+Owns: the closed union `Command`. Does not know: when a command is given (`run`), or how it travels (`node.host_link`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from quorate.model.workload import ResourceSpec, ResourceState
+
+
+@dataclass(frozen=True, slots=True)
+class BringOnline:
+    """Command: bring the resource online under that token."""
+
+    spec: ResourceSpec
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOffline:
+    """Command: take the resource offline gracefully."""
+
+    resource: str
+    token: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Command: end the resource at once."""
+
+    resource: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Respecify:
+    """Command: it goes by this specification from now on; what runs of it runs on."""
+
+    spec: ResourceSpec
+
+
+Command = BringOnline | TakeOffline | End | Respecify
+
+QUIET: Final[frozenset[ResourceState]] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing of a resource runs."""
+
+FALLEN: Final[frozenset[ResourceState]] = frozenset({"failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing runs because it could not: policy says what follows."""

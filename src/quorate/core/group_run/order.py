@@ -1,0 +1,140 @@
+"""What may start and what may stop now: dependencies, alternatives, advisory order, what matters (spec/03 §3.2).
+
+Owns: the questions about members of one group that need more than one of them. Pure. Does not know: restart policy
+beyond "no restart is left", or commands.
+How it works: a `Picture` is made at the start of a step, from specifications, runs and what is wanted. A part of an
+expression is satisfied by one resource that is online and may stay; *hopeful* is one that may still come by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from quorate.core.group_run.commands import FALLEN, QUIET
+from quorate.core.group_run.resource_run import ResourceRun
+from quorate.model.workload import ResourceSpec
+
+
+class Picture:
+    """The members of a group at one moment."""
+
+    def __init__(
+        self,
+        members: Mapping[str, ResourceSpec],
+        runs: Mapping[str, ResourceRun],
+        wanted: Mapping[str, bool],
+        *,
+        paused: bool,
+    ) -> None:
+        self._members = members
+        self._runs = runs
+        self._wanted = wanted
+        self._paused = paused
+        self.standing = self._find_standing()
+        """Resources that are online and may stay: wanted, and stood on providers that stay (D-2, D-3)."""
+
+    def _find_standing(self) -> frozenset[str]:
+        members = self._members
+        standing = {r for r in members if self._wanted[r] and self._runs[r].state == "online"}
+        while fallen := {r for r in standing if not all(standing & set(part) for part in members[r].depends_on)}:
+            standing -= fallen
+        return frozenset(standing)
+
+    # ---------------------------------------------------------------- up
+
+    def provided(self, spec: ResourceSpec) -> bool:
+        """Every part of its expression is satisfied."""
+        return all(any(p in self.standing for p in part) for part in spec.depends_on)
+
+    def may_start(self, spec: ResourceSpec) -> bool:
+        """Provided for, no alternative still pending, nothing to start after on its way, no dependent still going down."""
+        pending = any(self._pending(p) for part in spec.depends_on for p in part)
+        if pending or not self.provided(spec) or any(self._coming(r, frozenset()) for r in spec.starts_after):
+            return False
+        return not any(
+            run.state not in QUIET and run.state != "stop_failed" and needing.id not in self.standing
+            for needing in self._needing(spec.id)
+            if (run := self._runs[needing.id]).known
+        )
+
+    def _pending(self, resource: str) -> bool:
+        run = self._runs.get(resource)
+        return run is not None and (run.state == "online_pending" or run.asked == "online")
+
+    def _coming(self, resource: str, seen: frozenset[str]) -> bool:
+        """It is being started, or will be as soon as what it needs is there. A failed one is not waited for."""
+        run = self._runs.get(resource)
+        if run is None or resource not in self._members or not self._wanted[resource] or resource in seen:
+            return False
+        if self._pending(resource):
+            return True
+        return run.state == "offline" and all(
+            any(p in self.standing or self._coming(p, seen | {resource}) for p in part)
+            for part in self._members[resource].depends_on
+        )
+
+    # ---------------------------------------------------------------- down
+
+    def may_stop(self, resource: str) -> bool:
+        """Everything that needs it is down, and so is what started after it and is stopping too."""
+        for other in self._needing(resource):
+            if not self._quiet(other.id):
+                return False
+        return all(
+            self._quiet(other.id) or other.id in self.standing or self._runs[other.id].state == "stop_failed"
+            for other in self._members.values()
+            if resource in other.starts_after and other.id in self._runs
+        )
+
+    def _needing(self, resource: str) -> Iterator[ResourceSpec]:
+        """Members with a part that nothing but this resource satisfies; alternatives in an OR part do not need it."""
+        for other in self._members.values():
+            for part in other.depends_on:
+                left = [p for p in part if p != resource and p in self._runs and self._runs[p].state == "online"]
+                if resource in part and not left:
+                    yield other
+                    break
+
+    def _quiet(self, resource: str) -> bool:
+        run = self._runs.get(resource)
+        return run is None or (run.known and run.state in QUIET)
+
+    # ---------------------------------------------------------------- what matters
+
+    def matters(self, resource: str) -> bool:
+        """Whether the failure of this resource is one of the group (spec/03 §3.2, last point).
+
+        It is not where the resource is only an alternative and another one serves or may still come; and not where it
+        is not critical, unless a resource that matters cannot be online without it.
+        """
+        return self._matters(resource, frozenset())
+
+    def _matters(self, resource: str, seen: frozenset[str]) -> bool:
+        referring = [
+            (other, part)
+            for other in self._members.values()
+            for part in other.depends_on
+            if resource in part and self._wanted[other.id] and other.id not in seen
+        ]
+        spare = [any(self._hopeful(p, frozenset()) for p in part if p != resource) for _, part in referring]
+        if self._members[resource].critical and not (referring and all(spare)):
+            return True
+        return any(
+            not spared and self._matters(other.id, seen | {resource})
+            for (other, _), spared in zip(referring, spare, strict=True)
+        )
+
+    def _hopeful(self, resource: str, seen: frozenset[str]) -> bool:
+        """It serves, or may still come online by itself."""
+        run = self._runs.get(resource)
+        if run is None or resource not in self._members or not self._wanted[resource] or resource in seen:
+            return False
+        if not run.known or resource in self.standing or self._pending(resource):
+            return True
+        if self._paused or run.state == "stop_failed":
+            return False
+        if run.state in FALLEN and (run.counts.settled or run.state != "failed"):
+            return False
+        return all(
+            any(self._hopeful(p, seen | {resource}) for p in part) for part in self._members[resource].depends_on
+        )
