@@ -40,6 +40,11 @@ LONGEST = (
 """Files with minutes of waiting come first: whatever comes last is waited for alone (`--no-loadscope-reorder`)."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Transcripts are rewritten, not compared (`tests/decisions`)."""
+    parser.addoption("--rewrite-decisions", action="store_true", help="write what is decided now into the transcripts")
+
+
 def _rank(item: pytest.Item) -> int:
     return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
 

@@ -16,6 +16,7 @@ from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken, TokenList
 from quorate.control.views import (
     ClusterStatus,
+    FailureCounts,
     GroupExplanation,
     GroupList,
     GroupView,
@@ -220,6 +221,10 @@ def _node(node: NodeView) -> Page:
     return Page((Section(facts=tuple(facts)),))
 
 
+def _failures(counts: FailureCounts) -> str:
+    return f"{counts.this_node} on this node, {counts.other_nodes} on others"
+
+
 def _group(group: GroupView) -> Page:
     facts = (
         ("group", f"{group.name} ({group.id})"),
@@ -227,6 +232,9 @@ def _group(group: GroupView) -> Page:
         ("owner", f"{group.owner or 'none'}, assignment {group.assignment}"),
         ("preferred", ", ".join(group.preferred_owners) or "-"),
         ("failback", group.failback),
+        *((("flags", ", ".join(_words(flag) for flag in group.flags)),) if group.flags else ()),
+        *((("failures", _failures(group.failures)),) if group.failures.this_node or group.failures.other_nodes else ()),
+        *((("failovers", f"{group.failovers} counted"),) if group.failovers else ()),
         *((("demands proof", str(proof)),) if (proof := group.properties.get("required_proof")) != "lease" else ()),
     )
     why = tuple(filter(None, (group.cause, *group.reasons)))
@@ -245,8 +253,14 @@ def _resource(resource: ResourceView) -> Page:
         ("state", f"{_words(resource.state)}, should be {resource.wanted}"),
         ("owner", resource.owner or "none"),
         ("detail", resource.detail or "-"),
+        *((("flags", ", ".join(_words(flag) for flag in resource.flags)),) if resource.flags else ()),
+        *((("state since", resource.changed_at),) if resource.changed_at else ()),
         ("restarts", str(resource.restarts)),
+        ("failures", _failures(resource.failures)),
+        *((("last failure", f"{resource.failed_at}: {resource.last_failure}"),) if resource.failed_at else ()),
+        *((("tried again", resource.retry_at),) if resource.retry_at else ()),
         ("depends on", resource.depends_on or "-"),
+        *((("starts after", ", ".join(resource.starts_after)),) if resource.starts_after else ()),
         ("possible", ", ".join(resource.possible_owners) or "every node"),
     )
     private = tuple((name, str(value)) for name, value in sorted(resource.properties.items()))

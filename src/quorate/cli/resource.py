@@ -54,6 +54,7 @@ def _finder(type_name: str) -> Callable[[str], PropertyDefinition | None]:
 @click.option("--set", "properties", multiple=True, metavar="NAME=VALUE", help="A property of the type.")
 @click.option("--depends-on", default="", metavar="EXPRESSION", help='For example "[addr] and ([d1] or [d2])".')
 @click.option("--possible-owner", "owners", multiple=True, metavar="NODE", help="Where it can run; else everywhere.")
+@click.option("--starts-after", "after", multiple=True, metavar="NAME", help="Of its group: an order, no dependency.")
 @common_options
 @changes
 def create(
@@ -65,6 +66,7 @@ def create(
     properties: tuple[str, ...],
     depends_on: str,
     owners: tuple[str, ...],
+    after: tuple[str, ...],
     **common: str | None,
 ) -> None:
     """Make a resource in a group. If the group should be online, it comes online at once."""
@@ -78,6 +80,7 @@ def create(
         common=common_of(common),
         depends_on=depends_on,
         possible_owners=tuple(entry for owner in owners for entry in listed(owner)),
+        starts_after=tuple(entry for names in after for entry in listed(names)),
     )
     session.finish(session.change("POST", "resources", body=wish), "created")
 
@@ -91,6 +94,9 @@ def create(
 @click.option(
     "--possible-owner", "owners", multiple=True, metavar="NODE", help="Replaces all of them; `any`: every node."
 )
+@click.option(
+    "--starts-after", "after", multiple=True, metavar="NAME", help="Replaces all of them; `nothing`: no order."
+)
 @common_options
 @changes
 def set_properties(
@@ -100,6 +106,7 @@ def set_properties(
     properties: tuple[str, ...],
     depends_on: str | None,
     owners: tuple[str, ...],
+    after: tuple[str, ...],
     **common: str | None,
 ) -> None:
     """Change properties, dependencies or possible owners of a resource."""
@@ -108,12 +115,14 @@ def set_properties(
     from quorate.control.views import ResourceView
 
     named = tuple(entry for owner in owners for entry in listed(owner))
+    order = tuple(entry for names in after for entry in listed(names))
     present = session.client.look(path_of("resources", name), ResourceView)
     wish = ResourceChange(
         properties=given_properties("--set", properties, _finder(present.type)),
         common=common_of(common),
         depends_on=depends_on,
         possible_owners=None if not owners else () if named == ("any",) else named,
+        starts_after=None if not after else () if order == ("nothing",) else order,
     )
     session.finish(session.change("PATCH", "resources", name, body=wish), "changed")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from quorate.control.failures import state_in_words
 from quorate.control.network_chronicle import NetworkChronicle, concerns
 from quorate.control.standing import last_word
 from quorate.core.cluster_view import ClusterView
@@ -233,7 +234,7 @@ class Chronicle:
             if before.state == state.state or fact is None:
                 continue  # a new owner that has said nothing yet: the change of hands tells it all
             told = f": {state.detail}" if state.detail else ""
-            words = state.state.replace("_", " ")
+            words = state_in_words(state.state).replace("_", " ")
             yield Happening(
                 "resource_state",
                 resource.name,

@@ -1,6 +1,7 @@
 """The dependencies of a resource as people write them, turned into ids, with everything that is wrong (spec/03 §3).
 
-Owns: names to ids, one group only, no circles, and what an online resource may be made to depend on.
+Owns: names to ids, one group only, no circles (the advisory order included), and what an online resource may be made
+to depend on.
 Does not know: the language itself (`model.dependency`), or what is written in the end.
 """
 
@@ -39,20 +40,45 @@ def read_dependency(
         else:
             names = [member.name for member in members.values() if member.id != resource]
             problems.append(unknown("resource", entry, names, "depends_on"))
-    found = tuple(tuple(by_name[e.casefold()] for e in part if e.casefold() in by_name) for part in written)
-    cycle = find_cycle({m.id: providers(m.depends_on) for m in members.values()} | {resource: providers(found)})
-    if cycle:
-        names_of = {member.id: member.name for member in members.values()} | {resource: resource_name}
-        path = " → ".join(names_of.get(entry, entry) for entry in cycle)
-        problems.append(
-            error(
-                "circular_dependency",
-                f"the dependencies would form a circle: {path}",
-                where="depends_on",
-                remedy="leave one of them out",
-            )
+    return tuple(tuple(by_name[e.casefold()] for e in part if e.casefold() in by_name) for part in written)
+
+
+def read_order(
+    view: ClusterView, names: tuple[str, ...], group: str, resource: str, problems: list[Problem]
+) -> tuple[str, ...]:
+    """The ids of members that the resource starts after; adds every problem: unknown or foreign names, itself."""
+    members = [member for member in view.members_of.get(group, {}).values() if member.id != resource]
+    by_name = {member.name.casefold(): member.id for member in members} | {member.id: member.id for member in members}
+    for entry in names:
+        if entry.casefold() not in by_name:
+            problems.append(unknown("resource", entry, [member.name for member in members], "starts_after"))
+    return tuple(dict.fromkeys(by_name[entry.casefold()] for entry in names if entry.casefold() in by_name))
+
+
+def circle_problems(
+    view: ClusterView, group: str, resource: str, resource_name: str, expression: Expression, after: tuple[str, ...]
+) -> list[Problem]:
+    """Dependencies and the advisory order of a group together must form no circle (spec/03 D-4)."""
+    members = view.members_of.get(group, {})
+    edges = {m.id: (*providers(m.depends_on), *m.starts_after) for m in members.values()}
+    cycle = find_cycle({**edges, resource: (*providers(expression), *after)})
+    if not cycle:
+        return []
+    names_of = {member.id: member.name for member in members.values()} | {resource: resource_name}
+    path = " → ".join(names_of.get(entry, entry) for entry in cycle)
+    ordered = any(
+        cycle[i + 1] in (after if at == resource else members[at].starts_after)
+        for i, at in enumerate(cycle[:-1])
+        if at == resource or at in members
+    )
+    return [
+        error(
+            "circular_dependency",
+            f"the dependencies would form a circle: {path}",
+            where="starts_after" if ordered else "depends_on",
+            remedy="leave one of them out",
         )
-    return found
+    ]
 
 
 def online_dependency_problems(view: ClusterView, spec: ResourceSpec, expression: Expression) -> list[Problem]:

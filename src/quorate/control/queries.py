@@ -10,6 +10,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from quorate.control.context import Context
+from quorate.control.failures import (
+    REPORTED_AS,
+    counted_failovers,
+    failure_counts,
+    group_flags,
+    resource_flags,
+    state_in_words,
+    sum_of_failures,
+)
 from quorate.control.lookup import find_group, find_node, find_resource
 from quorate.control.standing import assignment_of, shown_fact, state_of
 from quorate.control.views import (
@@ -122,21 +131,39 @@ def view_resource(view: ClusterView, spec: ResourceSpec) -> ResourceView:
     assignment = assignment_of(view, spec.group)
     members = view.members_of.get(spec.group, {})
     group = view.groups.get(spec.group)
-    own = {"id", "name", "type", "group", "properties", "depends_on", "possible_owners", "checkpoints"}
+    named = {
+        "id",
+        "name",
+        "type",
+        "group",
+        "properties",
+        "depends_on",
+        "starts_after",
+        "possible_owners",
+        "checkpoints",
+    }
     return ResourceView(
         id=spec.id,
         name=spec.name,
         type=spec.type,
         group=group.record.name if group else spec.group,
-        state=fact.state,
+        state=state_in_words(fact.state),
+        reported=fact.state if fact.state in REPORTED_AS else "",
         wanted="online" if desired(spec, view.intent(spec.group)) else "offline",
         owner=node_name(view, assignment.owner) if assignment else "",
         detail=fact.detail,
         restarts=fact.restarts,
+        failures=failure_counts(view, spec),
+        changed_at=moment(fact.changed_at_s) if fact.changed_at_s else "",
+        last_failure=fact.last_failure,
+        failed_at=moment(fact.failed_at_s) if fact.failed_at_s else "",
+        retry_at=moment(fact.retry_at_s) if fact.retry_at_s else "",
+        flags=resource_flags(view, spec),
+        starts_after=tuple(sorted(members[entry].name for entry in spec.starts_after if entry in members)),
         depends_on=format_dependency(spec.depends_on, lambda entry: members[entry].name if entry in members else entry),
         possible_owners=tuple(node_name(view, node) for node in spec.possible_owners),
         properties=spec.properties,
-        common={field: getattr(spec, field) for field in spec.__struct_fields__ if field not in own},
+        common={field: getattr(spec, field) for field in spec.__struct_fields__ if field not in named},
     )
 
 
@@ -158,6 +185,9 @@ def view_group(view: ClusterView, group: str) -> GroupView:
         reasons=tuple(in_words(view, reason) for reason in assignment.reasons) if assignment else (),
         preferred_owners=tuple(node_name(view, node) for node in spec.preferred_owners),
         failback="immediate" if spec.auto_failback_type else "prevent",
+        failures=sum_of_failures(failure_counts(view, resource) for resource in members),
+        failovers=counted_failovers(view, group),
+        flags=group_flags(view, group),
         resources=tuple(view_resource(view, resource) for resource in members),
         properties={
             "description": spec.description,

@@ -9,9 +9,10 @@ How it works: members of one group are written one after the other, each under a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
-from quorate.control.dependencies import online_dependency_problems, read_dependency
+from quorate.control.dependencies import circle_problems, online_dependency_problems, read_dependency, read_order
 from quorate.control.lookup import find_group, find_nodes, find_resource, guard_group
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.requirements import instance_problems
@@ -29,6 +30,10 @@ from quorate.model.records import Put
 from quorate.model.resource_type import NEVER_MS, Manifest, check_properties
 from quorate.model.workload import ResourceSpec
 
+_PERIODS: Final[dict[str, PropertyValue]] = {
+    d.name: d.default for d in RESOURCE_PROPERTIES if d.name in {"restart_period_ms", "retry_period_on_failure_ms"}
+}
+
 
 class NewResource(Value, frozen=True, kw_only=True):
     """A resource to be made. `properties` are the type's own, `common` those of every resource (spec/05 §4)."""
@@ -41,6 +46,8 @@ class NewResource(Value, frozen=True, kw_only=True):
     depends_on: str = ""
     """An expression over names: `[addr] and ([disk1] or [disk2])`."""
     possible_owners: tuple[str, ...] = ()
+    starts_after: tuple[str, ...] = ()
+    """Members of the group that come online before it and go offline after it, where both do."""
 
 
 class ResourceChange(Value, frozen=True, kw_only=True):
@@ -50,6 +57,7 @@ class ResourceChange(Value, frozen=True, kw_only=True):
     common: dict[str, PropertyValue] = {}
     depends_on: str | None = None
     possible_owners: tuple[str, ...] | None = None
+    starts_after: tuple[str, ...] | None = None
 
 
 def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, types: TypeCatalogue) -> Change[Done]:
@@ -65,11 +73,14 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
         problems += check_properties(manifest, wish.properties)
         problems += instance_problems(view, group.id, manifest) if group else []
     values, faults = _read_common(wish.common, manifest)
-    problems += faults
+    problems += faults or _retry_problems(_PERIODS | values)
     owners = find_nodes(view, wish.possible_owners, problems, "possible_owners")
     expression: Expression = ()
+    after: tuple[str, ...] = ()
     if group is not None:
         expression = read_dependency(view, wish.depends_on, group.id, occasion.id, wish.name, problems)
+        after = read_order(view, wish.starts_after, group.id, occasion.id, problems)
+        problems += circle_problems(view, group.id, occasion.id, wish.name, expression, after)
     if group is None or manifest is None or stops(problems):
         raise Refused(problems)
     plain = ResourceSpec(
@@ -81,6 +92,7 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
         properties=_canonical(manifest, wish.properties),
         depends_on=expression,
         possible_owners=owners,
+        starts_after=after,
         required_proof=manifest.required_proof,
     )
     defaults = {name: value for name, value in _type_defaults(manifest).items() if name not in values}
@@ -114,11 +126,15 @@ def change_resource(
         properties = _merged(manifest, spec.properties, wish.properties)
         problems += check_properties(manifest, properties)
     values, faults = _read_common(wish.common, manifest)
-    problems += faults
+    problems += faults or _retry_problems({name: getattr(spec, name) for name in _PERIODS} | values)
     expression = spec.depends_on
     if wish.depends_on is not None:
         expression = read_dependency(view, wish.depends_on, spec.group, spec.id, spec.name, problems)
         problems += online_dependency_problems(view, spec, expression)
+    after = spec.starts_after
+    if wish.starts_after is not None:
+        after = read_order(view, wish.starts_after, spec.group, spec.id, problems)
+    problems += circle_problems(view, spec.group, spec.id, spec.name, expression, after)
     owners = spec.possible_owners
     if wish.possible_owners is not None:
         owners = find_nodes(view, wish.possible_owners, problems, "possible_owners")
@@ -127,7 +143,9 @@ def change_resource(
         raise Refused(problems)
     if manifest is not None:
         values["required_proof"] = manifest.required_proof
-    changed = altered(spec, properties=properties, depends_on=expression, possible_owners=owners, **values)
+    changed = altered(
+        spec, properties=properties, depends_on=expression, possible_owners=owners, starts_after=after, **values
+    )
     if changed == spec:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     if manifest is not None and resource_fact(view, spec).state == "online":
@@ -182,6 +200,21 @@ def _read_common(
         if name in asked or (name.endswith("_poll_interval_ms") and values.get(name) == NEVER_MS):
             values[name] = value
     return values, problems
+
+
+def _retry_problems(values: Mapping[str, PropertyValue]) -> list[Problem]:
+    """The late retry lies beyond the period in which restarts are counted (RetryPeriodOnFailure, spec/05 §4)."""
+    period, retry = values["restart_period_ms"], values["retry_period_on_failure_ms"]
+    if not isinstance(period, int) or not isinstance(retry, int) or retry >= period:
+        return []
+    return [
+        error(
+            "retry_period_short",
+            f"retry_period_on_failure_ms is {retry} ms, shorter than restart_period_ms, {period} ms",
+            where="common.retry_period_on_failure_ms",
+            remedy=f"give at least {period}, or a shorter restart_period_ms with it",
+        )
+    ]
 
 
 def _owner_removed_problems(view: ClusterView, spec: ResourceSpec, owners: tuple[int, ...]) -> list[Problem]:

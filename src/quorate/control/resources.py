@@ -66,6 +66,7 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
         )
     members = view.members_of.get(spec.group, {})
     dependents = [resource for resource in members.values() if spec.id in providers(resource.depends_on)]
+    ordered = [resource for resource in members.values() if spec.id in resource.starts_after]
     if dependents and not drop_dependencies:
         names = ", ".join(sorted(resource.name for resource in dependents))
         problems.append(
@@ -88,10 +89,11 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
         put(keys.SPEC_GROUP + group.id, group),
         *saved_keys(view, spec.id, spec.checkpoints),
     ]
-    for dependent in dependents:
-        parts = (tuple(entry for entry in part if entry != spec.id) for part in dependent.depends_on)
-        freed = altered(dependent, depends_on=tuple(part for part in parts if part))
-        writes.append(put(keys.SPEC_RESOURCE + dependent.id, freed))
+    for other in {resource.id: resource for resource in (*dependents, *ordered)}.values():
+        parts = (tuple(entry for entry in part if entry != spec.id) for part in other.depends_on)
+        after = tuple(entry for entry in other.starts_after if entry != spec.id)
+        freed = altered(other, depends_on=tuple(part for part in parts if part), starts_after=after)
+        writes.append(put(keys.SPEC_RESOURCE + other.id, freed))
     if spec.id in intent.own_states:
         own = {resource: state for resource, state in intent.own_states.items() if resource != spec.id}
         writes.append(put(keys.INTENT_GROUP + spec.group, altered(intent, own_states=own)))

@@ -85,10 +85,14 @@ def _ordered(found: list[str], record: Callable[[str], Value]) -> list[str]:
         free = [
             own
             for own, key in sorted(left.items())
-            if not left.keys() & set(providers(cast("ResourceSpec", record(key)).depends_on)) - {own}
+            if not left.keys() & _needed(cast("ResourceSpec", record(key))) - {own}
         ]
         ranked += [left.pop(own) for own in free or sorted(left)]
     return ranked
+
+
+def _needed(spec: ResourceSpec) -> set[str]:
+    return {*providers(spec.depends_on), *spec.starts_after}
 
 
 def _removal(view: ClusterView, key: str) -> Iterator[Step]:
@@ -138,6 +142,7 @@ def _resource(asked: Steps, view: ClusterView, record: ResourceSpec) -> resource
         common=_values(record, RESOURCE_PROPERTIES),
         depends_on=_expression(asked, view, record.depends_on),
         possible_owners=_nodes(view, record.possible_owners),
+        starts_after=record.starts_after,
     )
 
 
@@ -236,6 +241,7 @@ def _resource_change(
         common=_differing(now, wanted, RESOURCE_PROPERTIES),
         depends_on=_expression(asked, view, wanted.depends_on) if now.depends_on != wanted.depends_on else None,
         possible_owners=_nodes(view, wanted.possible_owners) if now.possible_owners != wanted.possible_owners else None,
+        starts_after=wanted.starts_after if now.starts_after != wanted.starts_after else None,
     )
 
 

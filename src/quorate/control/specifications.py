@@ -128,6 +128,8 @@ def _told(view: ClusterView, field: str, value: Any) -> Any:  # noqa: ANN401 - J
     """Numbers of nodes and ids of resources as names, where there are such."""
     if field in {"preferred_owners", "possible_owners"} and isinstance(value, list):
         return [node_name(view, node) for node in value]
+    if field == "starts_after" and isinstance(value, list):
+        return [view.resources[entry].record.name if entry in view.resources else entry for entry in value]
     if field == "depends_on" and isinstance(value, list):
         known = view.resources
         expression = tuple(tuple(part) for part in value)

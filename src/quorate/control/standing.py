@@ -70,9 +70,21 @@ def shown_fact(view: ClusterView, resource: ResourceSpec) -> ResourceFact:
 
 
 def state_of(view: ClusterView, group: str) -> GroupState:
-    """The state of a group; an empty one is Offline."""
-    members = view.members_of.get(group, {})
-    return group_state([shown_fact(view, resource).state for resource in members.values()] or ["offline"])
+    """The state of a group; an empty one is Offline. Members that are not critical and could not come do not count."""
+    intent = view.intent(group)
+    members = view.members_of.get(group, {}).values()
+    states = [
+        (shown_fact(view, resource).state, not resource.critical and desired(resource, intent)) for resource in members
+    ]
+    counting = [state for state, spared in states if not (spared and state in AT_REST)]
+    return group_state(counting or [state for state, _ in states] or ["offline"])
+
+
+def spared(view: ClusterView, resource: ResourceSpec) -> bool:
+    """It should be online, is not critical, and no restart on its owner is left: the group goes on without it."""
+    fact = resource_fact(view, resource)
+    failed = fact.exhausted and fact.state in AT_REST
+    return failed and not resource.critical and desired(resource, view.intent(resource.group))
 
 
 def at_rest(view: ClusterView, group: str) -> bool:
@@ -97,7 +109,7 @@ def settled(view: ClusterView, group: str) -> bool:
         known = fact.resources.get(resource.id)
         if known is None:
             return False
-        if desired(resource, intent) != (known.state == "online"):
+        if desired(resource, intent) != (known.state == "online") and not spared(view, resource):
             return False
         if not desired(resource, intent) and known.state not in AT_REST:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quorate.control.checkpoints import checkpoint_problems
 from quorate.control.context import Context
+from quorate.control.failures import failure_problems
 from quorate.control.forming import not_formed
 from quorate.control.network_views import view_networks
 from quorate.control.pace_views import slowest_timings, view_paces
@@ -132,6 +133,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         )
     found += proof_problems(view)
     found += stop_problems(view)
+    found += failure_problems(view)
     for group in list_groups(context).groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning

@@ -59,6 +59,14 @@ class NodeView(Value, frozen=True, kw_only=True):
     """Process ids, of the answering node only."""
 
 
+class FailureCounts(Value, frozen=True, kw_only=True):
+    """Failures since counts were last cleared (`clusctl-resource-get-failure-info.md`)."""
+
+    this_node: int = 0
+    """On the node that owns it now."""
+    other_nodes: int = 0
+
+
 class ResourceView(Value, frozen=True, kw_only=True):
     """One resource."""
 
@@ -70,8 +78,19 @@ class ResourceView(Value, frozen=True, kw_only=True):
     wanted: str
     owner: str = ""
     detail: str = ""
+    reported: str = ""
+    """What the type reported, where that is more than the state says: cannot_here (127), cannot_anywhere (126)."""
     restarts: int = 0
+    failures: FailureCounts = FailureCounts()
+    changed_at: str = ""
+    """When its owner saw the state change; empty where that is not known."""
+    last_failure: str = ""
+    failed_at: str = ""
+    retry_at: str = ""
+    """When it is tried again though no restart is left; empty where it is not."""
+    flags: tuple[str, ...] = ()
     depends_on: str = ""
+    starts_after: tuple[str, ...] = ()
     possible_owners: tuple[str, ...] = ()
     properties: dict[str, PropertyValue] = {}
     common: dict[str, PropertyValue] = {}
@@ -91,6 +110,12 @@ class GroupView(Value, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     preferred_owners: tuple[str, ...] = ()
     failback: str = "prevent"
+    failures: FailureCounts = FailureCounts()
+    """Of all its resources together."""
+    failovers: int = 0
+    """Because of failed resources, as far as they are counted against its threshold."""
+    flags: tuple[str, ...] = ()
+    """Of any of its resources."""
     resources: tuple[ResourceView, ...] = ()
     properties: dict[str, PropertyValue] = {}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from quorate.control.context import Context
-from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, state_of
+from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, spared, state_of
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
@@ -108,7 +108,7 @@ def resource_online(resource: str) -> Condition:
             return "pending"
         if resource_fact(view, known.record).state == "online":
             return "done"
-        return "failed" if _hopeless(view, known.record.group) else "pending"
+        return "failed" if spared(view, known.record) or _hopeless(view, known.record.group) else "pending"
 
     return look
 
@@ -194,12 +194,11 @@ def _hopeless(view: ClusterView, group: str) -> bool:
         return len(assignment.failovers) >= limit or len(view.authority.up()) < 2
     members = view.members_of.get(group, {}).values()
     intent = view.intent(group)
-    # With restart action 0 or 1 nothing gives up: failed and no restart left looks like this.
+    # With restart action 0 or 1, and after 126, nothing gives up: failed and no restart left looks like this.
     return any(
         desired(member, intent)
-        and resource_fact(view, member).state == "failed"
-        and resource_fact(view, member).restarts >= (member.restart_threshold if member.restart_action else 0)
-        and member.restart_action != 2
+        and resource_fact(view, member).state in AT_REST
+        and resource_fact(view, member).exhausted
         for member in members
     )
 

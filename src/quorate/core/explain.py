@@ -122,6 +122,8 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
             helps.append(f"quorate resource online {resource.name!r}")
         elif state is None or state.state not in {"online", "stop_failed"}:
             told.append(_resource_words(view, resource.name, resource.id, group.id, state))
+            if state is not None and state.exhausted and not resource.critical:
+                told[-1] += "; it is not critical, so the group goes on without it"
             if state is not None and state.state == "failed":
                 helps.append(f"find out why {resource.name} fails, then quorate group online {name!r} to start anew")
     waiting = [text for text in told if text]

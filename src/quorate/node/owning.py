@@ -178,7 +178,9 @@ class Owning:
     def _settled(self, group: str, run: GroupRun) -> list[Output]:
         members, intent = self._view.members_of.get(group, {}), self._view.intent(group)
         online = bool(members) and all(
-            (run.resources[r].state == "online") == desired(spec, intent) for r, spec in members.items()
+            (run.resources[r].state == "online") == desired(spec, intent)
+            or (not spec.critical and bool(run.resources[r].counts.settled))
+            for r, spec in members.items()
         )
         if online == (group in self._online):
             return []

@@ -47,7 +47,7 @@ class Picture:
         return all(any(p in self.standing for p in part) for part in spec.depends_on)
 
     def may_start(self, spec: ResourceSpec) -> bool:
-        """Provided for, no alternative still pending, nothing to start after on its way, no dependent still going down."""
+        """Provided for; no alternative pending, nothing to start after on its way, no dependent still going down."""
         pending = any(self._pending(p) for part in spec.depends_on for p in part)
         if pending or not self.provided(spec) or any(self._coming(r, frozenset()) for r in spec.starts_after):
             return False

@@ -1,0 +1,172 @@
+"""Properties of resources that concern failures and order: what is refused, what is shown, what becomes of a group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from faces_world import FacesWorld, faces_world
+from quorate.control import groups, resource_writing, resources, wait
+from quorate.control.change import Done
+from quorate.control.executor import execute, new_occasion
+from quorate.control.groups import NewGroup
+from quorate.control.queries import explain, show_group, show_resource
+from quorate.control.resource_writing import NewResource, ResourceChange
+from quorate.control.status import cluster_status
+from quorate.model import keys
+from quorate.model.problems import Refused
+from quorate.model.properties import PropertyValue
+from quorate.model.workload import GroupFact, ResourceFact
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[FacesWorld]:
+    async with faces_world(tmp_path) as made:
+        group = NewGroup(name="web")
+        occasion = new_occasion(made, "ann", "")
+        await execute(made, lambda view, occasion: groups.create_group(view, group, occasion), occasion)
+        yield made
+
+
+async def make(world: FacesWorld, name: str, common: dict[str, PropertyValue] | None = None, **fields: object) -> Done:
+    wish = NewResource(
+        name=name,
+        group="web",
+        type="generic_application",
+        properties={"command_line": "/bin/sleep 9"},
+        common=common or {},
+        **fields,  # type: ignore[arg-type]
+    )
+    return await execute(
+        world,
+        lambda view, occasion: resource_writing.create_resource(view, wish, occasion, world.types),
+        new_occasion(world, "ann", ""),
+    )
+
+
+async def change(world: FacesWorld, name: str, **fields: object) -> Done:
+    wish = ResourceChange(**fields)  # type: ignore[arg-type]
+    return await execute(
+        world,
+        lambda view, occasion: resource_writing.change_resource(view, name, wish, occasion, world.types),
+        new_occasion(world, "ann", ""),
+    )
+
+
+async def run_group(world: FacesWorld) -> None:
+    """The group is assigned and wanted online."""
+    if world.group_id("web") not in world.view.assignments:
+        await world.assign("web", 1)
+    await execute(
+        world,
+        lambda view, occasion: groups.group_online(view, "web", occasion, world.types.find),
+        new_occasion(world, "ann", ""),
+    )
+
+
+async def report(world: FacesWorld, node: int = 1, **facts: ResourceFact) -> None:
+    group = world.group_id("web")
+    ids = {spec.name: spec.id for spec in world.view.members_of[group].values()}
+    known = world.view.intents[group]
+    fact = GroupFact(
+        group=group,
+        incarnation=f"{node}.a",
+        number=world.view.assignments[group].record.number,
+        resources={ids[name]: fact for name, fact in facts.items()},
+        intent=known.revision,
+        clear_failures=known.record.clear_failures,
+    )
+    await world.put((keys.fact_group(node, group), fact))
+
+
+@pytest.mark.conformance("PP-14")
+async def test_a_late_retry_before_the_end_of_the_period_is_refused(world: FacesWorld) -> None:
+    with pytest.raises(Refused) as caught:
+        await make(world, "a", {"retry_period_on_failure_ms": 60_000})
+    assert [problem.code for problem in caught.value.problems] == ["retry_period_short"]
+    await make(world, "a", {"RetryPeriodOnFailure": 60_000, "RestartPeriod": 60_000})
+    with pytest.raises(Refused) as caught:
+        await change(world, "a", common={"restart_period_ms": 60_001, "restart_backoff_factor": 0.5})
+    assert {problem.code for problem in caught.value.problems} == {"property_range"}
+    with pytest.raises(Refused) as caught:
+        await change(world, "a", common={"restart_period_ms": 60_001})
+    assert {problem.code for problem in caught.value.problems} == {"retry_period_short"}
+    assert show_resource(world, "a").common["restart_period_ms"] == 60_000
+
+
+async def test_an_order_is_shown_by_name_and_forms_no_circle_with_dependencies(world: FacesWorld) -> None:
+    await make(world, "a")
+    await make(world, "b", depends_on="[a]", starts_after=("A",))
+    assert show_resource(world, "b").starts_after == ("a",)
+    with pytest.raises(Refused) as caught:
+        await change(world, "a", starts_after=("b", "c"))
+    assert {problem.code for problem in caught.value.problems} == {
+        "resource_unknown",
+        "circular_dependency",
+    }
+    with pytest.raises(Refused):
+        await change(world, "a", starts_after=("a",))
+    await change(world, "b", starts_after=())
+    await change(world, "b", depends_on="")
+    await change(world, "a", starts_after=("b",))
+    with pytest.raises(Refused) as caught:
+        await change(world, "b", depends_on="[a]")
+    assert "a → b → a" in caught.value.problems[0].what
+    await execute(
+        world,
+        lambda view, occasion: resources.delete_resource(view, "b", occasion, drop_dependencies=False),
+        new_occasion(world, "ann", ""),
+    )
+    assert show_resource(world, "a").starts_after == ()
+
+
+async def test_a_group_goes_on_without_what_is_not_critical(world: FacesWorld) -> None:
+    await make(world, "app")
+    report_made = await make(world, "report", {"critical": False})
+    await run_group(world)
+    await report(world, app=ResourceFact(state="online"), report=ResourceFact(state="failed", restarts=1))
+    assert show_group(world, "web").state == "online"
+    assert wait.group_online(world.group_id("web"))(world.view) == "pending"
+    failed = ResourceFact(state="failed", detail="no paper", exhausted=True)
+    await report(world, app=ResourceFact(state="online"), report=failed)
+    assert wait.group_online(world.group_id("web"))(world.view) == "done"
+    assert show_group(world, "web").flags == ("failed_not_critical",)
+    told = {problem.code: problem.what for problem in cluster_status(world).problems}
+    assert "no paper" in told["resource_failed_not_critical"]
+    assert "group_not_online" not in told
+    assert any("not critical" in line for line in explain(world, "web").why_not_running)
+    assert wait.resource_online(report_made.id)(world.view) == "failed"
+    await change(world, "report", common={"critical": True})
+    assert show_group(world, "web").state == "failed"
+
+
+@pytest.mark.conformance("ST-13")
+@pytest.mark.parametrize(("state", "shown"), [("cannot_here", "offline"), ("cannot_anywhere", "failed")])
+async def test_the_special_reports_show_as_offline_and_failed(world: FacesWorld, state: str, shown: str) -> None:
+    await make(world, "app")
+    await run_group(world)
+    await report(world, app=ResourceFact(state=state, detail="no link", exhausted=True))  # type: ignore[arg-type]
+    found = show_resource(world, "app")
+    assert (found.state, found.reported, found.detail) == (shown, state, "no link")
+    assert show_group(world, "web").state == shown
+
+
+@pytest.mark.conformance("FR-21")
+async def test_failures_are_counted_here_and_elsewhere_until_they_are_cleared(world: FacesWorld) -> None:
+    await make(world, "app")
+    await make(world, "log")
+    await run_group(world)
+    online = ResourceFact(state="online", failures=2, last_failure="it crashed", failed_at_s=1_800_000_000.0)
+    await report(world, app=online, log=ResourceFact(state="online", failures=1))
+    await world.assign("web", 2, number=2)
+    await report(world, 2, app=ResourceFact(state="online", failures=4))
+    found = show_resource(world, "app")
+    assert (found.failures.this_node, found.failures.other_nodes) == (4, 2)
+    whole = show_group(world, "web").failures
+    assert (whole.this_node, whole.other_nodes) == (4, 3)
+    await report(world, 2, app=ResourceFact(state="failed", failures=5, last_failure="out of memory"))
+    assert show_resource(world, "app").last_failure == "out of memory"
+    await run_group(world)
+    assert show_resource(world, "app").failures.other_nodes == 0

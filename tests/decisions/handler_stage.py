@@ -1,0 +1,90 @@
+"""The stage `handlers`: the life of one resource in its host (`host.machine`), whose calls return when told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from decisions.replay import Stage, Verb
+from decisions.resource_stage import seconds
+from quorate.host import machine
+from quorate.wire.host_channel import FailureKind, OfflineReason, ReportedState
+
+
+class HandlerStage(Stage):
+    """Every call into the type and every state shown is an outcome."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.life = machine.Life(machine.Intervals(5.0, 60.0, 180.0))
+
+    def timeouts(self, pending: str, looks: str, alive: str) -> Iterable[str]:
+        self.life = machine.Life(machine.Intervals(float(looks), float(alive), float(pending)))
+        return ()
+
+    def tell(self, event: machine.Event) -> list[str]:
+        self.life, effects = machine.step(self.life, event, self.now)
+        found = []
+        for effect in effects:
+            match effect:
+                case machine.Show():
+                    shown = self.life.shown
+                    found.append(shown.state.value.replace("_", " ") + (f" ({shown.detail})" if shown.detail else ""))
+                case machine.CallOnline():
+                    found.append("calls online")
+                case machine.CallOffline():
+                    found.append("calls offline")
+                case machine.CallTerminate():
+                    found.append("calls terminate")
+                case machine.CallPoll(poll):
+                    found.append(f"calls {poll.value}")
+        return found
+
+    def online(self) -> Iterable[str]:
+        return self.tell(machine.OnlineWanted())
+
+    def offline(self) -> Iterable[str]:
+        return self.tell(machine.OfflineWanted(OfflineReason.REQUEST))
+
+    def progress(self) -> Iterable[str]:
+        return self.tell(machine.Progress("still at it"))
+
+    def returns(self, call: str) -> Iterable[str]:
+        return self.tell(machine.CallReturned(machine.Call(call)))
+
+    def raises(self, call: str) -> Iterable[str]:
+        failed = ReportedState.FAILED if call == "online" else ReportedState.OFFLINE
+        return self.tell(machine.CallReturned(machine.Call(call), machine.Standing(failed, "it raised")))
+
+    def says(self, poll: str, answer: str) -> Iterable[str]:
+        return self.tell(machine.Verdict(machine.Poll(poll), answer == "yes"))
+
+    def reports(self, kind: str) -> Iterable[str]:
+        return self.tell(machine.FailureReported(FailureKind(kind), "from inside"))
+
+    def passes(self, amount: str, unit: str) -> Iterable[str]:
+        end, found = self.now + seconds(amount, unit), []
+        while (due := machine.deadline(self.life)) is not None and due <= end:
+            self.now = due
+            found += self.tell(machine.Tick())
+        self.now = end
+        return found
+
+    def progress_every(self, every: str, unit: str, amount: str, for_unit: str) -> Iterable[str]:
+        found: list[str] = []
+        for _ in range(round(seconds(amount, for_unit) / seconds(every, unit))):
+            found += [*self.passes(every, unit), *self.progress()]
+        return list(dict.fromkeys(found))
+
+    verbs: ClassVar[tuple[Verb, ...]] = (
+        Verb("pending_timeout {pending} s, looks_alive every {looks} s, is_alive every {alive} s", timeouts),
+        Verb("it is to come online", online),
+        Verb("it is to go offline", offline),
+        Verb("it reports progress", progress),
+        Verb("it reports progress every {every} {unit} for {amount} {for_unit}", progress_every),
+        Verb("it reports a {kind} failure", reports),
+        Verb("{call} returns", returns),
+        Verb("{call} raises", raises),
+        Verb("{poll} says {answer}", says),
+        Verb("{amount} {unit} pass", passes),
+    )
