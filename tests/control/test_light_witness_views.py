@@ -101,6 +101,17 @@ async def test_it_is_for_two_nodes_that_are_up(two: FacesWorld, three: FacesWorl
     assert await refused(two, QuorumWish(model="light_witness", share="/mnt/w")) == {"quorum_change_unsafe"}
 
 
+async def test_a_third_node_is_told_that_three_need_no_witness(three: FacesWorld) -> None:
+    third = replace(three.view.nodes[3].record, votes=0)
+    await three.put((keys.SPEC_QUORUM, SPEC), (f"{keys.SPEC_NODE}3", third), fact(1), fact(2), fact(3))
+    shown = show_quorum(three)
+    assert (shown.further_losses, shown.settled) == (1, True)
+    assert "quorate quorum set node_majority" in shown.sentences[-1]
+    assert (await change(three, QuorumWish(model="node_majority"))).changed
+    await three.put((keys.SPEC_QUORUM, SPEC), (f"{keys.SPEC_NODE}3", replace(third, weight=0)))
+    assert "set node_majority" not in show_quorum(three).sentences[-1]
+
+
 async def test_what_cannot_keep_a_record_is_refused(two: FacesWorld) -> None:
     assert await refused(two, QuorumWish(model="light_witness")) == {"quorum_storage_missing"}
     assert await refused(two, QuorumWish(model="light_witness", directory="/srv")) == {"quorum_storage_unfit"}

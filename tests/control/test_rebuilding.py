@@ -16,6 +16,7 @@ from quorate.model import keys
 from quorate.model.base import replace
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
+from quorate.model.quorum import QuorumFact, QuorumSpec
 from quorate.model.store_member import MemberFact
 
 
@@ -88,3 +89,16 @@ async def test_it_is_refused_where_the_others_could_not_give_the_data(world: Fac
     assert await refused(world, "node2") == {"node_down"}
     await world.put((f"{keys.SPEC_NODE}1", replace(node_spec(1), votes=0)))
     assert await refused(world, "node1") == {"member_without_vote"}
+
+
+async def test_of_two_it_is_possible_where_a_light_witness_lets_the_other_go_on_alone(tmp_path: Path) -> None:
+    async with faces_world(tmp_path, nodes=2) as two:
+        assert await refused(two, "node2", force=True) == {"others_too_few"}
+        light = QuorumSpec(model="light_witness", kind="share", path="/mnt/w")
+        told = QuorumFact(incarnation="1.a", reached=True, opened=True)
+        await two.put((keys.SPEC_QUORUM, light), (keys.fact_quorum(1), replace(told, sees=2)))
+        assert await refused(two, "node2", force=True) == {"others_too_few"}, "the record names node2"
+        await two.put((keys.fact_quorum(1), told))
+        assert await refused(two, "node2") == {"member_serves"}
+        await ask(two, "node2", force=True)
+        assert two.view.node_intent(2).rebuild

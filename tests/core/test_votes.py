@@ -23,6 +23,7 @@ from quorate.core.votes import (
     Wait,
     further_losses,
     has_majority,
+    may_become_voter,
     may_vote,
     next_step,
     survived_removal,
@@ -427,6 +428,43 @@ def test_beside_a_light_witness_two_vote_and_a_third_never_does() -> None:
     assert [n for n in nodes if may_vote(n, picture)] == [2, 3], "whoever votes already stays"
     learner = StoreMember(11, 1, learner=True)
     assert next_step(replace(picture, members=(*_voting(2, 3), learner), record_open="open")) == Remove(11, 1)
+
+
+def places_beside_a_light_witness(*able: NodeVote) -> list[int]:
+    """Who of nodes 1, 2 … has a place there."""
+    nodes = dict(enumerate(able, start=1))
+    picture = Picture(model="light_witness", nodes=nodes, members=(), storage=True)
+    return [n for n in nodes if may_vote(n, picture)]
+
+
+def test_a_place_beside_a_light_witness_is_kept_by_who_is_about_to_vote_and_taken_by_who_is_up() -> None:
+    voter, none = NodeVote(votes=True, pending=False), NodeVote(votes=False, pending=False)
+    assert places_beside_a_light_witness(voter, none, none) == [1, 2]
+    coming = NodeVote(votes=False, pending=True)
+    assert places_beside_a_light_witness(voter, none, coming) == [1, 3], "its member may vote already"
+    assert places_beside_a_light_witness(voter, replace(none, up=False), none) == [1, 3]
+    assert places_beside_a_light_witness(voter, none, replace(coming, up=False)) == [1, 2]
+
+
+def test_the_place_of_a_voter_that_gets_a_new_member_stays_free_for_it() -> None:
+    voter, none = NodeVote(votes=True, pending=False), NodeVote(votes=False, pending=False)
+    rebuilt = NodeVote(votes=True, pending=False, weight=0, returns=True)
+    assert places_beside_a_light_witness(voter, none, rebuilt) == [1]
+    assert places_beside_a_light_witness(voter, none, replace(rebuilt, votes=False)) == [1]
+    assert places_beside_a_light_witness(voter, none, replace(rebuilt, returns=False)) == [1, 2], "it leaves"
+
+
+def test_beside_a_light_witness_nobody_becomes_a_third_voter_before_a_place_is_free() -> None:
+    """With three members that vote nobody could take one's vote away while the record is open (decision 0035)."""
+    leaving = NodeVote(votes=False, pending=True, weight=0)
+    nodes = {1: NodeVote(votes=True, pending=False), 2: leaving, 3: NodeVote(votes=False, pending=False)}
+    picture = Picture(model="light_witness", nodes=nodes, members=_voting(1, 2), storage=True, record_open="open")
+    assert may_vote(3, picture)
+    assert not may_become_voter(3, picture)
+    learner = StoreMember(13, 3, learner=True)
+    assert not may_become_voter(3, replace(picture, members=(*_voting(1, 2), learner)))
+    assert may_become_voter(3, replace(picture, members=(*_voting(1), learner)))
+    assert may_become_voter(3, replace(picture, model="node_majority"))
 
 
 def _voting(*nodes: int) -> tuple[StoreMember, ...]:

@@ -18,6 +18,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.light_view import light_trouble, record_holder
 from quorate.core.quorum_outlook import QUORUM_RESOURCE, Outlook, holds_without, outlook, storage_trouble, voter_name
 from quorate.core.reasons import node_name
+from quorate.core.votes import LIGHT_VOTERS
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum
@@ -177,6 +178,15 @@ def _light_in_words(view: ClusterView) -> list[str]:
         return [f"The record of the light witness at {spec.path} is being closed."]
     if trouble:
         return [f"The light witness at {spec.path}: {trouble}."]
+    able = [node for node, known in view.nodes.items() if known.record.weight]
+    if len(able) > LIGHT_VOTERS and view.authority.up().keys() >= set(able):
+        more = f"{len(able)} nodes may vote and are up: they need no witness"
+        return [*_light_pair(view), f"{more}; all of them vote after: quorate quorum set node_majority."]
+    return _light_pair(view)
+
+
+def _light_pair(view: ClusterView) -> list[str]:
+    spec = view.quorum_spec
     if len(view.authority.voters) == 1:
         alone = node_name(view, min(view.authority.voters))
         return [f"{alone} goes on alone; the light witness at {spec.path} says so, and nobody else can."]

@@ -15,14 +15,13 @@ from quorate.control.lookup import find_node
 from quorate.control.names import unknown
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
-from quorate.core.votes import has_majority
+from quorate.core.votes import LIGHT_VOTERS, has_majority
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import LIGHT_KINDS, QuorumModel, QuorumSpec, StorageKind
 
 MODELS: Final = get_args(QuorumModel)
-NODES_OF_LIGHT_WITNESS: Final = 2
 
 
 class QuorumWish(Value, frozen=True, kw_only=True):
@@ -180,7 +179,7 @@ def _unsafe(view: ClusterView, model: str) -> list[Problem]:
 
 def _unsafe_light(view: ClusterView, able: set[int], up: set[int]) -> list[Problem]:
     found: list[Problem] = []
-    if len(able) != NODES_OF_LIGHT_WITNESS:
+    if len(able) != LIGHT_VOTERS:
         what = f"{len(able)} nodes may vote; beside a light witness it is two"
         remedy = "with three voters no witness is needed; else: quorate node set NODE weight=0"
         found.append(error("light_witness_not_two", what, where="model", remedy=remedy))

@@ -12,6 +12,7 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.lookup import find_node
 from quorate.control.wait import Condition, Outcome
 from quorate.core.cluster_view import ClusterView
+from quorate.core.light_view import may_go_on_alone
 from quorate.core.quorum_outlook import voter_name
 from quorate.core.votes import majority_of
 from quorate.model import keys
@@ -67,6 +68,8 @@ def _problems(view: ClusterView, node: NodeSpec, *, force: bool) -> list[Problem
     others = view.authority.voters - {node.node}
     serving = view.voters_up() - {node.node}
     needed = max(majority_of(len(view.authority.voters)), majority_of(len(others))) if others else 1
+    if len(others) == 1 and may_go_on_alone(view, min(others)):
+        needed = 1  # beside a light witness it takes this vote away in order, and has all data
     if len(serving) < needed:
         names = ", ".join(voter_name(view, voter) for voter in sorted(serving)) or "none"
         what = f"of the other voters {names} serve, and {needed} are needed to give {node.name} its data"

@@ -220,8 +220,9 @@ def votes_settled(view: ClusterView) -> bool:
     """Whether everybody who shall vote does, and nobody else, as far as that can come about now."""
     spec = view.quorum_spec
     wanted = spec.model in MEMBER_MODELS
+    up = view.authority.up()
     votes = {
-        node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight)
+        node: NodeVote(bool(known.record.votes), known.record.vote_pending, known.record.weight, node in up)
         for node, known in view.nodes.items()
     }
     picture = Picture(spec.model, votes, (), quorum_votes=bool(spec.votes), lower_priority=spec.lower_priority_node)

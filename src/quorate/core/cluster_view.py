@@ -18,7 +18,7 @@ from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import NodeStanding, WatchdogFact
-from quorate.model.quorum import QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
+from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.store_member import MemberFact
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
@@ -213,6 +213,7 @@ class ClusterView:
         votes[QUORUM_VOTER] = (quorum.votes, quorum.vote_pending)
         self.authority.voters = frozenset(voter for voter, (has, _) in votes.items() if has)
         self.authority.pending_voters = frozenset(voter for voter, (_, pending) in votes.items() if pending)
+        self.authority.one_may_suffice = quorum.kind in LIGHT_KINDS
 
     def _store_resource(self, key: str, value: bytes | None, revision: int) -> None:
         resource = key.removeprefix(keys.SPEC_RESOURCE)

@@ -20,6 +20,9 @@ from quorate.model.quorum import QUORUM_VOTER, QuorumModel
 VOTERS_MOST: Final = 7
 """More make every write slower and no loss more survivable; further nodes are full nodes without one (design §3)."""
 
+LIGHT_VOTERS: Final = 2
+"""Beside a light witness (decision 0035)."""
+
 
 def majority_of(voters: int) -> int:
     """How many of so many voters must agree."""
@@ -72,6 +75,8 @@ class NodeVote:
     pending: bool
     weight: int = 1
     up: bool = True
+    returns: bool = False
+    """It gives its vote up for a while, to vote again by a new member: nobody takes its place meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +183,27 @@ def may_vote(node: int, picture: Picture) -> bool:
 
 
 def _two_that_vote(picture: Picture) -> list[int]:
-    """Beside a light witness: whoever votes already, then the lowest number."""
-    able = (number for number, vote in picture.nodes.items() if vote.weight)
-    return sorted(able, key=lambda number: (not picture.nodes[number].votes, number))[:2]
+    """Beside a light witness: whoever votes already, then who is about to, then who is up, by number.
+
+    Who is about to: its member may vote already, and whoever took its place then would be the third.
+    """
+    votes = picture.nodes
+
+    def rank(number: int) -> tuple[bool, bool, bool, int]:
+        vote = votes[number]
+        return not (vote.votes or vote.returns), not (vote.pending and vote.up), not vote.up, number
+
+    return sorted((number for number, vote in votes.items() if vote.weight or vote.returns), key=rank)[:LIGHT_VOTERS]
+
+
+def may_become_voter(node: int, picture: Picture) -> bool:
+    """Whether that node's member may be added, or get its vote, now.
+
+    Beside a light witness there are never three votes, not even for a moment: the place must be free first. With
+    three, nobody could take one away while the record is open.
+    """
+    taken = len(_voters(picture) - {node}) >= LIGHT_VOTERS and picture.model == "light_witness"
+    return may_vote(node, picture) and not taken
 
 
 def _gives_way(node: int, picture: Picture) -> bool:

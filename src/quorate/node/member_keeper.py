@@ -192,7 +192,8 @@ class MemberKeeper:
             self._start(spec, self._initial(spec, added.members), new=False)
             return ""
         if mine.isLearner:
-            if not self.data_dir.exists():
+            if not (self.data_dir / "member" / "wal").exists():
+                # It refuses to start with a list that is not the present one: another member has gone since then.
                 self._start(spec, self._initial(spec, members), new=False)
             if not spec.vote_pending:
                 await self._record(known, replace(spec, vote_pending=True))
@@ -226,7 +227,10 @@ class MemberKeeper:
 
     def _initial(self, own: NodeSpec, members: tuple[Member, ...]) -> tuple[tuple[str, str], ...]:
         """Name and peer address of every member; one that never started has no name yet, and it is this one."""
-        return tuple((m.name or member_name(own.node), m.peerURLs[0].removeprefix("https://")) for m in members)
+        return tuple(
+            (m.name or member_name(own.node), m.peerURLs[0].removeprefix("https://"))
+            for m in sorted(members, key=lambda member: member.id)
+        )
 
     async def _record(self, known: Known[NodeSpec], spec: NodeSpec) -> None:
         key = f"{keys.SPEC_NODE}{spec.node}"

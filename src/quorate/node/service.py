@@ -24,7 +24,7 @@ from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import BringOnline
 from quorate.core.topology import metrics, quiet_networks, timings_of
-from quorate.core.votes import may_vote
+from quorate.core.votes import may_become_voter
 from quorate.model import keys
 from quorate.model.base import encode
 from quorate.model.problems import Refused
@@ -169,7 +169,7 @@ class Service:
             lambda name, argv: link.send(channel.RunProcess(name, argv)),
             lambda name: link.send(channel.EndProcess(name)),
             lambda: "etcd" in self.processes,
-            lambda members: may_vote(self.node, self.votes.picture(members)),
+            lambda members: may_become_voter(self.node, self.votes.picture(members)),
             lambda text: log.info("store member", detail=text),
             etcd=etcd_binary(self.settings.etcd),
         )

@@ -15,7 +15,7 @@ from quorate.adapters.etcd.messages import Member
 from quorate.core import votes
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
-from quorate.core.eviction import gives_way
+from quorate.core.eviction import gives_way, has_left
 from quorate.core.light_view import gives_up_vote
 from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
@@ -94,7 +94,11 @@ class VoteKeeper:
         going = _going(view)
         nodes = {
             node: NodeVote(
-                bool(k.record.votes), k.record.vote_pending, 0 if node in going else k.record.weight, node in up
+                bool(k.record.votes),
+                k.record.vote_pending,
+                0 if node in going else k.record.weight,
+                node in up,
+                returns=bool(view.node_intent(node).rebuild and k.record.weight) and not has_left(view, node),
             )
             for node, k in view.nodes.items()
         }

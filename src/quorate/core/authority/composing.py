@@ -52,7 +52,7 @@ def compose(frame: Frame, duties: Duties, *, serial: int, up: bool, leads: bool,
         unsettled = (*unsettled, duties.forming.unsettled)
     counted = tuple(peer for peer in duties.admissions.counted(frame) if peer not in others)
     required = (*others, *counted) if leads else ()
-    block = complete and view.votes_block({frame.node, *(p.node for p in others)})
+    block = complete and view.shuts_store_out({frame.node, *(p.node for p in others)})
     if Mutation.AUTHORITY_BY_ANY_ACK in frame.mutations:
         block = True
     return Order(

@@ -35,6 +35,8 @@ class AuthorityView:
         self.voters = voters
         self.pending_voters: frozenset[int] = frozenset()
         """Nodes that may or may not vote by now: whatever is proved must hold with and without them."""
+        self.one_may_suffice = False
+        """A light witness is named: any voter alone may come to be a majority (decision 0035)."""
         self.position = Position(0, 0)
         self.coordinator: Known[CoordinatorRecord] | None = None
         self.members: dict[int, Known[MemberRecord]] = {}
@@ -138,3 +140,14 @@ class AuthorityView:
         here = set(up)
         worst = self.voters | (self.pending_voters - here)
         return all(len(voters - here) < len(voters) // 2 + 1 for voters in (self.voters, worst))
+
+    def shuts_store_out(self, up: Iterable[int]) -> bool:
+        """No majority can *come about* without one of `up`, whoever may go on alone: what rule 4 rests on.
+
+        With two voters and a light witness the one that is down blocks nothing by its absence: it may live, get the
+        record, and remove the other's vote, which the others would learn from nobody.
+        """
+        here = set(up)
+        if self.one_may_suffice and (self.voters | self.pending_voters) - here:
+            return False
+        return self.votes_block(here)
