@@ -1,5 +1,4 @@
-"""A third real node beside two voters and a light witness, and nodes that leave (decision 0035): it takes the place of one
-that goes, there are never three votes, and who stays goes on alone.
+"""A third real node beside two voters and a light witness: it takes the place of one that goes (decision 0035).
 
 The tests build on one another: each begins with what the former one left.
 """
@@ -87,7 +86,7 @@ def test_the_place_of_a_dead_one_is_taken_and_the_dead_one_evicted(lab: Lab) -> 
     either(lab, "node1", "node2")
 
 
-@pytest.mark.conformance("ND-17")
+@pytest.mark.soak
 def test_two_become_one_which_starts_again_alone(lab: Lab) -> None:
     good(lab, 1, "node", "evict", "node2", "--wait")
     until("node1 votes alone", lambda: voting(lab) == ["node1"], LIMIT_S)
