@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from faces_world import FacesWorld, faces_world
 from quorate.control import groups, resource_writing, resources, wait
-from quorate.control.change import Done
+from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import execute, new_occasion
-from quorate.control.groups import NewGroup
+from quorate.control.groups import MoveWish, NewGroup
 from quorate.control.queries import explain, show_group, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
 from quorate.control.status import cluster_status
+from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
+from quorate.model.membership import MemberRecord
+from quorate.model.probation import digest_of
 from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
-from quorate.model.workload import GroupFact, ResourceFact
+from quorate.model.workload import GroupFact, ResourceFact, ResourceFlags
 
 
 @pytest.fixture
@@ -132,7 +135,7 @@ async def test_a_group_goes_on_without_what_is_not_critical(world: FacesWorld) -
     failed = ResourceFact(state="failed", detail="no paper", exhausted=True)
     await report(world, app=ResourceFact(state="online"), report=failed)
     assert wait.group_online(world.group_id("web"))(world.view) == "done"
-    assert show_group(world, "web").flags == ("failed_not_critical",)
+    assert show_group(world, "web").flags == ("on_probation", "failed_not_critical")
     told = {problem.code: problem.what for problem in cluster_status(world).problems}
     assert "no paper" in told["resource_failed_not_critical"]
     assert "group_not_online" not in told
@@ -170,3 +173,102 @@ async def test_failures_are_counted_here_and_elsewhere_until_they_are_cleared(wo
     assert show_resource(world, "app").last_failure == "out of memory"
     await run_group(world)
     assert show_resource(world, "app").failures.other_nodes == 0
+
+
+@pytest.mark.conformance("FR-13")
+async def test_only_what_is_online_can_be_failed_on_request_and_the_owner_says_when_it_was(world: FacesWorld) -> None:
+    made = await make(world, "app")
+    await run_group(world)
+    await report(world, app=ResourceFact(state="failed"))
+    with pytest.raises(Refused) as caught:
+        await fail(world, "app")
+    assert [problem.code for problem in caught.value.problems] == ["resource_not_online"]
+    await report(world, app=ResourceFact(state="online"))
+    done = await fail(world, "app")
+    condition = wait.resource_failed(made.id, done.operation)
+    assert condition(world.view) == "pending"
+    await report(world, app=ResourceFact(state="failed", fail_request=done.operation))
+    assert condition(world.view) == "done"
+    await report(world, app=ResourceFact(state="online"))
+    later = await fail(world, "app")
+    await world.assign("web", 2, number=2)
+    assert wait.resource_failed(made.id, later.operation)(world.view) == "failed", "the group has changed hands"
+
+
+async def fail(world: FacesWorld, name: str) -> Done:
+    command = new_occasion(world, "ann", "")
+    return await execute(world, lambda view, occasion: resources.resource_fail(view, name, occasion), command)
+
+
+LOCKED = ResourceFact(state="online", flags=ResourceFlags(locked="a snapshot is made"))
+
+
+@pytest.mark.conformance("SP-01", "SP-02", "SP-03")
+async def test_a_lock_refuses_requests_unless_it_is_ignored_and_ends_with_its_node(world: FacesWorld) -> None:
+    await make(world, "disk")
+    await make(world, "db", depends_on="[disk]")
+    await run_group(world)
+    await report(world, disk=ResourceFact(state="online"), db=LOCKED)
+    assert show_resource(world, "db").flags == {"locked": "a snapshot is made", "on_probation": NEVER_ONLINE}
+    assert "locked" in show_group(world, "web").flags
+    find = world.types.find
+
+    def commands(*, ignore: bool) -> dict[str, Callable[[ClusterView, Occasion], Change[Done]]]:
+        return {
+            "disk offline": lambda v, o: resources.resource_offline(v, "disk", o, ignore_locked=ignore),
+            "db online": lambda v, o: resources.resource_online(v, "db", o, find, ignore_locked=ignore),
+            "move": lambda v, o: groups.move_group(v, "web", MoveWish(to="node2"), o, ignore_locked=ignore),
+            "offline": lambda v, o: groups.group_offline(v, "web", o, ignore_locked=ignore),
+        }
+
+    for name, command in commands(ignore=False).items():
+        with pytest.raises(Refused) as caught:
+            await execute(world, command, new_occasion(world, "ann", ""))
+        problem = caught.value.problems[0]
+        assert (problem.code, problem.override) == ("resource_locked", "--ignore-locked"), name
+    for command in commands(ignore=True).values():
+        await execute(world, command, new_occasion(world, "ann", ""))
+    with pytest.raises(Refused):
+        await execute(world, lambda v, o: groups.group_online(v, "web", o, find), new_occasion(world, "ann", ""))
+    await world.put((keys.member(1), MemberRecord(node=1, state="down", incarnation="1.a", proof="lease_over")))
+    assert "locked" not in show_group(world, "web").flags
+
+
+NEVER_ONLINE = "it has not been online yet as it is specified now"
+
+
+@pytest.mark.conformance("SP-08")
+async def test_what_fails_inside_is_a_flag_of_resource_and_group_and_an_event(world: FacesWorld) -> None:
+    await make(world, "vm")
+    await run_group(world)
+    await report(world, vm=ResourceFact(state="online"))
+    inside = ResourceFact(state="online", flags=ResourceFlags(embedded="a thread hangs"))
+    await report(world, vm=inside)
+    assert show_resource(world, "vm").flags["embedded_failure"] == "a thread hangs"
+    assert "embedded_failure" in show_group(world, "web").flags
+    assert show_group(world, "web").state == "online"
+    assert "embedded_failure" in {problem.code for problem in cluster_status(world).problems}
+    await report(world, vm=ResourceFact(state="online"))
+    assert "embedded_failure" not in show_group(world, "web").flags
+    told = [event.kind for event in world.events.recent(10)]
+    assert {"embedded_failure", "embedded_failure_cleared"} <= set(told)
+
+
+async def test_probation_ends_with_a_proof_of_any_node_and_begins_with_a_change(world: FacesWorld) -> None:
+    made = await make(world, "app")
+    await run_group(world)
+    exhausted = ResourceFact(state="failed", detail="no such file", exhausted=True)
+    await report(world, app=exhausted)
+    assert show_group(world, "web").flags == ("failed_for_good", "on_probation")
+    assert "resource_on_probation" in {problem.code for problem in cluster_status(world).problems}
+    assert any("on probation" in line for line in explain(world, "web").why_not_running)
+    assert wait.group_online(world.group_id("web"))(world.view) == "failed", "nobody takes it, and it is not tried"
+    digest = digest_of(world.view.resources[made.id].record)
+    await world.assign("web", 2, number=2)
+    await report(world, 2, app=ResourceFact(state="online", proven=(digest,)))
+    await world.assign("web", 1, number=3)
+    assert "on_probation" not in show_resource(world, "app").flags
+    await change(world, "app", common={"restart_threshold": 5})
+    assert "on_probation" not in show_resource(world, "app").flags
+    await change(world, "app", properties={"command_line": "/bin/sleep 8"})
+    assert "on_probation" in show_resource(world, "app").flags

@@ -29,7 +29,10 @@ class HandlerStage(Stage):
             match effect:
                 case machine.Show():
                     shown = self.life.shown
-                    found.append(shown.state.value.replace("_", " ") + (f" ({shown.detail})" if shown.detail else ""))
+                    inside = ", failed inside" if shown.failure is FailureKind.EMBEDDED else ""
+                    locked = f", locked: {self.life.locked}" if self.life.locked else ""
+                    words = shown.state.value.replace("_", " ") + (f" ({shown.detail})" if shown.detail else "")
+                    found.append(words + inside + locked)
                 case machine.CallOnline():
                     found.append("calls online")
                 case machine.CallOffline():
@@ -62,6 +65,12 @@ class HandlerStage(Stage):
     def reports(self, kind: str) -> Iterable[str]:
         return self.tell(machine.FailureReported(FailureKind(kind), "from inside"))
 
+    def clears(self) -> Iterable[str]:
+        return self.tell(machine.FailureCleared())
+
+    def locks(self) -> Iterable[str]:
+        return self.tell(machine.Locked("a snapshot is made"))
+
     def passes(self, amount: str, unit: str) -> Iterable[str]:
         end, found = self.now + seconds(amount, unit), []
         while (due := machine.deadline(self.life)) is not None and due <= end:
@@ -83,6 +92,8 @@ class HandlerStage(Stage):
         Verb("it reports progress", progress),
         Verb("it reports progress every {every} {unit} for {amount} {for_unit}", progress_every),
         Verb("it reports a {kind} failure", reports),
+        Verb("it clears the failure", clears),
+        Verb("it is locked", locks),
         Verb("{call} returns", returns),
         Verb("{call} raises", raises),
         Verb("{poll} says {answer}", says),

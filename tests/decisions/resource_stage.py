@@ -12,9 +12,19 @@ from quorate.core.reasons import sentence
 from quorate.model.base import replace
 from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
 from quorate.model.dependency import parse_dependency
+from quorate.model.probation import digest_of
 from quorate.model.properties import check_value
 from quorate.model.resource_type import NEVER_MS
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, ResourceSpec, ResourceState
+from quorate.model.workload import (
+    NO_FLAGS,
+    Assignment,
+    FailRequest,
+    GroupFact,
+    GroupIntent,
+    ResourceFlags,
+    ResourceSpec,
+    ResourceState,
+)
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 START_WALL_S = 1_800_000_000.0
@@ -37,6 +47,7 @@ class ResourceStage(Stage):
         self.due: float | None = None
         self.fact: GroupFact | None = None
         self.starting: dict[str, tuple[ResourceState, str]] = {}
+        self.proofs: dict[str, frozenset[str]] = {}
         self.slow_start: set[str] = set()
         self.slow_stop: set[str] = set()
         self._shown: dict[str, str] = {}
@@ -153,10 +164,41 @@ class ResourceStage(Stage):
         """Hosts go on; the new service reads its last fact and the inventory."""
         assert self.fact is not None
         former, self.run = self.run, GroupRun("g")
-        self.run.resume(self.fact, self.intent.clear_failures, self.now, self._wall())
+        self.run.resume(self.fact, self.now, self._wall())
         for name, known in former.resources.items():
-            self.run.reported(name, known.state, known.detail)
+            self.run.reported(name, known.state, known.detail, known.flags)
         return self.settle()
+
+    def asks_to_fail(self, name: str) -> Iterable[str]:
+        request = FailRequest(id=f"request {self.now}", number=self.assignment.number, author="ann")
+        self.intent = replace(self.intent, fail={**self.intent.fail, name: request})
+        return self.settle()
+
+    def inside(self, name: str, what: str) -> Iterable[str]:
+        """`fails`, or `works`: the type takes it back."""
+        flags = ResourceFlags(embedded="a thread hangs") if what == "fails" else NO_FLAGS
+        self.run.reported(name, self.run.resources[name].state, "", flags)
+        return self.settle()
+
+    def worked(self, name: str) -> Iterable[str]:
+        """Any node has reported it online with these properties."""
+        self.proofs[name] = frozenset({digest_of(self.members[name])})
+        return ()
+
+    def properties(self, name: str, rest: str = "") -> Iterable[str]:
+        """Private properties: what makes it a changed one."""
+        self.members[name] = replace(self.members[name], properties=dict(pair.split("=") for pair in rest.split()))
+        return self.settle()
+
+    def ends_badly(self, name: str) -> Iterable[str]:
+        self.run.reported(name, "stop_failed", "it does not end")
+        stuck = self.run.fencing_for(self.members)
+        return [*self.settle(), f"the node must end for {stuck}" if stuck else "the node need not end"]
+
+    def probation(self, name: str) -> Iterable[str]:
+        run = self.run.resources[name]
+        action = self.run.in_effect(self.members[name]).stop_failure_action
+        yield f"{'on probation' if run.on_probation else 'proven'}; a stop that fails: {action}"
 
     def counts(self) -> Iterable[str]:
         assert self.fact is not None
@@ -180,6 +222,7 @@ class ResourceStage(Stage):
                 self.intent,
                 may_start=True,
                 paused=self.paused,
+                proofs=self.proofs,
                 wall_s=self._wall(),
             )
             seen += self._changes()
@@ -254,6 +297,13 @@ class ResourceStage(Stage):
         Verb("the owner is lost", owner_lost),
         Verb("the service restarts", service_restarts),
         Verb("somebody asks for counts", counts),
+        Verb("somebody asks to fail {name}", asks_to_fail),
+        Verb("something inside {name} {what}", inside),
+        Verb("{name} has worked somewhere", worked),
+        Verb("{name} gets the properties {rest...}", properties),
+        Verb("{name} gets no properties", properties),
+        Verb("{name} does not end", ends_badly),
+        Verb("somebody asks about probation of {name}", probation),
     )
 
 

@@ -298,6 +298,26 @@ def test_health_polls_and_failures_from_inside(host: HostUnderTest) -> None:
     assert service.state(ReportedState.FAILED, "s").detail == "asked to fail"
 
 
+def test_what_fails_inside_can_be_taken_back_and_a_lock_ends_with_what_runs(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_misbehaving("WellBehaved", "s"))
+    service.send(Control(1, "s", "fail_inside"), Control(2, "s", "lock", "a snapshot is made"))
+    locked = service.until(lambda report: isinstance(report, State) and bool(report.locked))
+    assert isinstance(locked, State)
+    assert (locked.state, locked.failure, locked.locked) == (
+        ReportedState.ONLINE,
+        FailureKind.EMBEDDED,
+        "a snapshot is made",
+    )
+    assert host.connect().inventory.states[0].locked == "a snapshot is made", "a new service learns of it"
+    service.send(Control(3, "s", "recover_inside"))
+    recovered = service.until(lambda report: isinstance(report, State) and report.failure is None)
+    assert isinstance(recovered, State)
+    assert recovered.locked
+    service.send(Offline("s", 1))
+    assert not service.state(ReportedState.OFFLINE, "s").locked
+
+
 @pytest.mark.root
 def test_a_crash_in_a_type_leaves_nothing(host: HostUnderTest) -> None:
     service = host.connect()

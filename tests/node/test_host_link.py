@@ -44,7 +44,7 @@ class Host:
         self.link = HostLink(
             SHARED,
             folder,
-            lambda *what: self._happened(self.seen.append, what),
+            lambda *what: self._happened(self.seen.append, what[:3]),
             lambda host: self._happened(self.lost.append, host),
             lambda *what: self._happened(self.inventories.append, what),
             lambda *what: self._happened(self.logged.append, what),

@@ -174,25 +174,27 @@ async def delete_group(call: Call[Nothing]) -> Changed:
 
 async def group_online(call: Call[Nothing]) -> Changed:
     """Bring a group online, and keep it so."""
-    find = call.context.types.find
+    find, ignore = call.context.types.find, call.flag("ignore_locked")
     return await Plan(call).run(
-        lambda view, occasion: groups.group_online(view, call.name, occasion, find),
+        lambda view, occasion: groups.group_online(view, call.name, occasion, find, ignore_locked=ignore),
         lambda _, done: wait.group_online(done.id),
     )
 
 
 async def group_offline(call: Call[Nothing]) -> Changed:
     """Take a group offline, and keep it so."""
+    ignore = call.flag("ignore_locked")
     return await Plan(call).run(
-        lambda view, occasion: groups.group_offline(view, call.name, occasion),
+        lambda view, occasion: groups.group_offline(view, call.name, occasion, ignore_locked=ignore),
         lambda _, done: wait.group_offline(done.id),
     )
 
 
 async def move_group(call: Call[groups.MoveWish]) -> Changed:
     """Move a group to a node, or to the best other one."""
+    ignore = call.flag("ignore_locked")
     return await Plan(call).run(
-        lambda view, occasion: groups.move_group(view, call.name, call.body, occasion),
+        lambda view, occasion: groups.move_group(view, call.name, call.body, occasion, ignore_locked=ignore),
         lambda _, done: wait.group_moved(done.id, done.operation),
     )
 
@@ -220,18 +222,27 @@ async def change_resource(call: Call[resource_writing.ResourceChange]) -> Change
 
 async def resource_online(call: Call[Nothing]) -> Changed:
     """Bring a resource online with what it needs, and keep it so."""
-    find = call.context.types.find
+    find, ignore = call.context.types.find, call.flag("ignore_locked")
     return await Plan(call).run(
-        lambda view, occasion: resources.resource_online(view, call.name, occasion, find),
+        lambda view, occasion: resources.resource_online(view, call.name, occasion, find, ignore_locked=ignore),
         lambda _, done: wait.resource_online(done.id),
     )
 
 
 async def resource_offline(call: Call[Nothing]) -> Changed:
     """Take a resource offline, and keep it so."""
+    ignore = call.flag("ignore_locked")
     return await Plan(call).run(
-        lambda view, occasion: resources.resource_offline(view, call.name, occasion),
+        lambda view, occasion: resources.resource_offline(view, call.name, occasion, ignore_locked=ignore),
         lambda _, done: wait.resource_offline(done.id),
+    )
+
+
+async def resource_fail(call: Call[Nothing]) -> Changed:
+    """Treat a resource as failed: it counts, and its policy decides what follows."""
+    return await Plan(call).run(
+        lambda view, occasion: resources.resource_fail(view, call.name, occasion),
+        lambda _, done: wait.resource_failed(done.id, done.operation),
     )
 
 

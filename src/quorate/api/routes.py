@@ -90,8 +90,8 @@ def _get(path: str, handler: Handler, answers: type[Value]) -> Route:
     return Route("GET", path, Role.VIEWER, handler, Nothing, answers)
 
 
-def _operate(path: str, handler: Handler, takes: type[Value] = Nothing, *, at_node: bool = False) -> Route:
-    return Route("POST", path, Role.OPERATOR, handler, takes, Changed, _CHANGE, at_node)
+def _operate(path: str, handler: Handler, takes: type[Value] = Nothing, *query: str, at_node: bool = False) -> Route:
+    return Route("POST", path, Role.OPERATOR, handler, takes, Changed, (*_CHANGE, *query), at_node)
 
 
 def _administer(method: str, path: str, handler: Handler, takes: type[Value] = Nothing, *query: str) -> Route:
@@ -150,9 +150,9 @@ ROUTES: Final = (
     _administer("PATCH", "/v1/groups/{name}", handlers.change_group, groups.GroupChange),
     _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
     _get("/v1/groups/{name}/explanation", handlers.explain_group, views.GroupExplanation),
-    _operate("/v1/groups/{name}/online", handlers.group_online),
-    _operate("/v1/groups/{name}/offline", handlers.group_offline),
-    _operate("/v1/groups/{name}/move", handlers.move_group, groups.MoveWish),
+    _operate("/v1/groups/{name}/online", handlers.group_online, Nothing, "ignore_locked"),
+    _operate("/v1/groups/{name}/offline", handlers.group_offline, Nothing, "ignore_locked"),
+    _operate("/v1/groups/{name}/move", handlers.move_group, groups.MoveWish, "ignore_locked"),
     _get("/v1/resources", handlers.list_resources, views.ResourceList),
     _administer("POST", "/v1/resources", handlers.create_resource, resource_writing.NewResource),
     _get("/v1/resources/{name}", handlers.show_resource, views.ResourceView),
@@ -163,8 +163,9 @@ ROUTES: Final = (
         "POST", "/v1/resources/{name}/checkpoints", checkpoint_handlers.add_checkpoint, checkpoints.NewCheckpoint
     ),
     _administer("DELETE", "/v1/resources/{name}/checkpoints", checkpoint_handlers.remove_checkpoint, Nothing, "path"),
-    _operate("/v1/resources/{name}/online", handlers.resource_online),
-    _operate("/v1/resources/{name}/offline", handlers.resource_offline),
+    _operate("/v1/resources/{name}/online", handlers.resource_online, Nothing, "ignore_locked"),
+    _operate("/v1/resources/{name}/offline", handlers.resource_offline, Nothing, "ignore_locked"),
+    _operate("/v1/resources/{name}/fail", handlers.resource_fail),
     _get("/v1/quorum", handlers.show_quorum, quorum.QuorumView),
     Route("GET", "/v1/quorum/would-hold", Role.VIEWER, handlers.would_hold, Nothing, quorum.LossAnswer, ("without",)),
     _administer("PATCH", "/v1/quorum", handlers.set_quorum, quorum_setting.QuorumWish),

@@ -202,6 +202,11 @@ def changes(function: Callable[Concatenate[Session, P], None]) -> Callable[..., 
     return _JSON(_ENDPOINT(_REASON(_WAIT(_TIMEOUT(command)))))
 
 
+def ignore_locked(function: Callable[..., None]) -> Callable[..., None]:
+    """The override of locked mode."""
+    return click.option("--ignore-locked", is_flag=True, help="Also where its own type has locked it.")(function)
+
+
 def local(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
     """A command on this machine alone."""
 

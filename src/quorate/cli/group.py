@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from quorate.cli.frame import Session, changes, listed, looks
+from quorate.cli.frame import Session, changes, ignore_locked, listed, looks
 from quorate.cli.values import given_properties
 
 
@@ -53,29 +53,35 @@ def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> 
 
 @group.command()
 @click.argument("name")
+@ignore_locked
 @changes
-def online(session: Session, name: str) -> None:
+def online(session: Session, name: str, ignore_locked: bool) -> None:
     """Bring the group online, and keep it so; failure counts start anew."""
-    session.finish(session.change("POST", "groups", name, "online"), "online", "is being brought online")
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    session.finish(session.change("POST", "groups", name, "online", query=query), "online", "is being brought online")
 
 
 @group.command()
 @click.argument("name")
+@ignore_locked
 @changes
-def offline(session: Session, name: str) -> None:
+def offline(session: Session, name: str, ignore_locked: bool) -> None:
     """Take the group offline, and keep it so."""
-    session.finish(session.change("POST", "groups", name, "offline"), "offline", "is being taken offline")
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    session.finish(session.change("POST", "groups", name, "offline", query=query), "offline", "is being taken offline")
 
 
 @group.command()
 @click.argument("name")
 @click.option("--to", default="", metavar="NODE", help="Where; else the best other node.")
+@ignore_locked
 @changes
-def move(session: Session, name: str, to: str) -> None:
+def move(session: Session, name: str, to: str, ignore_locked: bool) -> None:
     """Move the group to another node."""
     from quorate.control.groups import MoveWish
 
-    changed = session.change("POST", "groups", name, "move", body=MoveWish(to=to))
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    changed = session.change("POST", "groups", name, "move", body=MoveWish(to=to), query=query)
     session.finish(changed, "moved", "is being moved")
 
 

@@ -253,7 +253,7 @@ def _resource(resource: ResourceView) -> Page:
         ("state", f"{_words(resource.state)}, should be {resource.wanted}"),
         ("owner", resource.owner or "none"),
         ("detail", resource.detail or "-"),
-        *((("flags", ", ".join(_words(flag) for flag in resource.flags)),) if resource.flags else ()),
+        *((_words(flag), told or "yes") for flag, told in resource.flags.items()),
         *((("state since", resource.changed_at),) if resource.changed_at else ()),
         ("restarts", str(resource.restarts)),
         ("failures", _failures(resource.failures)),

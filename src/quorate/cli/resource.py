@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quorate.cli.checkpoint import checkpoint
-from quorate.cli.frame import Session, changes, listed, looks
+from quorate.cli.frame import Session, changes, ignore_locked, listed, looks
 from quorate.cli.values import given_properties
 from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
 
@@ -129,18 +129,33 @@ def set_properties(
 
 @resource.command()
 @click.argument("name")
+@ignore_locked
 @changes
-def online(session: Session, name: str) -> None:
+def online(session: Session, name: str, ignore_locked: bool) -> None:
     """Bring the resource online with what it needs, and keep it so."""
-    session.finish(session.change("POST", "resources", name, "online"), "online", "is being brought online")
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    session.finish(
+        session.change("POST", "resources", name, "online", query=query), "online", "is being brought online"
+    )
+
+
+@resource.command()
+@click.argument("name")
+@ignore_locked
+@changes
+def offline(session: Session, name: str, ignore_locked: bool) -> None:
+    """Take the resource offline, and keep it so; what depends on it goes down first."""
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    done = session.change("POST", "resources", name, "offline", query=query)
+    session.finish(done, "offline", "is being taken offline")
 
 
 @resource.command()
 @click.argument("name")
 @changes
-def offline(session: Session, name: str) -> None:
-    """Take the resource offline, and keep it so; what depends on it goes down first."""
-    session.finish(session.change("POST", "resources", name, "offline"), "offline", "is being taken offline")
+def fail(session: Session, name: str) -> None:
+    """Treat the resource as failed: it counts, and its restart policy decides what follows."""
+    session.finish(session.change("POST", "resources", name, "fail"), "failed on request", "is being failed")
 
 
 @resource.command()

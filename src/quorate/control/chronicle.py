@@ -17,7 +17,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.quarantine import quarantine, standing
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model import keys
-from quorate.model.workload import Assignment, GroupState, NodeIntent, ResourceFact
+from quorate.model.workload import Assignment, GroupState, NodeIntent, ResourceFact, ResourceFlags, ResourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +231,8 @@ class Chronicle:
             state = now or ResourceFact(state="offline")
             before = self._states.get(resource.id, ResourceFact(state="offline"))
             self._states[resource.id] = state
+            if fact is not None:
+                yield from _look_flags(resource, before.flags, state.flags)
             if before.state == state.state or fact is None:
                 continue  # a new owner that has said nothing yet: the change of hands tells it all
             told = f": {state.detail}" if state.detail else ""
@@ -241,3 +243,17 @@ class Chronicle:
                 f"resource {resource.name} is {words} on {owner}{told}",
                 data={"state": state.state, "former": before.state, "group": group, "restarts": state.restarts},
             )
+
+
+def _look_flags(resource: ResourceSpec, before: ResourceFlags, now: ResourceFlags) -> Iterator[Happening]:
+    name, words = resource.name, resource.embedded_failure_action
+    data: dict[str, str | int] = {"group": resource.group}
+    if now.locked and not before.locked:
+        yield Happening("resource_locked", name, f"resource {name} is locked by its type: {now.locked}", data=data)
+    elif before.locked and not now.locked:
+        yield Happening("resource_unlocked", name, f"resource {name} is unlocked", data=data)
+    if now.embedded and not before.embedded and words != "none":
+        what = f"something inside resource {name} failed: {now.embedded}"
+        yield Happening("embedded_failure", name, what, data={**data, "action": words})
+    elif before.embedded and not now.embedded and words != "none":
+        yield Happening("embedded_failure_cleared", name, f"nothing inside resource {name} is failed now", data=data)

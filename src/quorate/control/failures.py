@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from quorate.control.standing import assignment_of, shown_fact
+from quorate.control.standing import AT_REST, assignment_of, shown_fact
 from quorate.control.views import FailureCounts
 from quorate.core.cluster_view import ClusterView
+from quorate.core.probation import on_probation
 from quorate.model.problems import Problem, warning
 from quorate.model.workload import ResourceSpec, ResourceState, desired
 
@@ -22,7 +23,14 @@ REPORTED_AS: Final[Mapping[ResourceState, str]] = MappingProxyType(
 )
 """How the two special reports of a type show to people (spec/03 §1)."""
 
-FLAGS: Final = ("failed_for_good", "failed_not_critical")
+FLAGS: Final = (
+    "locked",
+    "embedded_failure",
+    "network_failure",
+    "failed_for_good",
+    "failed_not_critical",
+    "on_probation",
+)
 """Every flag that a resource can show; docs/reference/resources.md describes each."""
 
 
@@ -63,16 +71,24 @@ def counted_failovers(view: ClusterView, group: str) -> int:
     return len(assignment.failovers)
 
 
-def resource_flags(view: ClusterView, resource: ResourceSpec) -> tuple[str, ...]:
-    """What is to be known of a resource beside its state."""
-    return tuple(_flags(view, resource))
+def resource_flags(view: ClusterView, resource: ResourceSpec) -> dict[str, str]:
+    """What is to be known of a resource beside its state: flags, each with its words where there are any."""
+    return dict(_flags(view, resource))
 
 
-def _flags(view: ClusterView, resource: ResourceSpec) -> Iterator[str]:
+def _flags(view: ClusterView, resource: ResourceSpec) -> Iterator[tuple[str, str]]:
     fact = shown_fact(view, resource)
     wanted = desired(resource, view.intent(resource.group))
-    if wanted and fact.exhausted and fact.state in {"failed", "cannot_here", "cannot_anywhere"}:
-        yield "failed_for_good" if resource.critical else "failed_not_critical"
+    if fact.flags.locked:
+        yield "locked", fact.flags.locked
+    if fact.flags.embedded:
+        yield "embedded_failure", fact.flags.embedded
+    if fact.flags.network_failure:
+        yield "network_failure", fact.detail
+    if wanted and fact.exhausted and fact.state in AT_REST:
+        yield ("failed_for_good" if resource.critical else "failed_not_critical"), fact.detail
+    if on_probation(view, resource):
+        yield "on_probation", "it has not been online yet as it is specified now"
 
 
 def group_flags(view: ClusterView, group: str) -> tuple[str, ...]:
@@ -82,19 +98,27 @@ def group_flags(view: ClusterView, group: str) -> tuple[str, ...]:
 
 
 def failure_problems(view: ClusterView) -> list[Problem]:
-    """What of failures an administrator should know though no group is failed."""
+    """What of failures an administrator should know beside the states of groups."""
     found: list[Problem] = []
     for known in sorted(view.resources.values(), key=lambda known: known.record.name):
         resource = known.record
-        if "failed_not_critical" in resource_flags(view, resource):
-            fact = shown_fact(view, resource)
-            found.append(
-                warning(
-                    "resource_failed_not_critical",
-                    f"resource {resource.name} is not critical and failed for good; its group goes on without it"
-                    + (f": {fact.detail}" if fact.detail else ""),
-                    where=f"resource.{resource.name}",
-                    remedy=f"see what fails: quorate resource show {resource.name!r}; then bring it online again",
-                )
-            )
+        fact = shown_fact(view, resource)
+        if not (fact.exhausted or fact.flags.embedded):
+            continue  # nothing to say; probation alone concerns nobody
+        flags, what = resource_flags(view, resource), f"resource {resource.name}"
+        show = f"see what fails: quorate resource show {resource.name!r}"
+        told = f": {fact.detail}" if fact.detail else ""
+        if "failed_not_critical" in flags:
+            what += f" is not critical and failed for good; its group goes on without it{told}"
+            found.append(_told("resource_failed_not_critical", what, resource, f"{show}; then bring it online again"))
+        elif "failed_for_good" in flags and "on_probation" in flags:
+            what += f" is on probation and failed for good: its group stays where it is{told}"
+            found.append(_told("resource_on_probation", what, resource, f"{show}; or move the group by hand"))
+        if "embedded_failure" in flags:
+            what = f"something inside resource {resource.name} failed: {flags['embedded_failure']}"
+            found.append(_told("embedded_failure", what, resource, show))
     return found
+
+
+def _told(code: str, what: str, resource: ResourceSpec, remedy: str) -> Problem:
+    return warning(code, what, where=f"resource.{resource.name}", remedy=remedy)

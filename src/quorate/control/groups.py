@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.checkpoints import saved_keys
+from quorate.control.locks import group_locked_problems
 from quorate.control.lookup import find_group, find_node, find_nodes, guard_group, guard_intent
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.requirements import FindManifest, online_problems
@@ -158,7 +159,9 @@ def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resou
     return audited(change, occasion, verb="delete", kind="group", object_id=spec.id, object_name=spec.name)
 
 
-def group_online(view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest) -> Change[Done]:
+def group_online(
+    view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest, *, ignore_locked: bool = False
+) -> Change[Done]:
     """The group should be online from now on, all members of it; failure counts start anew."""
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
@@ -167,6 +170,7 @@ def group_online(view: ClusterView, name: str, occasion: Occasion, find_manifest
     problems += owner_problems(view, spec)
     for resource in view.members_of.get(spec.id, {}).values():
         problems += online_problems(view, resource, find_manifest)
+    problems += [] if ignore_locked else group_locked_problems(view, spec.id)
     if stops(problems):
         raise Refused(problems)
     intent = view.intent(spec.id)
@@ -194,7 +198,7 @@ def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:
     ]
 
 
-def group_offline(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+def group_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_locked: bool = False) -> Change[Done]:
     """The group should be offline from now on; a move that has not begun is cancelled."""
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
@@ -203,11 +207,16 @@ def group_offline(view: ClusterView, name: str, occasion: Occasion) -> Change[Do
     intent = view.intent(spec.id)
     if not intent.persistent_state and not any(intent.own_states.values()) and intent.move is None:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    problems += [] if ignore_locked else group_locked_problems(view, spec.id)
+    if problems:
+        raise Refused(problems)
     wanted = altered(intent, persistent_state=False, own_states={}, move=None)
     return _intend(view, spec, wanted, occasion, "offline")
 
 
-def move_group(view: ClusterView, name: str, wish: MoveWish, occasion: Occasion) -> Change[Done]:
+def move_group(
+    view: ClusterView, name: str, wish: MoveWish, occasion: Occasion, *, ignore_locked: bool = False
+) -> Change[Done]:
     """Ask for the group to change its owner (spec/03 §10.1)."""
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
@@ -253,6 +262,7 @@ def move_group(view: ClusterView, name: str, wish: MoveWish, occasion: Occasion)
                     remedy="bring another node up, or resume one",
                 )
             )
+    problems += [] if ignore_locked else group_locked_problems(view, spec.id)
     if problems:
         raise Refused(problems)
     move = Move(id=occasion.id, to=target.node if target else 0, reason=occasion.reason, author=occasion.author)

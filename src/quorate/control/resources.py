@@ -9,18 +9,21 @@ from __future__ import annotations
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, put, unchanged
 from quorate.control.checkpoints import saved_keys
 from quorate.control.groups import owner_problems
+from quorate.control.locks import locked_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
 from quorate.control.requirements import FindManifest, online_problems
-from quorate.control.standing import AT_REST, resource_fact
+from quorate.control.standing import AT_REST, assignment_of, resource_fact
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.dependency import providers
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.records import Guard, Write
-from quorate.model.workload import GroupIntent, ResourceSpec, desired
+from quorate.model.workload import FailRequest, GroupIntent, ResourceSpec, desired
 
 
-def resource_online(view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest) -> Change[Done]:
+def resource_online(
+    view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest, *, ignore_locked: bool = False
+) -> Change[Done]:
     """The resource and what it needs should be online from now on, and nothing else that was not (spec/03 §5)."""
     spec = _resource(view, name)
     members = view.members_of.get(spec.group, {})
@@ -28,6 +31,7 @@ def resource_online(view: ClusterView, name: str, occasion: Occasion, find_manif
     problems: list[Problem] = list(owner_problems(view, view.groups[spec.group].record))
     for resource in needed.values():
         problems += online_problems(view, resource, find_manifest)
+    problems += [] if ignore_locked else locked_problems(view, needed.values())
     if stops(problems):
         raise Refused(problems)
     intent = view.intent(spec.group)
@@ -40,14 +44,33 @@ def resource_online(view: ClusterView, name: str, occasion: Occasion, find_manif
     return _intend(view, spec, wanted, occasion, "online")
 
 
-def resource_offline(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+def resource_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_locked: bool = False) -> Change[Done]:
     """The resource should be offline from now on; what depends on it goes down first and waits."""
     spec = _resource(view, name)
     intent = view.intent(spec.group)
     if not desired(spec, intent):
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
+    problems = [] if ignore_locked else locked_problems(view, _resting_on(spec, view.members_of.get(spec.group, {})))
+    if problems:
+        raise Refused(problems)
     wanted = altered(intent, own_states={**intent.own_states, spec.id: False})
     return _intend(view, spec, wanted, occasion, "offline")
+
+
+def resource_fail(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+    """Treat the resource as failed, exactly as if it had failed by itself (FailClusterResource): it counts."""
+    spec = _resource(view, name)
+    intent, assignment = view.intent(spec.group), assignment_of(view, spec.group)
+    state = resource_fact(view, spec).state
+    if assignment is None or assignment.phase == "stop" or state not in {"online", "online_pending"}:
+        what = f"resource {spec.name} is {state.replace('_', ' ')}"
+        if assignment is not None and assignment.phase == "stop":
+            what = f"the group of resource {spec.name} is just leaving its node"
+        remedy = "only what is online can fail; quorate resource show tells its state"
+        raise Refused([error("resource_not_online", what, where="resource", remedy=remedy)])
+    request = FailRequest(id=occasion.id, number=assignment.number, author=occasion.author)
+    wanted = altered(intent, fail={**intent.fail, spec.id: request})
+    return _intend(view, spec, wanted, occasion, "fail", operation=occasion.id)
 
 
 def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_dependencies: bool) -> Change[Done]:
@@ -94,9 +117,10 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
         after = tuple(entry for entry in other.starts_after if entry != spec.id)
         freed = altered(other, depends_on=tuple(part for part in parts if part), starts_after=after)
         writes.append(put(keys.SPEC_RESOURCE + other.id, freed))
-    if spec.id in intent.own_states:
+    if spec.id in intent.own_states or spec.id in intent.fail:
         own = {resource: state for resource, state in intent.own_states.items() if resource != spec.id}
-        writes.append(put(keys.INTENT_GROUP + spec.group, altered(intent, own_states=own)))
+        fail = {resource: request for resource, request in intent.fail.items() if resource != spec.id}
+        writes.append(put(keys.INTENT_GROUP + spec.group, altered(intent, own_states=own, fail=fail)))
     change = Change(tuple(guards), tuple(writes), Done(id=spec.id, name=spec.name))
     return audited(change, occasion, verb="delete", kind="resource", object_id=spec.id, object_name=spec.name)
 
@@ -121,10 +145,20 @@ def _needed(spec: ResourceSpec, members: dict[str, ResourceSpec]) -> dict[str, R
     return found
 
 
-def _intend(view: ClusterView, spec: ResourceSpec, wanted: GroupIntent, occasion: Occasion, verb: str) -> Change[Done]:
+def _resting_on(spec: ResourceSpec, members: dict[str, ResourceSpec]) -> list[ResourceSpec]:
+    """The resource and everything that goes offline with it; alternatives may spare some of it."""
+    found = {spec.id: spec}
+    while more := [m for m in members.values() if m.id not in found and set(providers(m.depends_on)) & found.keys()]:
+        found |= {member.id: member for member in more}
+    return list(found.values())
+
+
+def _intend(
+    view: ClusterView, spec: ResourceSpec, wanted: GroupIntent, occasion: Occasion, verb: str, *, operation: str = ""
+) -> Change[Done]:
     change = Change(
         guards=(guard_group(view, spec.group), guard_intent(view, spec.group)),
         writes=(put(keys.INTENT_GROUP + spec.group, wanted),),
-        answer=Done(id=spec.id, name=spec.name),
+        answer=Done(id=spec.id, name=spec.name, operation=operation),
     )
     return audited(change, occasion, verb=verb, kind="resource", object_id=spec.id, object_name=spec.name)

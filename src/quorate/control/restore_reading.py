@@ -120,7 +120,7 @@ def _read(wanted: Wanted, nodes: list[NodeSpec], entry: BackupEntry) -> None:
     elif key.startswith(keys.SPEC_RESOURCE):
         wanted.resources[key.removeprefix(keys.SPEC_RESOURCE)] = decode(value, ResourceSpec, key)
     elif key.startswith(keys.INTENT_GROUP):
-        wanted.intents[key.removeprefix(keys.INTENT_GROUP)] = decode(value, GroupIntent, key)
+        wanted.intents[key.removeprefix(keys.INTENT_GROUP)] = altered(decode(value, GroupIntent, key), fail={})
     elif key.startswith(keys.SPEC_FENCE):
         wanted.fences[key] = decode(value, FenceDevice, key)
     elif key.startswith(keys.CHECKPOINT_DATA):

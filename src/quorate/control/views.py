@@ -88,7 +88,8 @@ class ResourceView(Value, frozen=True, kw_only=True):
     failed_at: str = ""
     retry_at: str = ""
     """When it is tried again though no restart is left; empty where it is not."""
-    flags: tuple[str, ...] = ()
+    flags: dict[str, str] = {}
+    """What is to be known beside the state, each with its words."""
     depends_on: str = ""
     starts_after: tuple[str, ...] = ()
     possible_owners: tuple[str, ...] = ()

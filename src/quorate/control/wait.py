@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from quorate.control.context import Context
-from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, spared, state_of
+from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, spared
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
@@ -126,6 +126,22 @@ def resource_offline(resource: str) -> Condition:
     return look
 
 
+def resource_failed(resource: str, request: str) -> Condition:
+    """The owner has treated the resource as failed; what its policy makes of that goes on."""
+
+    def look(view: ClusterView) -> Outcome:
+        known = view.resources.get(resource)
+        if known is None:
+            return "done"
+        asked = view.intent(known.record.group).fail.get(resource)
+        assignment = assignment_of(view, known.record.group)
+        if asked is None or asked.id != request or assignment is None or assignment.number != asked.number:
+            return "failed" if resource_fact(view, known.record).fail_request != request else "done"
+        return "done" if resource_fact(view, known.record).fail_request == request else "pending"
+
+    return look
+
+
 def node_drained(node: int) -> Condition:
     """The node owns no group any more; failed where groups are left that no other node can take."""
 
@@ -182,7 +198,7 @@ def node_stopped(node: int) -> Condition:
 def _hopeless(view: ClusterView, group: str) -> bool:
     """A resource that should be online failed for good, and the group stays where it is."""
     assignment = assignment_of(view, group)
-    if assignment is None or assignment.phase == "stop" or state_of(view, group) != "failed":
+    if assignment is None or assignment.phase == "stop":
         return False
     if not heeded(view, group):
         return False  # it failed before it was asked once more
@@ -194,9 +210,10 @@ def _hopeless(view: ClusterView, group: str) -> bool:
         return len(assignment.failovers) >= limit or len(view.authority.up()) < 2
     members = view.members_of.get(group, {}).values()
     intent = view.intent(group)
-    # With restart action 0 or 1, and after 126, nothing gives up: failed and no restart left looks like this.
+    # With restart action 0 or 1, after 126, and on probation nothing gives up: no restart left looks like this.
     return any(
-        desired(member, intent)
+        member.critical
+        and desired(member, intent)
         and resource_fact(view, member).state in AT_REST
         and resource_fact(view, member).exhausted
         for member in members

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement import objection, place
+from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired
@@ -122,6 +123,9 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
             helps.append(f"quorate resource online {resource.name!r}")
         elif state is None or state.state not in {"online", "stop_failed"}:
             told.append(_resource_words(view, resource.name, resource.id, group.id, state))
+            if state is not None and state.exhausted and on_probation(view, resource):
+                told[-1] += "; it is on probation, for it was never online as it is specified now, so the group stays"
+                helps.append(f"correct {resource.name}, or try it elsewhere: quorate group move {name!r}")
             if state is not None and state.exhausted and not resource.critical:
                 told[-1] += "; it is not critical, so the group goes on without it"
             if state is not None and state.state == "failed":

@@ -111,3 +111,15 @@ class InstanceContext(Context):
     @override
     def report_failure(self, kind: Failure, detail: str) -> None:
         self._instance.tell(machine.FailureReported(FailureKind(kind), detail))
+
+    @override
+    def clear_failure(self) -> None:
+        self._instance.tell(machine.FailureCleared())
+
+    @override
+    def lock(self, reason: str) -> None:
+        self._instance.tell(machine.Locked(reason or "locked"))
+
+    @override
+    def unlock(self) -> None:
+        self._instance.tell(machine.Locked(""))

@@ -86,6 +86,7 @@ class Instance:
             since_boot_s=life.since_s,
             checkpoint=life.checkpoint,
             failure=life.shown.failure,
+            locked=life.locked,
         )
 
     def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:

@@ -77,6 +77,8 @@ class Life:
     next_looks_alive_s: float = 0.0
     next_is_alive_s: float = 0.0
     outcome: Standing = Standing(ReportedState.OFFLINE)
+    locked: str = ""
+    """Why the type has locked it; gone when nothing of it runs any more (spec/03 §14.1: volatile)."""
     early_failure: Standing | None = None
     """What the type reported before its `online` returned: a program may end in between."""
 
@@ -145,6 +147,18 @@ class FailureReported:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureCleared:
+    """The type says that what failed inside works again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The type locks it for that reason; an empty one unlocks it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A health check has answered."""
 
@@ -159,7 +173,17 @@ class Tick:
 
 
 Event = (
-    OnlineWanted | OfflineWanted | EndWanted | CallReturned | StopFailed | Progress | FailureReported | Verdict | Tick
+    OnlineWanted
+    | OfflineWanted
+    | EndWanted
+    | CallReturned
+    | StopFailed
+    | Progress
+    | FailureReported
+    | FailureCleared
+    | Locked
+    | Verdict
+    | Tick
 )
 
 
@@ -251,6 +275,14 @@ def step(life: Life, event: Event, now_s: float) -> Step:
             return replace(life, checkpoint=life.checkpoint + 1, silent_since_s=now_s, shown=shown), (Show(),)
         case FailureReported(kind, detail):
             return _failure_reported(life, kind, detail, now_s)
+        case FailureCleared():
+            if life.phase is not Phase.ONLINE or life.shown.failure is None:
+                return life, ()
+            return replace(life, shown=Standing(ReportedState.ONLINE)), (Show(),)
+        case Locked(reason):
+            if life.phase is Phase.OFFLINE or life.locked == reason:
+                return life, ()
+            return replace(life, locked=reason), (Show(),)
         case Verdict():
             return _verdict(life, event, now_s)
         case Tick():
@@ -316,12 +348,13 @@ def _call_returned(life: Life, problem: Standing | None, now_s: float) -> Step:
             outcome = problem or life.early_failure or Standing(ReportedState.FAILED)
             return _end(replace(life, wanted_online=False), outcome, now_s)
         case Phase.GOING if problem is None:
-            return _settle(_show(replace(life, phase=Phase.OFFLINE), Standing(ReportedState.OFFLINE), now_s), now_s)
+            gone = replace(life, phase=Phase.OFFLINE, locked="")
+            return _settle(_show(gone, Standing(ReportedState.OFFLINE), now_s), now_s)
         case Phase.GOING:
             detail = problem.detail if problem else ""
             return _end(life, Standing(ReportedState.OFFLINE, f"ended, for it did not stop: {detail}"), now_s)
         case Phase.ENDING:
-            return _settle(_show(replace(life, phase=Phase.OFFLINE), life.outcome, now_s), now_s)
+            return _settle(_show(replace(life, phase=Phase.OFFLINE, locked=""), life.outcome, now_s), now_s)
         case Phase.OFFLINE | Phase.ONLINE:
             return life, ()
         case _ as unreachable:

@@ -16,6 +16,7 @@ from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyK
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
 
+EMBEDDED_FAILURE_ACTIONS: Final = ("none", "log", "recover")
 STOP_FAILURE_ACTIONS: Final = ("hold", "end", "fence")
 
 _INTEGER: Final = PropertyKind.INTEGER
@@ -155,6 +156,14 @@ RESOURCE_PROPERTIES: Final = (
         kind=PropertyKind.BOOLEAN,
         words="make the retry after retry_period_on_failure_ms again and again; else once",
         default=False,
+    ),
+    PropertyDefinition(
+        name="embedded_failure_action",
+        reference_alias="EmbeddedFailureAction",
+        kind=PropertyKind.STRING,
+        words="where something inside it fails: none (0), log (1), or recover (2): as if it had failed itself",
+        choices=EMBEDDED_FAILURE_ACTIONS,
+        default="recover",
     ),
     PropertyDefinition(
         name="critical",

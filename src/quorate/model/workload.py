@@ -6,7 +6,7 @@ Times end in their unit. `depends_on` is a conjunction of alternatives, each a t
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from quorate.model.base import Value
 from quorate.model.checkpoint import Checkpoint
@@ -19,6 +19,7 @@ ResourceState = Literal[
 ]
 """*stop_failed*: it was to end and did not; something of it may run."""
 StopFailureAction = Literal["hold", "end", "fence"]
+EmbeddedFailureAction = Literal["none", "log", "recover"]
 GroupState = Literal["online", "offline", "failed", "partial_online", "pending"]
 Phase = Literal["run", "stop"]
 
@@ -45,6 +46,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     retry_period_on_failure_ms: int = 3_600_000
     retry_repeats: bool = False
     """The late retry is made again and again; else once (C53)."""
+    embedded_failure_action: EmbeddedFailureAction = "recover"
+    """What follows where its type reports that something inside it failed: nothing, an event, or its restart policy."""
     critical: bool = True
     """False: where it fails for good the group neither moves nor counts as failed."""
     starts_after: tuple[str, ...] = ()
@@ -60,6 +63,14 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     """Files that travel with the group."""
     required_proof: ProofLevel = "lease"
     """What its type demands: not all that it takes hold of can be ended by the kernel within G (design §4)."""
+
+
+class FailRequest(Value, frozen=True, kw_only=True):
+    """A request to treat a resource as failed, for one assignment alone: under any other it means nothing."""
+
+    id: str
+    number: int
+    author: str = ""
 
 
 class GroupSpec(Value, frozen=True, kw_only=True):
@@ -96,6 +107,8 @@ class GroupIntent(Value, frozen=True, kw_only=True):
     move: Move | None = None
     clear_failures: int = 0
     """Rises with every online or move by an administrator: failure counts before it are void (spec/03 §7.3)."""
+    fail: dict[str, FailRequest] = {}
+    """The newest request to fail a resource, by resource."""
 
 
 class NodeSpec(Value, frozen=True, kw_only=True):
@@ -273,6 +286,20 @@ class Assignment(Value, frozen=True, kw_only=True):
     there (spec/03 §9)."""
 
 
+class ResourceFlags(Value, frozen=True, kw_only=True):
+    """What the type of a resource says beside its state; gone when nothing of it runs any more (spec/03 §14)."""
+
+    embedded: str = ""
+    """What failed inside it, in words, while it runs on; empty: nothing did, or it was cleared."""
+    locked: str = ""
+    """Why it shall not be brought online, taken offline or moved; empty: it is not locked."""
+    network_failure: bool = False
+    """It failed because its network did."""
+
+
+NO_FLAGS: Final = ResourceFlags()
+
+
 class ResourceFact(Value, frozen=True, kw_only=True):
     """What the owner reports of one resource."""
 
@@ -292,6 +319,11 @@ class ResourceFact(Value, frozen=True, kw_only=True):
     """Wall time of the last change of state, as the owner saw it; 0.0: not known."""
     last_failure: str = ""
     failed_at_s: float = 0.0
+    fail_request: str = ""
+    """Id of the newest request to fail it that was carried out."""
+    flags: ResourceFlags = NO_FLAGS
+    proven: tuple[str, ...] = ()
+    """Digests of type and private properties with which it was online somewhere, newest first (`model.probation`)."""
 
 
 class GroupFact(Value, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
-from quorate.model.workload import ResourceSpec, ResourceState
+from quorate.model.workload import ResourceFlags, ResourceSpec, ResourceState
 from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, Logged, host_of
 from quorate.node.service_loop import ServiceLoop
 from quorate.wire import sentinel_channel as channel
@@ -100,7 +100,9 @@ class HostFleet:
                 known = self._loop.view.resources.get(resource)
                 for link in self._having(resource):
                     if known is not None and resource in link.present:
-                        link.send(Respecify(known.record))  # what follows if it does not stop may have been changed
+                        link.send(
+                            Respecify(self._loop.in_effect(known.record))
+                        )  # what follows if it does not stop may have been changed
                     link.send(command)
 
     def prepare(self, specs: tuple[ResourceSpec, ...]) -> None:
@@ -131,35 +133,41 @@ class HostFleet:
         known = self._loop.view.resources.get(resource)
         return [self.link(host_of(known.record) if known else SHARED)]
 
-    def _state_seen(self, resource: str, state: ResourceState, detail: str) -> None:
+    def _state_seen(self, resource: str, state: ResourceState, detail: str, flags: ResourceFlags) -> None:
         self._held_back.pop(resource, None)  # this is newer
         known = self._loop.view.resources.get(resource)
         spec = known.record if known is not None else None
         if spec is None or not spec.checkpoints or state not in QUIET or self.last_look is None:
-            self._tell(resource, state, detail)
+            self._tell(resource, state, detail, flags)
         elif self._group is not None and self._all_told() and self._loop.runs_here(spec.group, resource):
             mark = self._held_back[resource] = object()
-            self._group.create_task(self._tell_after(self.last_look(spec), mark, resource, state, detail))
+            self._group.create_task(self._tell_after(self.last_look(spec), mark, resource, state, detail, flags))
         else:
-            self._tell(resource, state, detail)
+            self._tell(resource, state, detail, flags)
 
     def _all_told(self) -> bool:
         """No inventory is being taken: what that says is told at once, or the rest would contradict it."""
         return all(link.told for link in self._links.values())
 
     async def _tell_after(
-        self, look: Awaitable[None], mark: object, resource: str, state: ResourceState, detail: str
+        self,
+        look: Awaitable[None],
+        mark: object,
+        resource: str,
+        state: ResourceState,
+        detail: str,
+        flags: ResourceFlags,
     ) -> None:
         await look
         if self._held_back.get(resource) is mark:  # else something newer was said, or the contact was lost
             del self._held_back[resource]
-            self._tell(resource, state, detail)
+            self._tell(resource, state, detail, flags)
 
-    def _tell(self, resource: str, state: ResourceState, detail: str) -> None:
+    def _tell(self, resource: str, state: ResourceState, detail: str, flags: ResourceFlags) -> None:
         known = self._loop.view.resources.get(resource)
         group = known.record.group if known else self._group_of(resource)
         if group:
-            self._loop.host_state(group, resource, state, detail)
+            self._loop.host_state(group, resource, state, detail, flags)
             self._changed()
         if state in QUIET:
             self.dismiss()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
-from quorate.model.workload import ResourceSpec, ResourceState
+from quorate.model.workload import NO_FLAGS, ResourceFlags, ResourceSpec, ResourceState
 from quorate.wire import host_channel as channel
 
 SHARED = "shared"
@@ -26,7 +26,7 @@ _REASONS = {
     "shutdown": channel.OfflineReason.SHUTDOWN,
 }
 
-StateSeen = Callable[[str, ResourceState, str], None]
+StateSeen = Callable[[str, ResourceState, str, ResourceFlags], None]
 ContactLost = Callable[[str], None]
 Inventoried = Callable[[str, frozenset[str]], None]
 """Host, and the resources it has, each of which was seen; whatever else belongs to it has ended."""
@@ -100,13 +100,13 @@ class HostLink:
             case channel.State(resource_id=resource, state=state, detail=detail):
                 self._coming.pop(resource, None)
                 self.present = self.present - {resource} if state.value in QUIET else self.present | {resource}
-                self._seen(resource, state.value, detail)
+                self._seen(resource, state.value, detail, flags_of(report))
             case channel.InventoryReport(states=present):
                 self._coming.clear()
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
                 self.former, self.present = self.present, _running(present)
                 for one in present:
-                    self._seen(one.resource_id, one.state.value, one.detail)
+                    self._seen(one.resource_id, one.state.value, one.detail, flags_of(one))
                 self.told = True
                 # Told last: before every state is known a part of a group would look as if it did not run.
                 self._inventoried(self.name, frozenset(one.resource_id for one in present))
@@ -125,13 +125,13 @@ class HostLink:
         if command == "open":
             self._opened.pop(resource, None)
             if resource not in self._coming:
-                self._seen(resource, *outcome)
+                self._seen(resource, *outcome, NO_FLAGS)
             else:
                 self._coming[resource] = outcome  # an older instance may still come online by the Online behind it
         elif command == "online":
             outcome = self._coming.pop(resource, None) or outcome
             self.present -= {resource}
-            self._seen(resource, *outcome)
+            self._seen(resource, *outcome, NO_FLAGS)
 
     def send(self, command: Command) -> None:
         """Send a command; without a connection it is lost, and the next inventory shows it."""
@@ -166,6 +166,13 @@ class HostLink:
     def _write(self, message: channel.Command) -> None:
         if self._writer is not None:
             self._writer.write(channel.encode(message))
+
+
+def flags_of(state: channel.State) -> ResourceFlags:
+    """What the type says beside the state."""
+    embedded = state.detail or "no detail" if state.failure is channel.FailureKind.EMBEDDED else ""
+    network = state.failure is channel.FailureKind.NETWORK_LOSS
+    return ResourceFlags(embedded=embedded, locked=state.locked, network_failure=network)
 
 
 def _running(states: Iterable[channel.State]) -> frozenset[str]:

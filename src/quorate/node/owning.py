@@ -13,10 +13,19 @@ from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import GroupRun
 from quorate.core.placement import place
+from quorate.core.probation import proofs
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, ResourceSpec, ResourceState, desired
+from quorate.model.workload import (
+    NO_FLAGS,
+    Assignment,
+    GroupFact,
+    ResourceFlags,
+    ResourceSpec,
+    ResourceState,
+    desired,
+)
 from quorate.node.host_link import SHARED, host_of, own_host_of
 from quorate.node.outputs import HostCommand, NeedHost, Output, Prepare, Settled
 
@@ -56,9 +65,11 @@ class Owning:
         self._online: set[str] = set()
         self._prepared: dict[str, tuple[int, int]] = {}
 
-    def host_state(self, group: str, resource: str, state: ResourceState, detail: str) -> None:
+    def host_state(
+        self, group: str, resource: str, state: ResourceState, detail: str, flags: ResourceFlags = NO_FLAGS
+    ) -> None:
         """A host reported the state of a resource."""
-        self._run_of(group).reported(resource, state, detail)
+        self._run_of(group).reported(resource, state, detail, flags)
         self._view.touched.add(group)
 
     def contact_lost(self, resources: frozenset[str]) -> None:
@@ -106,6 +117,7 @@ class Owning:
             may_start=held and up,
             paused=self._view.node_intent(self.node).paused,
             unknown=frozenset(missing),
+            proofs=proofs(self._view, group),
             wall_s=self._wall_s(),
         )
         if due is not None:
@@ -131,15 +143,10 @@ class Owning:
 
     def _resume(self, run: GroupRun, assignment: Assignment, now: float) -> None:
         """A former service of this life may have run the group: what it wrote last is where this one goes on."""
-        written, intent = self._view.facts.get((self.node, run.group)), self._view.intents.get(run.group)
-        if written is None or (written.record.incarnation, written.record.number) != (
-            assignment.incarnation,
-            assignment.number,
-        ):
-            return
-        if intent is None or written.record.intent >= intent.revision:
-            cleared = intent.record.clear_failures if intent is not None else 0
-            run.resume(written.record, cleared, now, self._wall_s())
+        written = self._view.facts.get((self.node, run.group))
+        former = (written.record.incarnation, written.record.number) if written is not None else None
+        if written is not None and former == (assignment.incarnation, assignment.number):
+            run.resume(written.record, now, self._wall_s())
 
     def _untold(self, spec: ResourceSpec) -> str:
         """A host of its own in which the resource runs, or may still run, and that has not told yet; else nothing."""

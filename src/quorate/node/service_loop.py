@@ -25,7 +25,7 @@ from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
-from quorate.model.workload import ResourceSpec, ResourceState
+from quorate.model.workload import NO_FLAGS, ResourceFlags, ResourceSpec, ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
 from quorate.node.outputs import Output, StoreRequest
@@ -119,9 +119,16 @@ class ServiceLoop:
                 if renewal is not None:
                     self._outputs.append(renewal)
 
-    def host_state(self, group: str, resource: str, state: ResourceState, detail: str) -> None:
-        """A host reported the state of a resource."""
-        self._owning.host_state(group, resource, state, detail)
+    def host_state(
+        self, group: str, resource: str, state: ResourceState, detail: str, flags: ResourceFlags = NO_FLAGS
+    ) -> None:
+        """A host reported the state of a resource, and what its type says beside it."""
+        self._owning.host_state(group, resource, state, detail, flags)
+
+    def in_effect(self, spec: ResourceSpec) -> ResourceSpec:
+        """The specification by which a host is to go."""
+        run = self.runs.get(spec.group)
+        return run.in_effect(spec) if run is not None else spec
 
     def contact_lost(self, resources: frozenset[str]) -> None:
         """The connection to the host of these resources broke; nothing is known of them until its next inventory."""

@@ -183,6 +183,7 @@ class MemoryContext:
         self.lines: list[str] = []
         self.progress: list[str] = []
         self.failures: list[tuple[Failure, str]] = []
+        self.locked = ""
 
     def log(self, text: str, *, level: LogLevel = "info") -> None:
         self.lines.append(f"{level}: {text}")
@@ -192,6 +193,15 @@ class MemoryContext:
 
     def report_failure(self, kind: Failure, detail: str) -> None:
         self.failures.append((kind, detail))
+
+    def clear_failure(self) -> None:
+        self.failures = [(kind, detail) for kind, detail in self.failures if kind != "embedded"]
+
+    def lock(self, reason: str) -> None:
+        self.locked = reason or "locked"
+
+    def unlock(self) -> None:
+        self.locked = ""
 
     def lose_everything(self) -> None:
         """The real thing goes away from outside: programs are killed, addresses removed."""

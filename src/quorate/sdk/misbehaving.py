@@ -51,7 +51,10 @@ class WellBehaved(ResourceType):
 
     @override
     async def control(self, verb: str, body: Json) -> Json:
-        """Errs on request: `block` the loop, `fail` or `fail_inside` now, `crash` the host, `echo` the body."""
+        """Errs on request: `block` the loop, `fail` or `fail_inside` now, `crash` the host, `echo` the body.
+
+        `recover_inside`, `lock` and `unlock` are no vices.
+        """
         match verb:
             case "block":
                 time.sleep(3600)  # noqa: ASYNC251 - that is the vice
@@ -59,6 +62,12 @@ class WellBehaved(ResourceType):
                 self.context.report_failure("general", "asked to fail")
             case "fail_inside":
                 self.context.report_failure("embedded", "asked to fail inside")
+            case "recover_inside":
+                self.context.clear_failure()
+            case "lock":
+                self.context.lock(str(body))
+            case "unlock":
+                self.context.unlock()
             case "crash":
                 os.abort()
             case _:

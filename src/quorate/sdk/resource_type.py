@@ -106,8 +106,24 @@ class Context(Protocol):
         """Say at once, from any task, that the resource failed while online.
 
         *general* and *network_loss* end it: state Failed, then `terminate`. *embedded* leaves it running, policy
-        decides. A report while it is not online is ignored.
+        decides (`embedded_failure_action`). A report while it is not online is ignored.
         """
+        ...
+
+    def clear_failure(self) -> None:
+        """Take an *embedded* failure back: what failed inside works again. Harmless where there is none."""
+        ...
+
+    def lock(self, reason: str) -> None:
+        """It must not be brought online, taken offline or moved now (a migration, a snapshot): requests are refused.
+
+        Failures and lost nodes are handled all the same. The lock ends with `unlock`, or when nothing of it runs any
+        more; it is not kept anywhere. Ignored while it is offline (spec/03 §14.1).
+        """
+        ...
+
+    def unlock(self) -> None:
+        """It may be brought online, taken offline and moved again."""
         ...
 
 

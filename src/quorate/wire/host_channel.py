@@ -188,6 +188,8 @@ class State(_Message, frozen=True, tag="state"):
     since_boot_s: float
     checkpoint: int = 0
     failure: FailureKind | None = None
+    locked: str = ""
+    """Why its type has locked it; empty where it is not locked."""
 
 
 class ControlAnswer(_Message, frozen=True, tag="control_answer"):

@@ -5,12 +5,13 @@ Owns: that record, and what a report of its host changes in it. Does not know: o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quorate.core.group_run import restart_policy
-from quorate.core.group_run.commands import FALLEN
+from quorate.core.group_run.commands import FALLEN, QUIET
 from quorate.core.group_run.restart_policy import Counts
-from quorate.model.workload import ResourceFact, ResourceState
+from quorate.model.probation import DIGESTS_KEPT, digest_of
+from quorate.model.workload import NO_FLAGS, ResourceFact, ResourceFlags, ResourceSpec, ResourceState
 
 
 @dataclass(slots=True)
@@ -33,11 +34,32 @@ class ResourceRun:
     changed_at_s: float = 0.0
     failed_at_s: float = 0.0
     retry_at_s: float = 0.0
+    flags: ResourceFlags = NO_FLAGS
+    failing: str = ""
+    """Why it is being ended as if it had failed; empty where it is not."""
+    failing_for_good: bool = False
+    answered: str = ""
+    """Id of the newest request to fail it that was carried out."""
+    embedded_at: float | None = None
+    """When something inside it failed last and that was recovered from."""
+    trying: str = ""
+    """Digest of what it was last brought online with, in this life of the service."""
+    proven: tuple[str, ...] = ()
+    digest: str = ""
+    _digest_of: ResourceSpec | None = None
+    _was_online: bool = False
+    """So said a release that noted no proofs: what is specified now has to be taken for what was online."""
     retry_noted: float | None = None
     """The retry whose wall time was noted: computed anew at every step it would differ by a little each time."""
 
-    def enter(self, state: ResourceState, detail: str) -> None:
+    def enter(self, state: ResourceState, detail: str, flags: ResourceFlags = NO_FLAGS) -> None:
         """It is in that state now, by what its host said or by what became of its host."""
+        self.flags = flags
+        if self.failing and state in QUIET:
+            state, detail = ("failed", self.failing) if state == "offline" else (state, detail)
+            if self.failing_for_good:
+                self.counts = replace(self.counts, settled="exhausted")
+            self.failing, self.failing_for_good = "", False
         if state in FALLEN and (self.asked == "online" or self.state not in FALLEN):
             self.failed_anew = True
             self.last_failure = detail
@@ -46,6 +68,31 @@ class ResourceRun:
             self.counts = restart_policy.came_online(self.counts)
         self.changed = self.changed or state != self.state
         self.state, self.detail, self.asked, self.known = state, detail, "", True
+
+    def fail(self, why: str, *, for_good: bool = False) -> None:
+        """It is being ended by command and counts as failed when that is done."""
+        self.failing, self.failing_for_good, self.asked = why, for_good, "offline"
+
+    def take_spec(self, spec: ResourceSpec, proofs: frozenset[str]) -> None:
+        """Note what it is specified as, and whether that has been online here or, by the proofs, anywhere."""
+        if self._digest_of is not spec:
+            self._digest_of, self.digest = spec, digest_of(spec)
+        shown = (self.trying or self.digest) if self.state == "online" else self.digest if self._was_online else ""
+        self._was_online = False
+        if not shown and self.digest in proofs:
+            shown = self.digest  # whoever owns it keeps the proof: the node that gave it may be evicted
+        if shown and shown not in self.proven:
+            self.proven = (shown, *self.proven)[:DIGESTS_KEPT]
+
+    @property
+    def on_probation(self) -> bool:
+        """It has never been online as it is specified now."""
+        return self.digest not in self.proven
+
+    @property
+    def spares_node(self) -> bool:
+        """What runs of it, or is to, has never been online: it does not cost the node its life."""
+        return (self.trying or self.digest) not in self.proven
 
     def rest(self) -> None:
         """A failed one counts as offline from now on: it is no longer wanted, or may start anew."""
@@ -70,6 +117,8 @@ class ResourceRun:
         self.retry_noted, self.retry_at_s = retry_at, known.retry_at_s
         self.failures, self.last_failure = known.failures, known.last_failure
         self.changed_at_s, self.failed_at_s = known.changed_at_s, known.failed_at_s
+        self.answered, self.proven = known.fail_request, known.proven
+        self._was_online = known.state == "online" and not known.proven
 
     def fact(self, now: float, wall_s: float) -> ResourceFact:
         """What is reported of it, with the wall time noted of what is new."""
@@ -91,4 +140,7 @@ class ResourceRun:
             changed_at_s=self.changed_at_s,
             last_failure=self.last_failure,
             failed_at_s=self.failed_at_s,
+            fail_request=self.answered,
+            flags=self.flags,
+            proven=self.proven,
         )

@@ -8,12 +8,28 @@ resource has at most one command under way. What is reported comes in through `r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from quorate.core.group_run import restart_policy
 from quorate.core.group_run.commands import FALLEN, QUIET, BringOnline, Command, End, Respecify, TakeOffline
 from quorate.core.group_run.order import Picture
 from quorate.core.group_run.resource_run import ResourceRun
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, Reason, ResourceSpec, ResourceState, desired
+from quorate.model.base import replace
+from quorate.model.workload import (
+    NO_FLAGS,
+    Assignment,
+    GroupFact,
+    GroupIntent,
+    Reason,
+    ResourceFlags,
+    ResourceSpec,
+    ResourceState,
+    desired,
+)
+
+EMBEDDED_AGAIN_S: Final = 3600.0
+"""A second failure inside a resource within this time is one for good (spec/03 §14.3)."""
 
 
 class GroupRun:
@@ -32,15 +48,15 @@ class GroupRun:
         """It has been stepped, or goes on from what a former service had done."""
         return self._number != 0
 
-    def resume(self, fact: GroupFact, cleared: int, now: float, wall_s: float = 0.0) -> None:
+    def resume(self, fact: GroupFact, now: float, wall_s: float = 0.0) -> None:
         """Go on where a former service of this life was."""
-        self._number, self._cleared = fact.number, cleared
+        self._number, self._cleared = fact.number, fact.clear_failures
         for resource, known in fact.resources.items():
             self.resources.setdefault(resource, ResourceRun()).resume(known, now, wall_s)
 
-    def reported(self, resource: str, state: ResourceState, detail: str) -> None:
+    def reported(self, resource: str, state: ResourceState, detail: str, flags: ResourceFlags = NO_FLAGS) -> None:
         """A host reported a state."""
-        self.resources.setdefault(resource, ResourceRun()).enter(state, detail)
+        self.resources.setdefault(resource, ResourceRun()).enter(state, detail, flags)
 
     def contact_lost(self, resources: frozenset[str]) -> None:
         """The connection to their host broke: they may go on, so nothing is concluded and nothing is asked."""
@@ -78,7 +94,9 @@ class GroupRun:
 
     def fencing_for(self, members: Mapping[str, ResourceSpec]) -> str:
         """The name of a resource that does not stop, and for which this node must end; empty where none does."""
-        stuck = [r for r, run in self.resources.items() if run.known and run.state == "stop_failed"]
+        stuck = [
+            r for r, run in self.resources.items() if run.known and run.state == "stop_failed" and not run.spares_node
+        ]
         return next((members[r].name for r in stuck if r in members and members[r].stop_failure_action == "fence"), "")
 
     def step(
@@ -91,24 +109,27 @@ class GroupRun:
         may_start: bool,
         paused: bool,
         unknown: frozenset[str] = frozenset(),
+        proofs: Mapping[str, frozenset[str]] = MappingProxyType({}),
         wall_s: float = 0.0,
     ) -> tuple[tuple[Command, ...], GroupFact, float | None]:
         """Commands for the hosts, the fact to report, and when to look again.
 
         `may_start`: the lease is held; `paused`: nothing may be brought online here (spec/02 §7.1); `unknown`:
         resources whose host has not told yet what it has, so that nothing is concluded of them and nothing is asked;
-        `wall_s`: wall time, for people alone.
+        `proofs`: with what each member has been online anywhere (`core.probation`); `wall_s`: wall time, for people.
         """
         self._heed(assignment, members, intent, unknown)
+        for resource, spec in members.items():
+            self.resources[resource].take_spec(spec, proofs.get(resource, frozenset()))
         stopping = assignment.phase == "stop"
         wanted = {r: not stopping and desired(spec, intent) for r, spec in members.items()}
         due = self._apply_policy(now, members, wanted, paused=paused)
         picture = Picture(members, self.resources, wanted, paused=paused)
-        commands: list[Command] = []
+        commands = self._fail_some(now, assignment, members, intent)
         for resource, spec in members.items():
             run = self.resources[resource]
             if run.known and run.state == "stop_failed":
-                commands.append(Respecify(spec))  # what is to be done about it may have been changed
+                commands.append(Respecify(self.in_effect(spec)))  # what is to be done about it may have been changed
             elif run.known and not run.asked:
                 ready = wanted[resource] and may_start and not paused and picture.may_start(spec)
                 keep = wanted[resource] and picture.provided(spec)
@@ -130,6 +151,39 @@ class GroupRun:
             clear_failures=intent.clear_failures,
         )
         return tuple(commands), fact, min(due, default=None)
+
+    def in_effect(self, spec: ResourceSpec) -> ResourceSpec:
+        """The specification that its host goes by: while on probation it does not cost a node its life."""
+        run = self.resources.get(spec.id)
+        if spec.stop_failure_action == "fence" and run is not None and run.spares_node:
+            return replace(spec, stop_failure_action="end")
+        return spec
+
+    def _fail_some(
+        self, now: float, assignment: Assignment, members: Mapping[str, ResourceSpec], intent: GroupIntent
+    ) -> list[Command]:
+        """End what somebody asked to fail, and that in which something failed, as if it had failed itself."""
+        found: list[Command] = []
+        for resource, spec in members.items():
+            run = self.resources[resource]
+            if not run.known or run.asked or run.state not in {"online", "online_pending"}:
+                continue
+            request = intent.fail.get(resource)
+            if request is not None and request.number == assignment.number and request.id != run.answered:
+                run.answered = request.id
+                run.fail(f"failed on request of {request.author or 'somebody'}")
+            elif (
+                not run.failing
+                and run.flags.embedded
+                and spec.embedded_failure_action == "recover"
+                and spec.restart_action != 0
+            ):
+                again = run.embedded_at is not None and now - run.embedded_at < EMBEDDED_AGAIN_S
+                run.embedded_at = now
+                run.fail(f"something inside it failed: {run.flags.embedded}", for_good=again)
+            if run.failing:
+                found.append(End(resource, assignment.number))
+        return found
 
     def _heed(
         self,
@@ -176,10 +230,11 @@ class GroupRun:
         match run.state:
             case "offline" if ready:
                 run.asked = "online"
-                return BringOnline(spec, assignment.number)
+                run.trying = run.digest
+                return BringOnline(self.in_effect(spec), assignment.number)
             case "failed" | "cannot_here" | "cannot_anywhere" if ready and _due(run, now):
-                run.asked, run.counts = "online", restart_policy.started(run.counts)
-                return BringOnline(spec, assignment.number)
+                run.asked, run.counts, run.trying = "online", restart_policy.started(run.counts), run.digest
+                return BringOnline(self.in_effect(spec), assignment.number)
             case "online_pending" if go:
                 run.asked = "offline"
                 return End(spec.id, assignment.number)
@@ -203,6 +258,8 @@ class GroupRun:
                 continue
             if not restart_policy.gives_up(run.counts, spec, run.state) or not picture.matters(resource):
                 continue
+            if run.on_probation:
+                continue  # it may never have worked anywhere: nobody else is disturbed because of it
             if run.state == "cannot_here":
                 return Reason(code="cannot_come_online_here", subject=spec.name, detail=run.detail)
             detail = f"{run.detail} ({len(run.counts.restarts)} restarts)"
