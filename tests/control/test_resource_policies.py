@@ -272,3 +272,20 @@ async def test_probation_ends_with_a_proof_of_any_node_and_begins_with_a_change(
     assert "on_probation" not in show_resource(world, "app").flags
     await change(world, "app", properties={"command_line": "/bin/sleep 8"})
     assert "on_probation" in show_resource(world, "app").flags
+
+
+async def test_what_runs_already_is_a_flag_and_an_event_and_adopting_it_is_for_types_that_can(
+    world: FacesWorld,
+) -> None:
+    with pytest.raises(Refused) as caught:
+        await make(world, "app", {"already_running_action": "adopt"})
+    assert [problem.code for problem in caught.value.problems] == ["cannot_adopt"]
+    await make(world, "app", {"already_running_action": "fail"})
+    with pytest.raises(Refused):
+        await change(world, "app", common={"already_running_action": "adopt"})
+    await run_group(world)
+    found = ResourceFact(state="cannot_anywhere", exhausted=True, flags=ResourceFlags(found="process 7 (sleep)"))
+    await report(world, app=found)
+    assert show_resource(world, "app").flags["was_active"] == "process 7 (sleep)"
+    told = {event.kind: event.what for event in world.events.recent(10)}
+    assert "process 7 (sleep)" in told["resource_was_active"]

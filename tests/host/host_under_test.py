@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -167,9 +167,8 @@ class SentinelEnd:
                     connection.sendall(encode_holding(Answer(message.request_id, self.grants, "asked to refuse")))
 
 
-def open_misbehaving(name: str, resource_id: str = "r", *, end_by_force: bool = True, **times: int) -> Open:
-    kind = f"quorate.sdk.misbehaving:{name}"
-    return Open(resource_id, kind, name, {}, end_by_force=end_by_force, **times)
+def open_misbehaving(name: str, resource_id: str = "r", **fields: Any) -> Open:
+    return Open(resource_id, f"quorate.sdk.misbehaving:{name}", name, {}, **fields)
 
 
 def open_program(command_line: str, resource_id: str = "r", **times: int) -> Open:

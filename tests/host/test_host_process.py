@@ -318,6 +318,26 @@ def test_what_fails_inside_can_be_taken_back_and_a_lock_ends_with_what_runs(host
     assert not service.state(ReportedState.OFFLINE, "s").locked
 
 
+def test_what_runs_already_is_told_and_dealt_with_before_it_is_brought_online(host: HostUnderTest) -> None:
+    service = host.connect()
+    service.send(open_misbehaving("FoundRunning", already_running_action="fail"), Online("r", 1))
+    waits = service.state(ReportedState.CANNOT_ANYWHERE)
+    assert (waits.found, "one that was left" in waits.detail) == ("one that was left", True)
+    service.send(open_misbehaving("FoundRunning"), Online("r", 1))
+    tried = service.state(ReportedState.ONLINE)
+    assert tried.found == "one that was left", "looked for once under an assignment, and told as long as it lasts"
+    service.send(Offline("r", 1))
+    service.state(ReportedState.OFFLINE)
+    service.send(Online("r", 2))
+    assert service.state(ReportedState.ONLINE).found == "one that was left"
+    service.send(Offline("r", 2), Online("r", 3))
+    ended = service.until(
+        lambda report: isinstance(report, State) and report.token == 3 and report.state is ReportedState.ONLINE
+    )
+    assert isinstance(ended, State)
+    assert not ended.found, "it was ended under the assignment before"
+
+
 @pytest.mark.root
 def test_a_crash_in_a_type_leaves_nothing(host: HostUnderTest) -> None:
     service = host.connect()

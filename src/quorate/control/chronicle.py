@@ -252,6 +252,9 @@ def _look_flags(resource: ResourceSpec, before: ResourceFlags, now: ResourceFlag
         yield Happening("resource_locked", name, f"resource {name} is locked by its type: {now.locked}", data=data)
     elif before.locked and not now.locked:
         yield Happening("resource_unlocked", name, f"resource {name} is unlocked", data=data)
+    if now.found and now.found != before.found:
+        what = f"resource {name} was active before it was started: {now.found}"
+        yield Happening("resource_was_active", name, what, data={**data, "action": resource.already_running_action})
     if now.embedded and not before.embedded and words != "none":
         what = f"something inside resource {name} failed: {now.embedded}"
         yield Happening("embedded_failure", name, what, data={**data, "action": words})

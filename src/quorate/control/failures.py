@@ -25,6 +25,7 @@ REPORTED_AS: Final[Mapping[ResourceState, str]] = MappingProxyType(
 
 FLAGS: Final = (
     "locked",
+    "was_active",
     "embedded_failure",
     "network_failure",
     "failed_for_good",
@@ -81,6 +82,8 @@ def _flags(view: ClusterView, resource: ResourceSpec) -> Iterator[tuple[str, str
     wanted = desired(resource, view.intent(resource.group))
     if fact.flags.locked:
         yield "locked", fact.flags.locked
+    if fact.flags.found:
+        yield "was_active", fact.flags.found
     if fact.flags.embedded:
         yield "embedded_failure", fact.flags.embedded
     if fact.flags.network_failure:

@@ -74,6 +74,7 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
         problems += instance_problems(view, group.id, manifest) if group else []
     values, faults = _read_common(wish.common, manifest)
     problems += faults or _retry_problems(_PERIODS | values)
+    problems += _adoption_problems(manifest, values) if manifest is not None else []
     owners = find_nodes(view, wish.possible_owners, problems, "possible_owners")
     expression: Expression = ()
     after: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ def change_resource(
         problems += check_properties(manifest, properties)
     values, faults = _read_common(wish.common, manifest)
     problems += faults or _retry_problems({name: getattr(spec, name) for name in _PERIODS} | values)
+    problems += _adoption_problems(manifest, values) if manifest is not None else []
     expression = spec.depends_on
     if wish.depends_on is not None:
         expression = read_dependency(view, wish.depends_on, spec.group, spec.id, spec.name, problems)
@@ -215,6 +217,14 @@ def _retry_problems(values: Mapping[str, PropertyValue]) -> list[Problem]:
             remedy=f"give at least {period}, or a shorter restart_period_ms with it",
         )
     ]
+
+
+def _adoption_problems(manifest: Manifest, values: Mapping[str, PropertyValue]) -> list[Problem]:
+    if values.get("already_running_action") != "adopt" or manifest.can_adopt:
+        return []
+    what = f"{manifest.display_name} cannot take over what runs already: it would not end with the node's lease"
+    remedy = "choose restart or fail"
+    return [error("cannot_adopt", what, where="common.already_running_action", remedy=remedy)]
 
 
 def _owner_removed_problems(view: ClusterView, spec: ResourceSpec, owners: tuple[int, ...]) -> list[Problem]:

@@ -30,6 +30,7 @@ class Owner(Protocol):
     spec: Open
     token: int
     properties: Mapping[str, PropertyValue]
+    found: str
 
     def tell(self, event: machine.Event) -> None:
         """Feed an event to the machine."""
@@ -115,6 +116,11 @@ class InstanceContext(Context):
     @override
     def clear_failure(self) -> None:
         self._instance.tell(machine.FailureCleared())
+
+    @override
+    def report_found(self, what: str) -> None:
+        self._instance.found = what[:LOG_TEXT_LIMIT]
+        self._desk.log(self.resource_id, "warning", f"active already: {what}"[:LOG_TEXT_LIMIT])
 
     @override
     def lock(self, reason: str) -> None:

@@ -58,10 +58,14 @@ class Instance:
         self.spec = spec
         self.properties = properties
         self.token = 0
+        self.found = ""
+        """What was active before it was brought online under the present assignment, in words."""
+        self._probed_token = 0
         self._desk = desk
         self._waiting_properties: Mapping[str, PropertyValue] | None = None
         self.life = machine.Life(_intervals(spec), since_s=boot_time_s())
-        self._type = kind(InstanceContext(self, desk))
+        self._context = InstanceContext(self, desk)
+        self._type = kind(self._context)
         self._one_call = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
@@ -87,6 +91,7 @@ class Instance:
             checkpoint=life.checkpoint,
             failure=life.shown.failure,
             locked=life.locked,
+            found=self.found,
         )
 
     def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:
@@ -149,7 +154,7 @@ class Instance:
             case machine.CallOnline():
                 if self._waiting_properties is not None:
                     self.properties, self._waiting_properties = self._waiting_properties, None
-                self._spawn("online", self._pending(machine.Call.ONLINE, self._type.online, ReportedState.FAILED))
+                self._spawn("online", self._pending(machine.Call.ONLINE, self._come_online, ReportedState.FAILED))
             case machine.CallOffline():
                 self._spawn("offline", self._pending(machine.Call.OFFLINE, self._type.offline, ReportedState.OFFLINE))
             case machine.CallTerminate():
@@ -178,6 +183,29 @@ class Instance:
                     self._log_traceback(name)
                     problem = machine.Standing(failed, f"{name} raised {cause!r}", FailureKind.GENERAL)
         self.tell(machine.CallReturned(which, problem))
+
+    async def _come_online(self) -> None:
+        """Look for what is active already, once under each assignment, and do with it as the policy says."""
+        if self._probed_token != self.token:
+            self._probed_token, self.found = self.token, ""
+            found = await self._probe()
+            if found:
+                self._context.report_found(found)
+                if self.spec.already_running_action == "fail":
+                    # Nowhere, not here: whoever else started it would go on beside the group on another node.
+                    raise CannotComeOnlineAnywhere(f"it is active here already and was not started here: {found}")
+                if self.spec.already_running_action == "adopt" and self.kind.manifest.can_adopt:
+                    await self._type.adopt()
+                    return
+                await self._type.end_found()
+        await self._type.online()
+
+    async def _probe(self) -> str:
+        try:
+            return await self._type.probe()
+        except Exception:  # noqa: BLE001 - a type may raise anything; what cannot be looked for is not found
+            self._log_traceback("probe")
+            return ""
 
     async def _terminate(self) -> None:
         cancelled = [task for task in self._running if not task.done()]

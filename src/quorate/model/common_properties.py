@@ -16,6 +16,7 @@ from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyK
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import DEFAULT_METRIC, METRIC_MOST, ROLES
 
+ALREADY_RUNNING_ACTIONS: Final = ("adopt", "restart", "fail")
 EMBEDDED_FAILURE_ACTIONS: Final = ("none", "log", "recover")
 STOP_FAILURE_ACTIONS: Final = ("hold", "end", "fence")
 
@@ -164,6 +165,13 @@ RESOURCE_PROPERTIES: Final = (
         words="where something inside it fails: none (0), log (1), or recover (2): as if it had failed itself",
         choices=EMBEDDED_FAILURE_ACTIONS,
         default="recover",
+    ),
+    PropertyDefinition(
+        name="already_running_action",
+        kind=PropertyKind.STRING,
+        words="what runs already where it is to start: adopt it, end it and start anew, or fail and wait",
+        choices=ALREADY_RUNNING_ACTIONS,
+        default="restart",
     ),
     PropertyDefinition(
         name="critical",

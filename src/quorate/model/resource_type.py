@@ -80,6 +80,8 @@ class Manifest(Value, frozen=True, kw_only=True):
     characteristics: int = 0
     required_dependencies: tuple[RequiredDependency, ...] = ()
     stop_failure_endangers_data: bool = False
+    can_adopt: bool = False
+    """It can take over what runs already, so that this ends with the node's lease like what it started itself."""
     takes_hold_of: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     """Sets of properties of which at least one must be given."""

@@ -19,6 +19,7 @@ ResourceState = Literal[
 ]
 """*stop_failed*: it was to end and did not; something of it may run."""
 StopFailureAction = Literal["hold", "end", "fence"]
+AlreadyRunningAction = Literal["adopt", "restart", "fail"]
 EmbeddedFailureAction = Literal["none", "log", "recover"]
 GroupState = Literal["online", "offline", "failed", "partial_online", "pending"]
 Phase = Literal["run", "stop"]
@@ -48,6 +49,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     """The late retry is made again and again; else once (C53)."""
     embedded_failure_action: EmbeddedFailureAction = "recover"
     """What follows where its type reports that something inside it failed: nothing, an event, or its restart policy."""
+    already_running_action: AlreadyRunningAction = "restart"
+    """What becomes of what is active before it is brought online and was not started here."""
     critical: bool = True
     """False: where it fails for good the group neither moves nor counts as failed."""
     starts_after: tuple[str, ...] = ()
@@ -295,6 +298,8 @@ class ResourceFlags(Value, frozen=True, kw_only=True):
     """Why it shall not be brought online, taken offline or moved; empty: it is not locked."""
     network_failure: bool = False
     """It failed because its network did."""
+    found: str = ""
+    """What of it was active before it was brought online under this assignment, and had not been started here."""
 
 
 NO_FLAGS: Final = ResourceFlags()

@@ -172,7 +172,7 @@ def flags_of(state: channel.State) -> ResourceFlags:
     """What the type says beside the state."""
     embedded = state.detail or "no detail" if state.failure is channel.FailureKind.EMBEDDED else ""
     network = state.failure is channel.FailureKind.NETWORK_LOSS
-    return ResourceFlags(embedded=embedded, locked=state.locked, network_failure=network)
+    return ResourceFlags(embedded=embedded, locked=state.locked, network_failure=network, found=state.found)
 
 
 def _running(states: Iterable[channel.State]) -> frozenset[str]:
@@ -191,4 +191,5 @@ def open_message(spec: ResourceSpec) -> channel.Open:
         pending_timeout_ms=spec.pending_timeout_ms,
         deadlock_timeout_ms=spec.deadlock_timeout_ms,
         end_by_force=spec.stop_failure_action == "end",
+        already_running_action=spec.already_running_action,
     )

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 from typing import ClassVar, Final, Literal
 
 import msgspec
 
 from quorate.model.properties import PropertyDefinition, PropertyForm, PropertyKind
 from quorate.model.resource_type import Manifest
+from quorate.resources.stray_process import StrayProcess, find_stray
 from quorate.sdk.facilities import CannotStart, Program, ProgramEnd, RunningProgram
 from quorate.sdk.overriding import override
 from quorate.sdk.resource_type import ResourceFailed, ResourceType
@@ -92,6 +94,13 @@ MANIFEST: Final = Manifest(
             words="size the log file and its predecessor may reach together",
         ),
         PropertyDefinition(
+            name="pid_file",
+            kind=PropertyKind.STRING,
+            form=PropertyForm.ABSOLUTE_PATH,
+            default="",
+            words="where the program notes its process; the same program found by it was not started by the cluster",
+        ),
+        PropertyDefinition(
             name="ends_with",
             kind=PropertyKind.STRING,
             default="first_process",
@@ -113,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True):
     stop_grace_ms: int
     log: str
     log_limit_bytes: int
+    pid_file: str
     ends_with: Literal["first_process", "last_process"]
 
 
@@ -122,6 +132,28 @@ class GenericApplication(ResourceType):
     manifest: ClassVar[Manifest] = MANIFEST
     _program: RunningProgram | None = None
     _stopping = False
+
+    @override
+    async def probe(self) -> str:
+        """The process that its file names, where that is the same program."""
+        found = self._find()
+        if found is None:
+            return ""
+        found.close()
+        return f"process {found.pid} ({found.program})"
+
+    @override
+    async def end_found(self) -> None:
+        """Ask that process to stop, kill it after the grace."""
+        settings, found = self.read_settings(Settings), self._find()
+        if found is not None:
+            await found.end(signal.Signals[settings.stop_signal], settings.stop_grace_ms / 1000)
+
+    def _find(self) -> StrayProcess | None:
+        settings = self.read_settings(Settings)
+        if not settings.pid_file or (self._program is not None and self._program.running):
+            return None
+        return find_stray(settings.pid_file, shlex.split(settings.command_line)[0])
 
     @override
     async def online(self) -> None:

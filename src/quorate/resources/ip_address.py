@@ -25,6 +25,7 @@ from quorate.sdk.resource_type import (
     CannotComeOnlineHere,
     Json,
     ResourceFailed,
+    ResourceProblem,
     ResourceType,
     UnknownVerb,
 )
@@ -36,6 +37,7 @@ MANIFEST: Final = Manifest(
     description="An IPv4 or IPv6 address that clients use and that moves with its group.",
     resource_class=ResourceClass.NETWORK,
     takes_hold_of=("address",),
+    can_adopt=True,
     one_of=(("prefix_length", "subnet_mask"),),
     timeouts=Timeouts(looks_alive_poll_interval_ms=5_000, is_alive_poll_interval_ms=60_000),
     properties=(
@@ -130,6 +132,20 @@ class IpAddress(ResourceType):
             self._early = asyncio.create_task(self._probe(self._place(settings), settings.probe_limit_ms))
 
     @override
+    async def probe(self) -> str:
+        """Whether the interface has the address already: left over, or given to it by hand."""
+        try:
+            address = self._place(self.read_settings(Settings))
+        except ResourceProblem:
+            return ""  # online says so
+        here = address != self._taken and self.context.addresses.present(address)
+        return f"{address.address} is on {address.interface_name}" if here else ""
+
+    @override
+    async def end_found(self) -> None:
+        """Nothing: adding it anew takes it over without a gap, behind the guard."""
+
+    @override
     async def online(self) -> None:
         """Protect, probe, add, announce."""
         settings = self.read_settings(Settings)
@@ -139,6 +155,7 @@ class IpAddress(ResourceType):
         await self.context.addresses.protect(address)
         owner = await self._owner(address, settings)
         if owner is not None:
+            self.context.report_found(f"{address.address} answers on this network from {owner}")
             raise ResourceFailed(f"{address.address} is in use on this network by {owner}")
         if self.context.addresses.present(address):
             self.context.log(f"{address.address} was left on {address.interface_name}; taken over", level="warning")

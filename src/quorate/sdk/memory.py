@@ -183,7 +183,7 @@ class MemoryContext:
         self.lines: list[str] = []
         self.progress: list[str] = []
         self.failures: list[tuple[Failure, str]] = []
-        self.locked = ""
+        self.locked = self.found = ""
 
     def log(self, text: str, *, level: LogLevel = "info") -> None:
         self.lines.append(f"{level}: {text}")
@@ -196,6 +196,9 @@ class MemoryContext:
 
     def clear_failure(self) -> None:
         self.failures = [(kind, detail) for kind, detail in self.failures if kind != "embedded"]
+
+    def report_found(self, what: str) -> None:
+        self.found = what
 
     def lock(self, reason: str) -> None:
         self.locked = reason or "locked"

@@ -75,6 +75,20 @@ class WellBehaved(ResourceType):
         return None
 
 
+class FoundRunning(WellBehaved):
+    """Something of it runs before anybody has started it, until `end_found`."""
+
+    left = True
+
+    @override
+    async def probe(self) -> str:
+        return "one that was left" if self.left else ""
+
+    @override
+    async def end_found(self) -> None:
+        self.left = False
+
+
 class BlocksOnline(WellBehaved):
     """Blocks the host's loop in `online`."""
 

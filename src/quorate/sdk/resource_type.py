@@ -114,6 +114,10 @@ class Context(Protocol):
         """Take an *embedded* failure back: what failed inside works again. Harmless where there is none."""
         ...
 
+    def report_found(self, what: str) -> None:
+        """Something of it is active that was not started here: shown in status and told as an event."""
+        ...
+
     def lock(self, reason: str) -> None:
         """It must not be brought online, taken offline or moved now (a migration, a snapshot): requests are refused.
 
@@ -149,6 +153,22 @@ class ResourceType(ABC):
 
     async def prepare(self) -> None:
         """It may soon come online here: do now what is harmless and saves time then. Errors are only logged."""
+        return
+
+    async def probe(self) -> str:
+        """What of it is active here already and was not started by this object, in words; empty: nothing, or not known.
+
+        Called before the first `online` under each assignment. It is in the way of a takeover: look here only, and be
+        quick; what answers on a network is for `online` to find (`Context.report_found`). Take hold of nothing.
+        """
+        return ""
+
+    async def adopt(self) -> None:
+        """Instead of `online`: take over what `probe` found as it runs. Only for a manifest with `can_adopt`."""
+        await self.online()
+
+    async def end_found(self) -> None:
+        """End what `probe` found; `online` follows. Raising means that it cannot be ended."""
         return
 
     @abstractmethod

@@ -121,6 +121,8 @@ class Open(_Message, frozen=True, tag="open"):
     deadlock_timeout_ms: int = 300_000
     end_by_force: bool = True
     """Where `terminate` fails: end what it holds without the type, or leave it as it is."""
+    already_running_action: str = "restart"
+    """What is active before it is brought online: adopt, restart, or fail."""
 
 
 class Online(_Message, frozen=True, tag="online"):
@@ -190,6 +192,8 @@ class State(_Message, frozen=True, tag="state"):
     failure: FailureKind | None = None
     locked: str = ""
     """Why its type has locked it; empty where it is not locked."""
+    found: str = ""
+    """What was active of it before it was brought online under the present assignment, in words."""
 
 
 class ControlAnswer(_Message, frozen=True, tag="control_answer"):
