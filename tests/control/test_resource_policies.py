@@ -287,5 +287,6 @@ async def test_what_runs_already_is_a_flag_and_an_event_and_adopting_it_is_for_t
     found = ResourceFact(state="cannot_anywhere", exhausted=True, flags=ResourceFlags(found="process 7 (sleep)"))
     await report(world, app=found)
     assert show_resource(world, "app").flags["was_active"] == "process 7 (sleep)"
+    assert "end what runs there, then quorate group online 'web'" in explain(world, "web").what_would_help
     told = {event.kind: event.what for event in world.events.recent(10)}
     assert "process 7 (sleep)" in told["resource_was_active"]

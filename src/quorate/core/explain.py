@@ -123,7 +123,10 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
             helps.append(f"quorate resource online {resource.name!r}")
         elif state is None or state.state not in {"online", "stop_failed"}:
             told.append(_resource_words(view, resource.name, resource.id, group.id, state))
-            if state is not None and state.exhausted and on_probation(view, resource):
+            if state is not None and state.flags.found and state.state == "cannot_anywhere":
+                helps.append(f"end what runs there, then quorate group online {name!r}")
+                helps.append(f"quorate resource set {resource.name!r} --already-running-action restart ends it")
+            elif state is not None and state.exhausted and on_probation(view, resource):
                 told[-1] += "; it is on probation, for it was never online as it is specified now, so the group stays"
                 helps.append(f"correct {resource.name}, or try it elsewhere: quorate group move {name!r}")
             if state is not None and state.exhausted and not resource.critical:

@@ -185,10 +185,13 @@ class Instance:
         self.tell(machine.CallReturned(which, problem))
 
     async def _come_online(self) -> None:
-        """Look for what is active already, once under each assignment, and do with it as the policy says."""
-        if self._probed_token != self.token:
-            self._probed_token, self.found = self.token, ""
-            found = await self._probe()
+        """Look for what is active already, and do with it as the policy says; once under each assignment.
+
+        An attempt that ends here has dealt with nothing, so the next one looks again.
+        """
+        token = self.token
+        if self._probed_token != token:
+            self.found, found = "", await self._probe()
             if found:
                 self._context.report_found(found)
                 if self.spec.already_running_action == "fail":
@@ -196,8 +199,10 @@ class Instance:
                     raise CannotComeOnlineAnywhere(f"it is active here already and was not started here: {found}")
                 if self.spec.already_running_action == "adopt" and self.kind.manifest.can_adopt:
                     await self._type.adopt()
+                    self._probed_token = token
                     return
                 await self._type.end_found()
+            self._probed_token = token
         await self._type.online()
 
     async def _probe(self) -> str:
