@@ -131,6 +131,7 @@ async def test_the_node_authority_cannot_make_users(rest: Rest, tmp_path: Path) 
     assert answer.status_code == 403
 
 
+@pytest.mark.conformance("ST-03")
 async def test_a_group_from_birth_to_death(rest: Rest) -> None:
     async with rest.local() as http:
         made = await http.post("/v1/groups", json={"name": "web", "preferred_owners": ["node1"]})

@@ -88,6 +88,12 @@ async def check_conformance(kind: type[ResourceType], properties: Mapping[str, P
         return outcome.problem is None
 
     await expect("opening takes hold of nothing", World(), "open", lambda o: well(o) and nothing_left(o))
+    await expect(
+        "a probe finds nothing where nothing runs",
+        World(),
+        "open probe",
+        lambda o: well(o) and o.answer == "" and nothing_left(o),
+    )
     await expect("online, and alive", World(), "open online is_alive", lambda o: o.answer is True and something_runs(o))
     await expect("looks alive too", World(), "open online looks_alive", lambda o: o.answer is True)
     await expect("offline leaves nothing", World(), "open online offline", lambda o: well(o) and nothing_left(o))
