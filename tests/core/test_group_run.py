@@ -88,6 +88,25 @@ def test_providers_first_up_and_last_down() -> None:
     assert host.told == ["-c", "-b", "-a"]
 
 
+def test_a_lattice_of_dependencies_is_not_walked_along_every_path() -> None:
+    """Forty layers of two, each on both below: 2^40 paths."""
+    layers = [
+        spec(f"{side}{layer:02}", (f"a{layer - 1:02}",), (f"b{layer - 1:02}",))
+        for layer in range(1, 40)
+        for side in "ab"
+    ]
+    last = replace(spec("last", ("a00", "spare")), starts_after=("a39", "b39"))
+    host = Host(last, *reversed(layers), spec("spare", ("b38",)), spec("a00", restart_threshold=0), spec("b00"))
+    host.settle()
+    assert host.told[-1] == "+last"
+    host.failing = {"a00"}
+    host.crash("a00")
+    host.settle()
+    assert host.fact is not None
+    assert host.fact.gives_up is not None
+    assert host.states()["last"] == "offline"
+
+
 @pytest.mark.conformance("ST-02")
 def test_pending_states_are_reported() -> None:
     host = Host(spec("a"))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
 
 from quorate.core.group_run import restart_policy
 from quorate.core.group_run.commands import FALLEN, QUIET, BringOnline, Command, End, Respecify, TakeOffline
+from quorate.core.group_run.failing import end_failing, gives_up
 from quorate.core.group_run.order import Picture
 from quorate.core.group_run.resource_run import ResourceRun
 from quorate.model.base import replace
@@ -21,15 +21,11 @@ from quorate.model.workload import (
     Assignment,
     GroupFact,
     GroupIntent,
-    Reason,
     ResourceFlags,
     ResourceSpec,
     ResourceState,
     desired,
 )
-
-EMBEDDED_AGAIN_S: Final = 3600.0
-"""A second failure inside a resource within this time is one for good (spec/03 §14.3)."""
 
 
 class GroupRun:
@@ -125,17 +121,16 @@ class GroupRun:
         wanted = {r: not stopping and desired(spec, intent) for r, spec in members.items()}
         due = self._apply_policy(now, members, wanted, paused=paused)
         picture = Picture(members, self.resources, wanted, paused=paused)
-        commands = self._fail_some(now, assignment, members, intent)
+        commands = end_failing(now, assignment.number, members, self.resources, wanted, intent)
         for resource, spec in members.items():
             run = self.resources[resource]
             if run.known and run.state == "stop_failed":
                 commands.append(Respecify(self.in_effect(spec)))  # what is to be done about it may have been changed
             elif run.known and not run.asked:
-                ready = wanted[resource] and may_start and not paused and picture.may_start(spec)
-                keep = wanted[resource] and picture.provided(spec)
-                command = self._next(
-                    now, spec, run, assignment, ready=ready, go=not keep and picture.may_stop(resource)
-                )
+                starts = run.state == "offline" or (run.state in FALLEN and _due(run, now))
+                ready = starts and wanted[resource] and may_start and not paused and picture.may_start(spec)
+                keep = starts or (wanted[resource] and picture.provided(spec))
+                command = self._next(spec, run, assignment, ready=ready, go=not keep and picture.may_stop(resource))
                 commands += [command] if command is not None else []
         for resource, run in self.resources.items():
             if resource not in members and not run.asked and run.state != "stop_failed":
@@ -147,7 +142,7 @@ class GroupRun:
             number=assignment.number,
             resources={r: run.fact(now, wall_s) for r, run in sorted(self.resources.items())},
             stopped=stopping and self.quiet(),
-            gives_up=None if stopping else self._gives_up(members, wanted, picture),
+            gives_up=None if stopping else gives_up(members, self.resources, wanted, picture),
             clear_failures=intent.clear_failures,
         )
         return tuple(commands), fact, min(due, default=None)
@@ -158,32 +153,6 @@ class GroupRun:
         if spec.stop_failure_action == "fence" and run is not None and run.spares_node:
             return replace(spec, stop_failure_action="end")
         return spec
-
-    def _fail_some(
-        self, now: float, assignment: Assignment, members: Mapping[str, ResourceSpec], intent: GroupIntent
-    ) -> list[Command]:
-        """End what somebody asked to fail, and that in which something failed, as if it had failed itself."""
-        found: list[Command] = []
-        for resource, spec in members.items():
-            run = self.resources[resource]
-            if not run.known or run.asked or run.state not in {"online", "online_pending"}:
-                continue
-            request = intent.fail.get(resource)
-            if request is not None and request.number == assignment.number and request.id != run.answered:
-                run.answered = request.id
-                run.fail(f"failed on request of {request.author or 'somebody'}")
-            elif (
-                not run.failing
-                and run.flags.embedded
-                and spec.embedded_failure_action == "recover"
-                and spec.restart_action != 0
-            ):
-                again = run.embedded_at is not None and now - run.embedded_at < EMBEDDED_AGAIN_S
-                run.embedded_at = now
-                run.fail(f"something inside it failed: {run.flags.embedded}", for_good=again)
-            if run.failing:
-                found.append(End(resource, assignment.number))
-        return found
 
     def _heed(
         self,
@@ -224,7 +193,7 @@ class GroupRun:
         return due
 
     def _next(
-        self, now: float, spec: ResourceSpec, run: ResourceRun, assignment: Assignment, *, ready: bool, go: bool
+        self, spec: ResourceSpec, run: ResourceRun, assignment: Assignment, *, ready: bool, go: bool
     ) -> Command | None:
         """The command for one resource, if any: `ready` to come online if it is to, `go` offline if it runs."""
         match run.state:
@@ -232,7 +201,7 @@ class GroupRun:
                 run.asked = "online"
                 run.trying = run.digest
                 return BringOnline(self.in_effect(spec), assignment.number)
-            case "failed" | "cannot_here" | "cannot_anywhere" if ready and _due(run, now):
+            case "failed" | "cannot_here" | "cannot_anywhere" if ready:
                 run.asked, run.counts, run.trying = "online", restart_policy.started(run.counts), run.digest
                 return BringOnline(self.in_effect(spec), assignment.number)
             case "online_pending" if go:
@@ -245,26 +214,6 @@ class GroupRun:
                 )
             case _:
                 return None
-
-    def _gives_up(
-        self, members: Mapping[str, ResourceSpec], wanted: Mapping[str, bool], picture: Picture
-    ) -> Reason | None:
-        """Why the group should leave: the first of its resources that failed for good, and matters."""
-        for resource, spec in members.items():
-            run = self.resources[resource]
-            if not run.known or run.asked or not wanted[resource]:
-                continue
-            if run.state not in ("failed", "cannot_here", "cannot_anywhere"):
-                continue
-            if not restart_policy.gives_up(run.counts, spec, run.state) or not picture.matters(resource):
-                continue
-            if run.on_probation:
-                continue  # it may never have worked anywhere: nobody else is disturbed because of it
-            if run.state == "cannot_here":
-                return Reason(code="cannot_come_online_here", subject=spec.name, detail=run.detail)
-            detail = f"{run.detail} ({len(run.counts.restarts)} restarts)"
-            return Reason(code="resource_failed_for_good", subject=spec.name, detail=detail)
-        return None
 
 
 def _due(run: ResourceRun, now: float) -> bool:
