@@ -11,8 +11,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from conformance_report import Checklist, markers_of
+
+settings.register_profile("quorate", deadline=None)
+settings.load_profile("quorate")
+"""How long an example takes is for `bench/`: a machine that is busy must not fail a property."""
 
 pytest_plugins = ["last_words"]
 

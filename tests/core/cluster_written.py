@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover import Decision, decide
+from quorate.core.failover.deciding import decide
+from quorate.core.failover.decision import Decision, Verdict
+from quorate.core.moment import Moment
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
@@ -86,7 +88,12 @@ class Cluster:
 
     def decide(self, group: str = "g", wall_s: float = 1000.0) -> Decision | None:
         """What the coordinator decides about the group now."""
-        return decide(self.view, self.view.groups[group].record, wall_s)
+        made = self.verdict(group, wall_s).decisions
+        return made[0] if made else None
+
+    def verdict(self, group: str = "g", wall_s: float = 1000.0, **moment: object) -> Verdict:
+        """The same with what the group waits for."""
+        return decide(self.view, self.view.groups[group].record, Moment(wall_s, **moment))  # type: ignore[arg-type]
 
     def carry_out(self, group: str = "g", wall_s: float = 1000.0) -> Assignment:
         """Decide and write the assignment."""

@@ -33,17 +33,18 @@ def test_every_reason_code_in_core_has_a_sentence() -> None:
 
 def test_every_cause_and_proof_has_words() -> None:
     assert values_in_core("cause") <= CAUSES.keys()
-    path = Path(next(iter(quorate.core.__path__))) / "failover.py"
-    stops = {
-        node.args[2].value
+    place_of = {"left": 2, "taken": 3, "without_room": 3}
+    given = {
+        cause.value
+        for path in (Path(next(iter(quorate.core.__path__))) / "failover").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "_stop"
-        and isinstance(node.args[2], ast.Constant)
+        and node.func.id in place_of
+        and isinstance(cause := node.args[place_of[node.func.id]], ast.Constant)
     }
-    assert stops == {"drained", "moved", "resource_failed", "failback"}
-    assert stops <= CAUSES.keys()
+    assert {"drained", "moved", "resource_failed", "failback", "node_lost", "preempted"} <= given
+    assert given <= CAUSES.keys()
     assert set(Proof.__args__) <= PROOFS.keys()  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,8 @@ from cluster_written import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.core.placement import Mode, Placement, place
+from quorate.core.placement.choosing import Placement, place
+from quorate.core.placement.ranking import Mode
 from quorate.core.reasons import SENTENCES, in_words
 
 
@@ -69,7 +70,7 @@ def written(world: Drawn) -> Cluster:
             drain="d" if node in world.draining else "",
             stopping=node in world.stopping,
         )
-    cluster.group("g", preferred_owners=world.preferred)
+    cluster.group("g", preferred_owners=world.preferred, sticky=False)
     for number, owners in enumerate(world.possible):
         cluster.resource(f"r{number}", possible_owners=tuple(sorted(owners)))
     return cluster

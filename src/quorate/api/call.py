@@ -18,7 +18,7 @@ from quorate.control.wait import Condition, Outcome, groups_of, wait_for
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import vote_obstacle
 from quorate.core.explain import explain_group
-from quorate.core.placement import place
+from quorate.core.placement.choosing import place
 from quorate.core.reasons import in_words
 from quorate.model.base import Value
 from quorate.model.problems import Problem, error

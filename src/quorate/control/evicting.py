@@ -10,7 +10,7 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.lookup import find_node
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import bound_resources, stuck_groups, vote_obstacle
-from quorate.core.placement import place
+from quorate.core.placement.choosing import place
 from quorate.core.proofs import waiting_for
 from quorate.core.reasons import in_words
 from quorate.model import keys

@@ -14,7 +14,7 @@ from quorate.control.names import name_problems, taken, unknown
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement import objection, place
+from quorate.core.placement.choosing import objection, place
 from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys

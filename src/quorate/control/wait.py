@@ -17,7 +17,7 @@ from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.light_view import record_settled
-from quorate.core.placement import place
+from quorate.core.placement.choosing import place
 from quorate.core.votes import VOTERS_MOST, NodeVote, Picture, may_vote
 from quorate.model.quorum import MEMBER_MODELS
 from quorate.model.workload import NodeSpec, desired

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from quorate.core.authority.view import AuthorityView, Known
+from quorate.core.placement.occupancy import Occupancy, share_of
 from quorate.model import keys
 from quorate.model.backup import BackupStanding
 from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
-from quorate.model.membership import NodeStanding, WatchdogFact
+from quorate.model.membership import Formed, NodeStanding, WatchdogFact
 from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.store_member import MemberFact
@@ -25,10 +26,12 @@ from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.versions import Software
 from quorate.model.workload import (
     Assignment,
+    ClusterIntent,
     ClusterSpec,
     EvictedNode,
     GroupFact,
     GroupIntent,
+    GroupSetSpec,
     GroupSpec,
     NodeIntent,
     NodeSpec,
@@ -45,6 +48,8 @@ class ClusterView:
     def __init__(self, voters: frozenset[int] = frozenset()) -> None:
         self.authority = AuthorityView(voters)
         self.cluster: Known[ClusterSpec] | None = None
+        self.cluster_intent: Known[ClusterIntent] | None = None
+        self.formed: Known[Formed] | None = None
         self.nodes: dict[int, Known[NodeSpec]] = {}
         self.evicted: dict[int, Known[EvictedNode]] = {}
         self.software: dict[int, Known[Software]] = {}
@@ -54,11 +59,13 @@ class ClusterView:
         self.fence_histories: dict[int, Known[FenceHistory]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
         self.groups: dict[str, Known[GroupSpec]] = {}
+        self.sets: dict[str, Known[GroupSetSpec]] = {}
         self.intents: dict[str, Known[GroupIntent]] = {}
         self.resources: dict[str, Known[ResourceSpec]] = {}
         self.members_of: dict[str, dict[str, ResourceSpec]] = {}
         self.assignments: dict[str, Known[Assignment]] = {}
         self.facts: dict[tuple[int, str], Known[GroupFact]] = {}
+        self.occupancy = Occupancy()
         self.backup: Known[BackupStanding] | None = None
         self.checkpoints: dict[tuple[str, str], Known[CheckpointState]] = {}
         """By resource and checkpoint."""
@@ -87,6 +94,10 @@ class ClusterView:
             table.clear()
         for other in (self.assignments, self.facts, self.quorum_facts, self.networks, self.adapters, self.paths):
             other.clear()
+        self.sets.clear()
+        self.occupancy.clear()
+        self.cluster_intent = None
+        self.formed = None
         self.evicted.clear()
         self.standings.clear()
         self.watchdogs.clear()
@@ -121,6 +132,7 @@ class ClusterView:
                 content = set(content)
             setattr(made, name, content)
         made.authority = copy.copy(self.authority)
+        made.occupancy = self.occupancy.copy()
         for key, value in writes:
             made._adopt(key, value, max(self.position.revision, self._revisions.get(key, 0)) + 1)
         return made
@@ -148,6 +160,8 @@ class ClusterView:
                 group = rest.removeprefix("group/")
                 put(self.facts, (int(node), group), GroupFact)
                 self.touched.add(group)
+                if (known := self.assignments.get(group)) is not None and known.record.phase == "hold":
+                    self._count_group(group)
             elif rest == "quorum":
                 put(self.quorum_facts, int(node), QuorumFact)
             elif rest == "adapters":
@@ -163,14 +177,17 @@ class ClusterView:
         elif key.startswith(keys.ASSIGNMENT):
             group = key.removeprefix(keys.ASSIGNMENT)
             put(self.assignments, group, Assignment)
+            self._count_group(group)
             self.touched.add(group)
         elif key.startswith(keys.INTENT_GROUP):
             group = key.removeprefix(keys.INTENT_GROUP)
             put(self.intents, group, GroupIntent)
+            self._count_group(group)
             self.touched.add(group)
         elif key.startswith(keys.SPEC_GROUP):
             group = key.removeprefix(keys.SPEC_GROUP)
             put(self.groups, group, GroupSpec)
+            self._count_group(group)
             self.touched.add(group)
         elif key.startswith(keys.SPEC_RESOURCE):
             self._store_resource(key, value, revision)
@@ -182,6 +199,15 @@ class ClusterView:
         elif key.startswith(keys.SPEC_NODE):
             put(self.nodes, int(key.removeprefix(keys.SPEC_NODE)), NodeSpec)
             self._count_votes()
+            self.touched_all = True
+        elif key.startswith(keys.SPEC_SET):
+            put(self.sets, key.removeprefix(keys.SPEC_SET), GroupSetSpec)
+            self.touched_all = True
+        elif key == keys.INTENT_CLUSTER:
+            self.cluster_intent = None if value is None else Known(decode(value, ClusterIntent, key), revision)
+            self.touched_all = True
+        elif key == keys.FORMED:
+            self.formed = None if value is None else Known(decode(value, Formed, key), revision)
             self.touched_all = True
         elif key == keys.FORCED:
             self.forced = None if value is None else Known(decode(value, ForcedQuorum, key), revision)
@@ -205,6 +231,16 @@ class ClusterView:
             self.backup = None if value is None else Known(decode(value, BackupStanding, key), revision)
         elif key == keys.SPEC_CLUSTER:
             self.cluster = None if value is None else Known(decode(value, ClusterSpec, key), revision)
+            self.touched_all = True
+
+    def _count_group(self, group: str) -> None:
+        """Where the group counts for placement."""
+        spec, assignment = self.groups.get(group), self.assignments.get(group)
+        if spec is None or assignment is None:
+            self.occupancy.put(group, None)
+            return
+        fact = self.fact(assignment.record)
+        self.occupancy.put(group, share_of(spec.record, self.intent(group), assignment.record, fact))
 
     def _count_votes(self) -> None:
         """Who votes; the quorum resource counts as a voter that is never up by itself (rules 4 and 13)."""

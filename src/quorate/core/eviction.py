@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement import place
+from quorate.core.placement.choosing import place
 from quorate.core.proofs import waiting_for
 from quorate.core.votes import has_majority, majority_of
 from quorate.model import keys

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement import objection, place
+from quorate.core.placement.choosing import objection, place
 from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name

@@ -13,9 +13,11 @@ SPEC_NODE = "spec/node/"
 SPEC_GROUP = "spec/group/"
 SPEC_RESOURCE = "spec/resource/"
 SPEC_NETWORK = "spec/network/"
+SPEC_SET = "spec/set/"
 SPEC_FENCE = "spec/fence/"
 SPEC_CLUSTER = "spec/cluster"
 SPEC_QUORUM = "spec/quorum"
+INTENT_CLUSTER = "intent/cluster"
 INTENT_NODE = "intent/node/"
 INTENT_GROUP = "intent/group/"
 INTENT_RESOURCE = "intent/resource/"
@@ -44,6 +46,9 @@ CHECKPOINT_DATA = "checkpoint-data/"
 FENCING = "fencing/"
 """What came of calling fence devices, by the number of the node that was to be switched off."""
 
+FORMED = "formed"
+"""The newest forming of the cluster."""
+
 STANDING = "standing/"
 """Failures counted against a node, by its number."""
 
@@ -62,6 +67,7 @@ REPLICA = (
     STANDING,
     FENCING,
     FORCED,
+    FORMED,
     BACKUP,
     CHECKPOINT,
 )

@@ -23,6 +23,16 @@ class CoordinatorRecord(Value, frozen=True, kw_only=True):
     epoch: int
 
 
+class Formed(Value, frozen=True, kw_only=True):
+    """The newest forming of the cluster: a cold start, for start order alone (spec/03 §12)."""
+
+    epoch: int
+    at_s: float
+    """Wall time of the node that formed, in seconds."""
+    awaited: tuple[int, ...] = ()
+    """Nodes that had been up, or had left cleanly: those that may be expected back."""
+
+
 class Attestation(Value, frozen=True, kw_only=True):
     """Somebody outside vouches that a marked node is off (rule 10); it holds for the mark that carries it, no longer.
 

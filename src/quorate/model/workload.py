@@ -22,7 +22,9 @@ StopFailureAction = Literal["hold", "end", "fence"]
 AlreadyRunningAction = Literal["adopt", "restart", "fail"]
 EmbeddedFailureAction = Literal["none", "log", "recover"]
 GroupState = Literal["online", "offline", "failed", "partial_online", "pending"]
-Phase = Literal["run", "stop"]
+Phase = Literal["run", "stop", "hold"]
+"""*hold*: the owner keeps the group and runs nothing of it, until something that stands in its reasons has changed."""
+SeparationLevel = Literal["node", "fault_domain", "site"]
 
 
 class ResourceSpec(Value, frozen=True, kw_only=True):
@@ -87,9 +89,41 @@ class GroupSpec(Value, frozen=True, kw_only=True):
     failover_threshold: int | None = None
     """Attempts in `failover_period_h`; None means number of nodes − 1, evaluated when used."""
     failover_period_h: int = 6
+    failback_window_start: int = -1
+    """Hour of the cluster's day in which failback may begin; there is a window only where both ends are set."""
+    failback_window_end: int = -1
+    failback_stable_s: int = 0
+    """So long a node must have been up before the group returns to it."""
     priority: int = 2000
+    """Higher first, in placement and in start; 0: it never starts by itself."""
     required_proof: ProofLevel = "lease"
     """Proof of a lost owner's end without which the group goes nowhere else (design §4)."""
+    anti_affinity_class_names: tuple[str, ...] = ()
+    """Groups that share one of these are kept apart."""
+    anti_affinity_enforced: bool = False
+    """It stays offline rather than share a place with one of them."""
+    affinity_class_names: tuple[str, ...] = ()
+    """Groups that share one of these are kept together."""
+    affinity_enforced: bool = False
+    """It stays offline rather than be apart from them."""
+    spread_class_names: tuple[str, ...] = ()
+    """Groups that share one of these are spread evenly."""
+    separation_level: SeparationLevel = "node"
+    """What counts as one place where groups are kept apart or spread."""
+    preferred_site: str = ""
+    """Its nodes come first where no preferred owner is able; empty: the cluster's."""
+    sticky: bool = True
+    """It returns to the node it was on last where nothing that weighs more speaks for another."""
+    demand: dict[str, int] = {}
+    """What it needs of a node's capacity, by name."""
+    locked_from_moving: bool = False
+    """Neither moved, nor drained, nor failed back; a lost owner's group goes elsewhere all the same."""
+    cold_start_setting: int = 0
+    """When the cluster forms: 0 start, 1 stay offline, 2 start this once (spec/03 §12)."""
+    group_start_delay_ms: int = 0
+    """Before it is started by itself."""
+    depends_on: tuple[tuple[str, ...], ...] = ()
+    """Groups and group sets that must be ready before it starts: all parts, one of each part; by id."""
 
 
 class Move(Value, frozen=True, kw_only=True):
@@ -99,6 +133,42 @@ class Move(Value, frozen=True, kw_only=True):
     to: int = 0
     reason: str = ""
     author: str = ""
+    return_on_error: bool = False
+    """Where it does not come online there, it goes back."""
+    queue: bool = False
+    """Where it cannot go now, the request waits."""
+    cancels: bool = False
+    """It ends a move that is under way: the group stays on, or returns to, its owner."""
+
+
+class Maintenance(Value, frozen=True, kw_only=True):
+    """Somebody works here by hand: the cluster neither restarts, moves nor starts by itself what it concerns."""
+
+    author: str
+    reason: str = ""
+    since: str = ""
+    """Wall time, for people."""
+    until_s: float = 0.0
+    """Wall time at which it ends by itself, in seconds; 0: it does not."""
+
+
+class GroupSetSpec(Value, frozen=True, kw_only=True):
+    """Groups whose start others wait for together (spec/03 §13, spec/05 §8)."""
+
+    id: str
+    name: str
+    description: str = ""
+    groups: tuple[str, ...] = ()
+    is_global: bool = False
+    """Ready before anything starts that is in no global set."""
+    startup_setting: int = 1
+    """Ready means: 1 only the delay has passed; 2 to 4 groups are online."""
+    startup_count: int | None = None
+    """So many of its groups; 0: a majority; None: all."""
+    startup_delay_s: int = 20
+    """So long after that."""
+    depends_on: tuple[tuple[str, ...], ...] = ()
+    """Group sets that must be ready before its groups start; by id."""
 
 
 class GroupIntent(Value, frozen=True, kw_only=True):
@@ -112,6 +182,7 @@ class GroupIntent(Value, frozen=True, kw_only=True):
     """Rises with every online or move by an administrator: failure counts before it are void (spec/03 §7.3)."""
     fail: dict[str, FailRequest] = {}
     """The newest request to fail a resource, by resource."""
+    maintenance: Maintenance | None = None
 
 
 class NodeSpec(Value, frozen=True, kw_only=True):
@@ -129,6 +200,10 @@ class NodeSpec(Value, frozen=True, kw_only=True):
     """0: the node never votes; it is a full node otherwise (NodeWeight, spec/02 §8.6)."""
     site: str = ""
     """A word for what fails together with it (spec/01 §9); nodes without one are in one site together."""
+    fault_domain: tuple[str, ...] = ()
+    """Below the site, widest first: room, rack, chassis."""
+    capacity: dict[str, int] = {}
+    """What groups may demand of it, by name; what is not named here it does not have."""
     api_port: int = 7400
     heartbeat_port: int = 7401
     client_port: int = 7402
@@ -186,6 +261,15 @@ class NodeIntent(Value, frozen=True, kw_only=True):
     """Id of the wish that its member of the store is made anew; the node takes it back when its folder is aside."""
     eviction: Eviction | None = None
     """The node shall be removed for good: its groups leave first, then it does."""
+    takes_back: str = ""
+    """Id of the wish that groups which a drain has moved away return here at once."""
+    maintenance: Maintenance | None = None
+
+
+class ClusterIntent(Value, frozen=True, kw_only=True):
+    """What an administrator wants of the cluster as a whole."""
+
+    maintenance: Maintenance | None = None
 
 
 class Destruction(Value, frozen=True, kw_only=True):
@@ -234,6 +318,26 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
     """So many failures of a node within an hour keep it out; 0: never (spec/02 §6)."""
     quarantine_duration_s: int = 7200
     """So long after its newest failure."""
+    cluster_enforced_anti_affinity: bool = False
+    """Groups that are kept apart stay offline rather than share a place."""
+    preferred_site: str = ""
+    """Its nodes come first for groups that prefer none themselves."""
+    cluster_group_wait_delay_s: int = 120
+    """When the cluster forms, a group waits so long for its preferred node."""
+    group_dependency_timeout_s: int = 600
+    """So long a group waits for what it depends on; then it starts without."""
+    priority_stagger_s: int = 30
+    """So long, at most, groups of lower priority wait for those of higher."""
+    start_limit: int = 0
+    """Groups that start on one node at a time; 0: no limit."""
+    drain_limit: int = 0
+    """Groups that leave one node at a time; 0: no limit."""
+    minimum_preemptor_priority: int = 1
+    minimum_never_preempt_priority: int = 3000
+    ignore_persistent_state_on_startup: bool = False
+    """When the cluster forms, every group stays offline."""
+    time_zone: str = ""
+    """Name of the zone in which hours of windows count; empty: that of the node which leads."""
     expulsion_limit: int = 10
     """So many nodes may be put out within the period; then the cluster holds still. 0: no limit."""
     expulsion_period_s: int = 600
@@ -282,8 +386,12 @@ class Assignment(Value, frozen=True, kw_only=True):
     failovers: tuple[float, ...] = ()
     """Coordinator's wall times, in seconds, of the failovers counted against the threshold (spec/03 §8.4)."""
     clear_failures: int = 0
+    at_s: float = 0.0
+    """Coordinator's wall time, in seconds; for delays and for people, never for authority."""
     drained_from: int = 0
     former: int = 0
+    returns_to: int = 0
+    """Where the group goes back if it does not come online here: the move asked for that."""
     stay_against: tuple[Reason, ...] = ()
     """Nodes, each with the life it had, to which the group does not fail back: it was moved away by hand or failed
     there (spec/03 §9)."""

@@ -1,7 +1,8 @@
 """A node's duty as coordinator towards groups: which assignments are due now, in one guarded transaction.
 
-Owns: the batch, its guards, and the rule that nothing is decided again before the view shows what became of the last
-batch. Does not know: why a group changes hands (`core.failover`), or how a transaction is carried out.
+Owns: the batch, its guards, the record of a forming, and the rule that nothing is decided again before the view shows
+what became of the last batch. Does not know: why a group changes hands (`core.failover`), or how a transaction is
+carried out.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Callable
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.mutations import Mutation
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover import Decision, decide
-from quorate.core.placement import load
+from quorate.core.failover.deciding import decide
+from quorate.core.failover.decision import Decision, Verdict
+from quorate.core.failover.formed import formed_now
+from quorate.core.placement.scene import Scene
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged, Write
+from quorate.node.day import Day
 from quorate.node.outputs import Decided
 
 PURPOSE = "assign"
@@ -26,54 +30,82 @@ ASSIGNMENTS_PER_COMMIT = 200
 class Coordinating:
     """The assignments of one coordinator."""
 
-    def __init__(self, view: ClusterView, wall_s: Callable[[], float], mutations: frozenset[Mutation]) -> None:
+    def __init__(
+        self, node: int, view: ClusterView, wall_s: Callable[[], float], mutations: frozenset[Mutation]
+    ) -> None:
+        self.again_s: float | None = None
+        """Wall time at which something waits no longer."""
+        self._node = node
         self._view = view
         self._wall_s = wall_s
+        self._day = Day()
         self._mutations = mutations
         self._answered_revision = 0
         """The view must have come this far before assignments are decided again."""
+        self._waiting: dict[str, float | None] = {}
+        """Groups that are not where or as they should be: any change may be what they wait for."""
 
     def answered(self, outcome: Outcome) -> None:
         """Take the outcome of a batch; a refused one is decided anew when the view shows why."""
         if isinstance(outcome, Answered):
             self._answered_revision = outcome.result.position.revision
 
+    def forget(self) -> None:
+        """This node does not lead any more."""
+        self._waiting.clear()
+        self._day.forget()
+        self.again_s = None
+
     def assign(self, touched: set[str]) -> tuple[CommitRequest | None, list[Decided], set[str]]:
         """The batch that is due, what was decided, and the groups that must be looked at again."""
-        view = self._view
+        view, wall_s = self._view, self._wall_s()
         coordinator = view.authority.coordinator
+        if self.again_s is not None and wall_s >= self.again_s:
+            touched = touched | {group for group, at_s in self._waiting.items() if at_s is not None}
         if not touched or coordinator is None or view.position.revision < self._answered_revision:
             return None, [], touched
-        weights = load(view)
+        guard = Unchanged(keys.COORDINATOR, coordinator.revision)
+        formed = formed_now(view, self._node, wall_s)
+        if formed is not None:
+            known = view.formed
+            before = Unchanged(keys.FORMED, known.revision) if known is not None else Absent(keys.FORMED)
+            return CommitRequest(PURPOSE, (guard, before), (Put(keys.FORMED, encode(formed)),)), [], touched
+        scene, moment = Scene(view), self._day.moment(view, wall_s)
         guards: dict[str, Guard] = {}
-        writes: list[Write] = []
+        writes: dict[str, Write] = {}
         decided: list[Decided] = []
         again: set[str] = set()
-        wall_s = self._wall_s()
-        for group in sorted(touched & view.groups.keys(), key=lambda g: (-view.groups[g].record.priority, g)):
-            decision = decide(
-                view,
-                view.groups[group].record,
-                wall_s,
-                weights,
-                heed_proofs=Mutation.IGNORE_DEMAND not in self._mutations,
-            )
-            if decision is None:
-                continue
-            again.add(group)
+        due = (touched | self._waiting.keys()) & view.groups.keys()
+        self._waiting = {group: at_s for group, at_s in self._waiting.items() if group in view.groups}
+        for group in sorted(due, key=lambda g: (-view.groups[g].record.priority, g)):
             if len(writes) >= ASSIGNMENTS_PER_COMMIT:
+                again.add(group)
                 continue
-            self._gather(decision, guards, writes)
-            made = decision.assignment
-            weights[made.owner] = weights.get(made.owner, 0) + 1
-            decided.append(Decided(made))
+            spec = view.groups[group].record
+            verdict = decide(scene, spec, moment, heed_proofs=Mutation.IGNORE_DEMAND not in self._mutations)
+            self._note(group, verdict)
+            for decision in verdict.decisions:
+                made = decision.assignment
+                if keys.ASSIGNMENT + made.group in writes:
+                    continue  # it has been decided on already in this batch
+                again.add(made.group)
+                self._gather(decision, guards, writes)
+                scene.decided(view.groups[made.group].record, made)
+                decided.append(Decided(made))
+        self.again_s = min((at_s for at_s in self._waiting.values() if at_s is not None), default=None)
         if not writes:
             return None, [], again
-        all_guards = (Unchanged(keys.COORDINATOR, coordinator.revision), *guards.values())
         unguarded = Mutation.UNGUARDED in self._mutations
-        return CommitRequest(PURPOSE, () if unguarded else all_guards, tuple(writes)), decided, again
+        all_guards = () if unguarded else (guard, *guards.values())
+        return CommitRequest(PURPOSE, all_guards, tuple(writes.values())), decided, again
 
-    def _gather(self, decision: Decision, guards: dict[str, Guard], writes: list[Write]) -> None:
+    def _note(self, group: str, verdict: Verdict) -> None:
+        if verdict.waits:
+            self._waiting[group] = verdict.again_s
+        else:
+            self._waiting.pop(group, None)
+
+    def _gather(self, decision: Decision, guards: dict[str, Guard], writes: dict[str, Write]) -> None:
         """Guard an assignment by what it replaces and by the lives it rests on (rule 14)."""
         made = decision.assignment
         key = keys.ASSIGNMENT + made.group
@@ -83,9 +115,9 @@ class Coordinating:
             member = self._view.authority.members.get(node)
             if member is not None:
                 guards[keys.member(node)] = Unchanged(keys.member(node), member.revision)
-        writes.append(Put(key, encode(made)))
+        writes[key] = Put(key, encode(made))
         intent = self._view.intents.get(made.group)
         if decision.finishes_move is not None and intent is not None and intent.record.move is not None:
             place = keys.INTENT_GROUP + made.group
             guards[place] = Unchanged(place, intent.revision)
-            writes.append(Put(place, encode(replace(intent.record, move=None))))
+            writes[place] = Put(place, encode(replace(intent.record, move=None)))

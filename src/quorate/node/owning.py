@@ -12,7 +12,7 @@ from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import GroupRun
-from quorate.core.placement import place
+from quorate.core.placement.choosing import place
 from quorate.core.probation import proofs
 from quorate.model import keys
 from quorate.model.base import encode, replace

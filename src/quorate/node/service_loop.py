@@ -61,7 +61,7 @@ class ServiceLoop:
         self.hosts_ready = False
         """Every host has said what it runs; before that nothing is known of any resource."""
         self._wall_s = wall_s
-        self._coordinating = Coordinating(self.view, wall_s, mutations)
+        self._coordinating = Coordinating(node, self.view, wall_s, mutations)
         self._resets = Resets(mutations)
         self._owning = Owning(node, self.view, wall_s, heed_failed_stops=Mutation.IGNORE_FAILED_STOP not in mutations)
         self._report: Report | None = None
@@ -227,6 +227,7 @@ class ServiceLoop:
         self._look_again_at = None
         if not leads:
             self._resets.forget()
+            self._coordinating.forget()
         again: set[str] = set()
         if leads:
             self._count_failures(busy)
@@ -236,6 +237,8 @@ class ServiceLoop:
             self._run(touched, now, report, busy)
         self.view.touched |= again
         deadlines = [due for due in self._owning.due.values() if due > now]
+        if self._coordinating.again_s is not None:
+            deadlines.append(now + max(0.0, self._coordinating.again_s - self._wall_s()))
         deadlines += [due for due in (step.deadline, self._look_again_at) if due is not None]
         self.deadline = now if self._again_at_once else min(deadlines, default=None)
         self._again_at_once = False

@@ -1,0 +1,163 @@
+"""What the coordinator decides about one group now (spec/03 §8 to §12).
+
+Owns: the order in which causes are looked at, the failover limit, drains. Pure.
+Does not know: how a group is stopped or started (`group_run`), or how an assignment is committed.
+How it works: a group that can run changes hands in two assignments: *stop* under the old owner, then *run* under the
+new one, written only when the old owner's fact says stopped under exactly that number, or its life has ended (rule 14).
+Every assignment names the life it is meant for. Where nothing can be done the verdict says what is waited for.
+"""
+
+from __future__ import annotations
+
+from quorate.core.cluster_view import ClusterView
+from quorate.core.failover import failback as returning
+from quorate.core.failover.decision import STAYS, Verdict, decided, first, left, taken, wants_online
+from quorate.core.failover.holding import held, without_room
+from quorate.core.failover.lost_owner import after_loss
+from quorate.core.failover.maintenance import ends_s, hands_off
+from quorate.core.failover.moves import arrived_well, gone_back, requested, turned_round
+from quorate.core.moment import Moment
+from quorate.core.placement.choosing import choose, objection
+from quorate.core.placement.ranking import Mode
+from quorate.core.placement.scene import Scene
+from quorate.core.proofs import owed
+from quorate.model.base import replace
+from quorate.model.workload import Assignment, GroupFact, GroupSpec, Reason, desired
+
+
+def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed_proofs: bool = True) -> Verdict:
+    """The next assignment of a group, or what it waits for.
+
+    `heed_proofs` is False in a mutation alone: a lost owner's group goes elsewhere whatever it demands.
+    """
+    scene = world if isinstance(world, Scene) else Scene(world)
+    view = scene.view
+    known = view.assignments.get(group.id)
+    if known is None:
+        best, against = choose(scene, group, "place")
+        if best is None:
+            best, against = choose(scene, group, "place", room=False)
+        return (
+            decided(first(view, group, best.node, (best.reason,), moment), best.node) if best else Verdict((), against)
+        )
+    now = known.record
+    member = view.authority.members.get(now.owner)
+    alive = member is not None and member.record.state == "up" and member.record.incarnation == now.incarnation
+    off = hands_off(view, group.id, now.owner, moment.wall_s)
+    if not alive:
+        if heed_proofs and owed(view, group.id) is not None:
+            return STAYS  # perhaps something of it still runs there (design §4)
+        if off is not None:
+            return Verdict(waits=(off,), again_s=ends_s(view, group.id, now.owner, moment.wall_s))
+        return after_loss(scene, group, now, moment)
+    fact = view.fact(now)
+    if now.phase == "stop":
+        return _leaving(scene, group, now, fact, moment)
+    found = _asked_to_leave(scene, group, now, moment)
+    if found is not None:
+        return found
+    if off is not None:
+        return Verdict(waits=(off,), again_s=ends_s(view, group.id, now.owner, moment.wall_s))
+    if now.phase == "hold":
+        return held(scene, group, now, fact, moment)
+    if fact is not None and fact.gives_up is not None:
+        return _failed(scene, group, now, fact.gives_up, moment)
+    if fact is None or not _settled(view, group, fact):
+        return STAYS
+    if now.returns_to:
+        return arrived_well(now)
+    return returning.failback(scene, group, now, moment) if wants_online(view.intent(group.id)) else STAYS
+
+
+def _settled(view: ClusterView, group: GroupSpec, fact: GroupFact) -> bool:
+    """Every resource is as it should be."""
+    intent = view.intent(group.id)
+    return all(
+        (known := fact.resources.get(r.id)) is not None
+        and known.state == ("online" if desired(r, intent) else "offline")
+        for r in view.members_of.get(group.id, {}).values()
+    )
+
+
+def _leaving(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:
+    """The group is being stopped under the old owner; when it is, it may run under the new one."""
+    view = scene.view
+    move = view.intent(group.id).move
+    if move is not None and move.cancels:
+        return turned_round(scene, now, move, moment)
+    if fact is None or not fact.stopped:
+        return STAYS
+    node, reasons = now.to, now.reasons
+    found = objection(scene, group, node)
+    if found is not None:
+        other, _ = choose(scene, group, _mode(now.cause), owner=now.owner, without=frozenset({node}))
+        node = other.node if other is not None and now.cause != "moved" else now.owner
+        reasons = (*reasons, found, Reason(code="destination_lost", node=node))
+        if node == now.owner and objection(scene, group, node) is not None and now.cause != "moved":
+            return without_room(scene, group, now, now.cause, reasons, moment)
+    made = replace(taken(view, now, node, now.cause, reasons, moment), returns_to=now.returns_to)
+    return decided(made, now.owner, node, finishes_move=move if now.cause == "moved" else None)
+
+
+def _mode(cause: str) -> Mode:
+    match cause:
+        case "resource_failed":
+            return "failover"
+        case "failback":
+            return "failback"
+        case _:
+            return "move"
+
+
+def _asked_to_leave(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) -> Verdict | None:
+    """Somebody asked: for a move, or for the node to be empty."""
+    view = scene.view
+    move = view.intent(group.id).move
+    if move is not None:
+        return requested(scene, group, now, move, moment)
+    wish = view.node_intent(now.owner)
+    if not (wish.stopping or wish.drain or wish.eviction is not None):
+        return None
+    why = Reason(code="node_draining", node=now.owner)
+    if group.locked_from_moving and not wish.stopping and wish.eviction is None:
+        return Verdict(waits=(why, Reason(code="locked_from_moving")))
+    if scene.leaving_full(now.owner):
+        return Verdict(waits=(why, Reason(code="drain_limit", node=now.owner)))
+    if wish.drain_target and objection(scene, group, wish.drain_target) is None:
+        to, chosen = wish.drain_target, Reason(code="drain_target", node=wish.drain_target)
+    else:
+        best, against = choose(scene, group, "move", owner=now.owner, room=wants_online(view.intent(group.id)))
+        if best is None:
+            return Verdict(waits=(why, Reason(code="nowhere_to_go"), *against))
+        to, chosen = best.node, best.reason
+    return decided(left(now, to, "drained", (why, chosen), moment), now.owner, to)
+
+
+def _failed(scene: Scene, group: GroupSpec, now: Assignment, why: Reason, moment: Moment) -> Verdict:
+    """A resource failed for good here: fail over within the limit (spec/03 §8.4)."""
+    view = scene.view
+    back = gone_back(scene, group, now, why, moment)
+    if back is not None:
+        return back
+    period_s = group.failover_period_h * 3600
+    intent = view.intent(group.id)
+    spent = now.failovers if now.clear_failures == intent.clear_failures else ()
+    recent = tuple(at for at in spent if period_s == 0 or moment.wall_s - at < period_s)
+    limit = group.failover_threshold if group.failover_threshold is not None else max(len(view.nodes) - 1, 0)
+    if len(recent) >= limit:
+        return Verdict(waits=(Reason(code="failover_limit", detail=str(limit)),))
+    # Who has failed with it in this round is asked last: the next candidate comes before one that is known to fail.
+    tried = frozenset(r.node for r in now.stay_against if r.code == "failed_there") if recent else frozenset()
+    best, against = choose(scene, group, "failover", owner=now.owner, without=tried | {now.owner})
+    if best is None and tried:
+        best, against = choose(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
+    if best is None:
+        return Verdict(waits=(Reason(code="nowhere_to_go"), *against))
+    stay = Reason(code="failed_there", node=now.owner, detail=now.incarnation)
+    made = replace(
+        left(now, best.node, "resource_failed", (why, best.reason), moment),
+        failovers=(*recent, moment.wall_s),
+        clear_failures=intent.clear_failures,
+        stay_against=(*now.stay_against, stay),
+    )
+    return decided(made, now.owner, best.node)

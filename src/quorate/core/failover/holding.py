@@ -1,0 +1,79 @@
+"""Groups on hold: why they are, when they go on, and who makes room for whom (spec/03 §8.2, §11).
+
+Owns: the hold for want of room or of distance, the release of every hold, and preemption.
+Does not know: how the owner keeps a group down; it stops what runs of it and reports it as stopped.
+How it works: a hold names its reason. One that rests on a setting ends when somebody asks for the group; one that rests
+on other groups ends as soon as a node can take it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quorate.core.failover.decision import STAYS, Decision, Verdict, decided, taken, wants_online
+from quorate.core.moment import Moment
+from quorate.core.placement.choosing import choose, place
+from quorate.core.placement.preemption import victims
+from quorate.core.placement.scene import Scene
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Reason
+
+BY_SETTING: Final = frozenset({"priority_zero", "cold_start_off", "all_stay_offline"})
+"""Holds that end only when somebody asks for the group."""
+
+
+def asked_since(intent: GroupIntent, now: Assignment) -> bool:
+    """Somebody has asked for the group since it was put on hold."""
+    return intent.clear_failures != now.clear_failures
+
+
+def without_room(
+    scene: Scene, group: GroupSpec, now: Assignment, cause: str, why: tuple[Reason, ...], moment: Moment
+) -> Verdict:
+    """No node can take the group as it is: others make room, or it waits on a node that is up, or where it is."""
+    made_room = _preempted(scene, group, moment)
+    placement = place(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
+    against = placement.against
+    here = scene.view.authority.members.get(now.owner)
+    alive = here is not None and here.record.state == "up" and here.record.incarnation == now.incarnation
+    if alive or not scene.able:
+        return Verdict(made_room, against)
+    node = min(scene.able, key=lambda able: (scene.occupancy.load(able).groups, able))
+    allowed = place(scene, group, "failover", owner=now.owner, room=False).best
+    if allowed is not None:
+        node = allowed.node
+    elif not any(reason.code in {"anti_affinity", "companions_elsewhere", "lacks_capacity"} for reason in against):
+        return Verdict(made_room, against)  # nobody may own it at all
+    held = taken(scene.view, now, node, cause, (*why, *against), moment, phase="hold")
+    return Verdict((*made_room, Decision(held, None, (now.owner, node))), against)
+
+
+def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:
+    """A group on hold, with a living owner: it goes on as soon as nothing stands against that."""
+    view = scene.view
+    intent = view.intent(group.id)
+    if not wants_online(intent):
+        return decided(taken(view, now, now.owner, "released", (Reason(code="not_wanted"),), moment), now.owner)
+    by_hand = asked_since(intent, now)
+    setting = next((reason for reason in now.reasons if reason.code in BY_SETTING), None)
+    if setting is not None and not by_hand:
+        return Verdict(waits=(setting,))
+    if fact is None or not fact.stopped:
+        return STAYS  # what is on hold must be down before it can go anywhere
+    best, against = choose(scene, group, "place", owner=now.owner)
+    if best is None:
+        return Verdict(_preempted(scene, group, moment), against)
+    reasons = (Reason(code="room_again", node=best.node), best.reason)
+    return decided(taken(view, now, best.node, "released", reasons, moment), now.owner, best.node)
+
+
+def _preempted(scene: Scene, group: GroupSpec, moment: Moment) -> tuple[Decision, ...]:
+    """The groups of lower priority that go on hold so that this one has room; none where that does not help."""
+    view = scene.view
+    found: list[Decision] = []
+    for other in victims(scene, group):
+        now = view.assignments[other].record
+        why = Reason(code="preempted", node=now.owner, subject=group.name, detail=str(group.priority))
+        found.append(
+            Decision(taken(view, now, now.owner, "preempted", (why,), moment, phase="hold"), None, (now.owner,))
+        )
+    return tuple(found)

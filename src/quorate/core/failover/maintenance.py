@@ -1,0 +1,42 @@
+"""Where people work by hand, the cluster keeps its hands off (features: maintenance with owner, reason and expiry).
+
+Owns: whose maintenance covers a group. Does not know: what is left undone because of it.
+How it works: the maintenance of a group, of the node that owns it, or of the whole cluster covers it, the nearest
+first; one whose time is over counts no more, even before somebody has cleared it away.
+"""
+
+from __future__ import annotations
+
+from quorate.core.cluster_view import ClusterView
+from quorate.model.workload import Maintenance, Reason
+
+
+def over(maintenance: Maintenance, wall_s: float) -> bool:
+    """Its time has passed."""
+    return 0 < maintenance.until_s <= wall_s
+
+
+def covering(view: ClusterView, group: str, owner: int, wall_s: float) -> tuple[str, Maintenance] | None:
+    """The maintenance that covers the group, and of what it is: `group`, `node` or `cluster`; None where none does."""
+    cluster = view.cluster_intent
+    found = (
+        ("group", view.intent(group).maintenance),
+        ("node", view.node_intent(owner).maintenance),
+        ("cluster", cluster.record.maintenance if cluster is not None else None),
+    )
+    return next(((kind, one) for kind, one in found if one is not None and not over(one, wall_s)), None)
+
+
+def hands_off(view: ClusterView, group: str, owner: int, wall_s: float) -> Reason | None:
+    """Why the cluster does nothing about the group by itself; None where it may."""
+    covered = covering(view, group, owner, wall_s)
+    if covered is None:
+        return None
+    kind, maintenance = covered
+    return Reason(code="in_maintenance", node=owner if kind == "node" else 0, subject=kind, detail=maintenance.author)
+
+
+def ends_s(view: ClusterView, group: str, owner: int, wall_s: float) -> float | None:
+    """Wall time at which that maintenance ends by itself; None where it does not."""
+    covered = covering(view, group, owner, wall_s)
+    return covered[1].until_s or None if covered is not None else None

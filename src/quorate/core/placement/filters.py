@@ -1,0 +1,128 @@
+"""What forbids one node to one group (spec/03 §8.2): owners, classes that are enforced, capacity.
+
+Owns: the rules that remove a node, in their order, each with its reason. Does not know: which of the nodes that are
+left is the best (`ranking`).
+How it works: first what holds for every group (`scene.bar`), then who may own it, then whom it must be with or apart
+from, last whether there is room. The first rule that removes a node is its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quorate.core.placement.occupancy import APART, TOGETHER
+from quorate.core.placement.scene import Scene
+from quorate.model.workload import GroupSpec, Reason, ResourceSpec
+
+
+def allowed_nodes(members: dict[str, ResourceSpec]) -> frozenset[int] | None:
+    """Nodes that are a possible owner of every member; None: every node is."""
+    found: frozenset[int] | None = None
+    for resource in members.values():
+        if resource.possible_owners:
+            owners = frozenset(resource.possible_owners)
+            found = owners if found is None else found & owners
+    return found
+
+
+def not_an_owner(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
+    """The member of which the node is no possible owner."""
+    for resource in scene.view.members_of.get(group.id, {}).values():
+        if resource.possible_owners and node not in resource.possible_owners:
+            return Reason(code="not_possible_owner", node=node, subject=resource.name)
+    return None
+
+
+def enforced_apart(scene: Scene, group: GroupSpec) -> bool:
+    """It stays offline rather than share a place with a group that it is kept apart from."""
+    cluster = scene.view.cluster
+    everywhere = cluster is not None and cluster.record.cluster_enforced_anti_affinity
+    return bool(group.anti_affinity_class_names) and (group.anti_affinity_enforced or everywhere)
+
+
+def apart_conflict(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
+    """A group that it is kept apart from counts in that node's place."""
+    names, level = group.anti_affinity_class_names, group.separation_level
+    if not names or not scene.hosted(group, node, level, APART, names):
+        return None
+    shared = next(name for name in names if scene.hosted(group, node, level, APART, (name,)))
+    return Reason(code="anti_affinity", node=node, subject=shared, detail=level)
+
+
+def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
+    """Nodes that host a group which it is kept together with."""
+    names = group.affinity_class_names
+    if not names:
+        return frozenset()
+    nodes = (node for node, _ in scene.occupancy.nodes())
+    return frozenset(node for node in nodes if scene.hosted(group, node, "node", TOGETHER, names))
+
+
+def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
+    """The quantity of which too little is left there for the group."""
+    if not group.demand:
+        return None
+    load, capacity = scene.occupancy.load(node), scene.spec(node).capacity
+    own = scene.occupancy.share(group.id)
+    for name, amount in group.demand.items():
+        taken = load.used.get(name, 0) - (own.demand.get(name, 0) if own is not None and own.node == node else 0)
+        left = capacity.get(name, 0) - taken
+        if amount > left:
+            words = f"{amount} needed, {max(left, 0)} of {capacity.get(name, 0)} left"
+            return Reason(code="lacks_capacity", node=node, subject=name, detail=words)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What one group asks of every node, found once."""
+
+    allowed: frozenset[int] | None
+    apart: bool
+    wanted: frozenset[int]
+    """Nodes with companions, where it must be with them."""
+
+    @property
+    def none(self) -> bool:
+        """Every node will do."""
+        return self.allowed is None and not self.apart and not self.wanted
+
+
+def demands(scene: Scene, group: GroupSpec) -> Demands:
+    """What the group asks of every node."""
+    return Demands(
+        allowed_nodes(scene.view.members_of.get(group.id, {})),
+        enforced_apart(scene, group),
+        companions(scene, group) if group.affinity_enforced else frozenset(),
+    )
+
+
+def found_against(scene: Scene, group: GroupSpec, node: int, asked: Demands, *, room: bool) -> Reason | None:
+    """The first rule of the group that removes a node which takes groups; `room`: it must have room."""
+    if asked.allowed is not None and node not in asked.allowed:
+        return not_an_owner(scene, group, node)
+    if asked.apart and (found := apart_conflict(scene, group, node)) is not None:
+        return found
+    if asked.wanted and node not in asked.wanted:
+        return Reason(code="companions_elsewhere", node=node, subject=", ".join(group.affinity_class_names))
+    return lack(scene, group, node) if room else None
+
+
+def able_nodes(
+    scene: Scene, group: GroupSpec, without: frozenset[int] = frozenset(), *, room: bool = True
+) -> tuple[list[int], list[Reason]]:
+    """Nodes that may own the group now, by number, and why every other one may not."""
+    asked = demands(scene, group)
+    against = list(scene.barred.values())
+    if asked.none and not without and not group.demand:
+        return list(scene.able), against
+    able: list[int] = []
+    for node in scene.able:
+        found = found_against(scene, group, node, asked, room=room)
+        if found is None and node in without:
+            found = Reason(code="excluded_this_round", node=node)
+        if found is None:
+            able.append(node)
+        else:
+            against.append(found)
+    return able, sorted(against, key=lambda reason: reason.node)

@@ -1,0 +1,140 @@
+"""Who hosts what: per node the groups that should be online there, what they demand, and the classes they bring.
+
+Owns: the counts that placement goes by, kept up to date group by group. Does not know: nodes' states, or what follows.
+How it works: a group counts where it is, or where it is going to; a group that is on hold counts until nothing of it
+runs. A copy made from a base is for trying a batch of decisions: only the nodes that change are copied.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import ItemsView, Mapping
+from dataclasses import dataclass, field
+
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec
+
+APART, TOGETHER, SPREAD = "apart", "together", "spread"
+"""Why a class is counted."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What one node hosts."""
+
+    groups: int = 0
+    used: dict[str, int] = field(default_factory=dict)
+    """Of each named quantity."""
+    classes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many groups bring each class, by kind and name."""
+
+    def copy(self) -> Load:
+        """One that may be changed."""
+        return Load(self.groups, dict(self.used), Counter(self.classes))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one group takes of the node on which it counts."""
+
+    node: int
+    demand: Mapping[str, int]
+    classes: tuple[tuple[str, str], ...]
+
+
+NOTHING = Load()
+
+
+class Occupancy:
+    """What every node hosts."""
+
+    def __init__(self, base: Occupancy | None = None) -> None:
+        """`base`: what this is a copy of, to try decisions on; it must not change meanwhile."""
+        self._base = base
+        self._loads: dict[int, Load] = dict(base.nodes()) if base is not None else {}
+        self._own: set[int] = set()
+        """Nodes whose load is this copy's own."""
+        self._shares: dict[str, Share | None] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._loads.clear()
+        self._own.clear()
+        self._shares.clear()
+
+    def load(self, node: int) -> Load:
+        """What a node hosts; not to be changed."""
+        return self._loads.get(node, NOTHING)
+
+    def share(self, group: str) -> Share | None:
+        """Where a group counts, and with what."""
+        if self._base is None or group in self._shares:
+            return self._shares.get(group)
+        return self._base.share(group)
+
+    def nodes(self) -> ItemsView[int, Load]:
+        """Every node that hosts something, or did."""
+        return self._loads.items()
+
+    def copy(self) -> Occupancy:
+        """One that goes its own way from now on."""
+        made = Occupancy()
+        made._loads = {node: load.copy() for node, load in self._loads.items()}
+        made._own = set(made._loads)
+        made._shares = dict(self._shares)
+        return made
+
+    def on(self, node: int) -> list[str]:
+        """Groups that count on a node, in the order of their ids."""
+        return sorted(g for g in self.groups() if (share := self.share(g)) is not None and share.node == node)
+
+    def groups(self) -> set[str]:
+        """Groups that count somewhere, or did when this copy was made."""
+        return set(self._shares) | (self._base.groups() if self._base is not None else set())
+
+    def put(self, group: str, share: Share | None) -> None:
+        """The group counts there from now on, or nowhere."""
+        former = self.share(group)
+        if former == share:
+            return
+        if former is not None:
+            self._add(former, -1)
+        if share is not None:
+            self._add(share, 1)
+        if share is None and self._base is None:
+            self._shares.pop(group, None)
+        else:
+            self._shares[group] = share
+
+    def _add(self, share: Share, sign: int) -> None:
+        load = self._loads.get(share.node)
+        if load is None or share.node not in self._own:
+            load = self._loads[share.node] = load.copy() if load is not None else Load()
+            self._own.add(share.node)
+        load.groups += sign
+        for name, amount in share.demand.items():
+            load.used[name] = load.used.get(name, 0) + sign * amount
+        for entry in share.classes:
+            load.classes[entry] += sign
+
+
+def share_of(
+    spec: GroupSpec, intent: GroupIntent, assignment: Assignment | None, fact: GroupFact | None
+) -> Share | None:
+    """Where a group counts and with what; nowhere while nobody wants it online or nothing of it may run."""
+    if assignment is None or not (intent.persistent_state or any(intent.own_states.values())):
+        return None
+    if assignment.phase == "hold" and fact is not None and fact.stopped:
+        return None
+    return share_on(spec, assignment.to or assignment.owner)
+
+
+def share_on(spec: GroupSpec, node: int) -> Share:
+    """What the group takes where it is put."""
+    if not (spec.anti_affinity_class_names or spec.affinity_class_names or spec.spread_class_names):
+        return Share(node, spec.demand, ())
+    kinds = (
+        (APART, spec.anti_affinity_class_names),
+        (TOGETHER, spec.affinity_class_names),
+        (SPREAD, spec.spread_class_names),
+    )
+    return Share(node, spec.demand, tuple((kind, name.casefold()) for kind, names in kinds for name in names))
