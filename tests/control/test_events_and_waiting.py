@@ -64,7 +64,7 @@ async def test_what_happens_is_told_in_words_with_its_reasons(world: FacesWorld)
     ]
     assert world.events.recent(2)[0].reasons == (
         "its owner node1 is no longer in the cluster (silent until its lease was certainly over)",
-        "node2 is no preferred owner; groups that should be online on it: 0, and fewer is better",
+        "other groups that should be online on node2: 0, and fewer is better",
     )
 
 

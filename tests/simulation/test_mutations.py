@@ -19,7 +19,6 @@ FROM_SEEDS = (
     Mutation.KEEP_MARK_ON_RENEWAL,
     Mutation.SHORT_WAIT,
     Mutation.OATH_BEFORE_END,
-    Mutation.ACT_AFTER_RELEASE,
     Mutation.FORM_REGARDLESS,
     Mutation.UNGUARDED,
 )

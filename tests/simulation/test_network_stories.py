@@ -6,6 +6,7 @@ The worlds are calm (`nothing_ends`): if anything of a node ends that no fault t
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 import pytest
 
@@ -51,6 +52,19 @@ def settled(world: World) -> frozenset[int]:
     assert scripts.up(world) == up
     assert world.checker.needless == []
     return up
+
+
+def staying(world: World) -> frozenset[int]:
+    """Who belongs to every largest set of nodes that all hear one another: nobody else is sure to stay."""
+    for size in range(len(world.nodes), 0, -1):
+        largest = [
+            frozenset(some)
+            for some in combinations(world.nodes, size)
+            if all(world.media.connected(one, other) for one, other in combinations(some, 2))
+        ]
+        if largest:
+            return frozenset.intersection(*largest)
+    raise AssertionError("a node hears itself")
 
 
 def healed(world: World) -> None:
@@ -131,6 +145,7 @@ def test_whatever_is_cut_all_who_are_up_agree_and_are_heard_by_one(seed: int) ->
             scripts.silence(world, first, other)
         if other not in (first, second) and world.chance.random() < 0.7:
             scripts.silence(world, other, second)
+    scripts.strike(world, frozenset(world.nodes) - staying(world))
     up = settled(world)
     assert len(up) >= 3
     (leader,) = world.checker.acting

@@ -183,6 +183,10 @@ class GroupIntent(Value, frozen=True, kw_only=True):
     fail: dict[str, FailRequest] = {}
     """The newest request to fail a resource, by resource."""
     maintenance: Maintenance | None = None
+    asked_s: float = 0.0
+    """Wall time of the newest request for it to be online, in seconds; for start order alone."""
+    unordered: bool = False
+    """That request said: now, whatever it should wait for."""
 
 
 class NodeSpec(Value, frozen=True, kw_only=True):

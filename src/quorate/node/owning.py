@@ -11,9 +11,11 @@ from collections.abc import Callable
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
+from quorate.core.failover.decision import wants_online
 from quorate.core.group_run import GroupRun
 from quorate.core.placement.choosing import place
 from quorate.core.probation import proofs
+from quorate.core.start_order import StartOrder
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged
@@ -50,6 +52,10 @@ class Owning:
         self.runs: dict[str, GroupRun] = {}
         self.due: dict[str, float] = {}
         """When a group must be looked at again."""
+        self.held_back: set[str] = set()
+        """Groups that wait for others before they start: whatever changes may let them."""
+        self._begun: dict[str, int] = {}
+        """The assignment number under which a group was allowed to start, or was found started."""
         self.winding_down = False
         """Everything is taken offline here and nothing starts again: the node is being stopped."""
         self.lease_missed = False
@@ -92,7 +98,7 @@ class Owning:
 
     # ---------------------------------------------------------------- running
 
-    def run(self, group: str, now: float, incarnation: str, *, held: bool, up: bool) -> list[Output]:
+    def run(self, group: str, now: float, incarnation: str, order: StartOrder, *, held: bool, up: bool) -> list[Output]:
         """Run a group that is ours under the present assignment; wind down what is ours no more."""
         self.due.pop(group, None)
         known = self._view.assignments.get(group)
@@ -109,19 +115,20 @@ class Owning:
             assignment = replace(assignment, phase="stop", cause="shutdown")
         members = self._view.members_of.get(group, {})
         missing = {spec.id: host for spec in members.values() if (host := self._untold(spec))}
+        may_start = held and up and self._may_begin(run, assignment, order, now)
         commands, fact, due = run.step(
             now,
             assignment,
             members,
             self._view.intent(group),
-            may_start=held and up,
+            may_start=may_start,
             paused=self._view.node_intent(self.node).paused,
             unknown=frozenset(missing),
             proofs=proofs(self._view, group),
             wall_s=self._wall_s(),
         )
         if due is not None:
-            self.due[group] = due
+            self.due[group] = min(due, self.due.get(group, due))
         stuck = run.fencing_for(members)
         if stuck:
             self.must_end[group] = stuck
@@ -141,11 +148,34 @@ class Owning:
         needed = [NeedHost(host) for host in sorted(set(missing.values()))]
         return [*needed, *(HostCommand(group, command) for command in commands), *self._settled(group, run)]
 
+    def _may_begin(self, run: GroupRun, assignment: Assignment, order: StartOrder, now: float) -> bool:
+        """Nothing has to be started before this group; asked once for every start of it (spec/03 §11 to §13)."""
+        group, spec = run.group, self._view.groups.get(run.group)
+        self.held_back.discard(group)
+        wanted = assignment.phase == "run" and wants_online(self._view.intent(group))
+        if spec is None or not wanted:
+            self._begun.pop(group, None)
+            return True
+        if self._begun.get(group) == assignment.number or not run.quiet():
+            self._begun[group] = assignment.number
+            return True
+        starting = sum(1 for other in self._begun if other in self.runs and self.runs[other].changing())
+        wait = order.wait_of(spec.record, starting)
+        if wait is None:
+            self._begun[group] = assignment.number
+            return True
+        self.held_back.add(group)
+        if wait.until_s is not None:
+            self.due[group] = now + max(0.0, wait.until_s - order.wall_s)
+        return False
+
     def _resume(self, run: GroupRun, assignment: Assignment, now: float) -> None:
         """A former service of this life may have run the group: what it wrote last is where this one goes on."""
         written = self._view.facts.get((self.node, run.group))
         former = (written.record.incarnation, written.record.number) if written is not None else None
         if written is not None and former == (assignment.incarnation, assignment.number):
+            if any(known.state != "offline" for known in written.record.resources.values()):
+                self._begun[run.group] = assignment.number
             run.resume(written.record, now, self._wall_s())
 
     def _untold(self, spec: ResourceSpec) -> str:
@@ -179,6 +209,8 @@ class Owning:
         run = self.runs.get(group)
         if run is not None and run.quiet():
             del self.runs[group]
+            self._begun.pop(group, None)
+            self.held_back.discard(group)
             self._online.discard(group)
             self._facts.pop(group, None)
 

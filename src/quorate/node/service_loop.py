@@ -21,6 +21,7 @@ from quorate.core.gate import barred
 from quorate.core.group_run import QUIET, BringOnline, GroupRun
 from quorate.core.quarantine import counting
 from quorate.core.resets import Resets
+from quorate.core.start_order import StartOrder
 from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
@@ -287,8 +288,10 @@ class ServiceLoop:
         incarnation = self.membership.incarnation
         up = self.membership.is_up(self.view.authority)
         held = now < report.lease_until and report.ended != incarnation
-        for group in sorted(touched):  # one order on every machine and in every replay
-            self._outputs += self._owning.run(group, now, incarnation, held=held, up=up)
+        order = StartOrder(self.view, self._wall_s())
+        due = touched | self._owning.held_back if touched else touched
+        for group in self._in_order(due):
+            self._outputs += self._owning.run(group, now, incarnation, order, held=held, up=up)
             self._outputs += self._owning.prepare(group)
         spent = self.view.authority.expulsions_left == 0
         if up and self._owning.must_end and not spent and self.membership.give_up():
@@ -299,6 +302,11 @@ class ServiceLoop:
             request = self._owning.report_facts()
             if request is not None:
                 self._ask(request)
+
+    def _in_order(self, groups: set[str]) -> list[str]:
+        """One order on every machine and in every replay: those of higher priority are started first."""
+        known = self.view.groups
+        return sorted(groups, key=lambda g: (-known[g].record.priority if g in known else 0, g))
 
     def _ask(self, request: Request) -> None:
         self._next_id += 1

@@ -117,7 +117,7 @@ class GroupRun:
         self._heed(assignment, members, intent, unknown)
         for resource, spec in members.items():
             self.resources[resource].take_spec(spec, proofs.get(resource, frozenset()))
-        stopping = assignment.phase == "stop"
+        stopping = assignment.phase != "run"
         wanted = {r: not stopping and desired(spec, intent) for r, spec in members.items()}
         due = self._apply_policy(now, members, wanted, paused=paused)
         picture = Picture(members, self.resources, wanted, paused=paused)
@@ -210,7 +210,7 @@ class GroupRun:
             case "online" if go:
                 run.asked = "offline"
                 return TakeOffline(
-                    spec.id, assignment.number, assignment.cause if assignment.phase == "stop" else "request"
+                    spec.id, assignment.number, assignment.cause if assignment.phase != "run" else "request"
                 )
             case _:
                 return None

@@ -97,7 +97,9 @@ def _why(applied: list[Rule], able: list[int], order: list[int], rank: int) -> R
     for rule in applied:
         if rule.numbers[at] != rule.numbers[other]:
             return rule.say(node, rule.numbers[at])
-    return Reason(code="only_one" if len(order) == 1 else "by_number", node=node)
+    if len(order) > 1:
+        return Reason(code="by_number", node=node)
+    return applied[0].say(node, applied[0].numbers[at]) if len(applied) > 1 else Reason(code="only_one", node=node)
 
 
 def objection(world: ClusterView | Scene, group: GroupSpec, node: int) -> Reason | None:
