@@ -15,6 +15,8 @@ import pytest
 from quorate.lab.plan import FOLDER_ENVIRONMENT
 
 LINES = 40
+FEW = 8
+"""Of the logs of other processes of the node."""
 WIDTH = 300
 
 
@@ -25,8 +27,8 @@ def pytest_runtest_makereport(
     """Give a failed test's report the logs of the lab that is up."""
     report = yield
     if report.failed and (folder := os.environ.get(FOLDER_ENVIRONMENT)):
-        for log in sorted(Path(folder).glob("node*/log/service.log")):
+        for log in sorted(Path(folder).glob("node*/log/*.log")):
             with log.open(encoding="utf-8", errors="replace") as file:
-                last = [line.rstrip()[:WIDTH] for line in deque(file, LINES)]
+                last = [line.rstrip()[:WIDTH] for line in deque(file, LINES if log.stem == "service" else FEW)]
             report.sections.append((f"{log.parts[-3]}: end of {log.name}", "\n".join(last)))
     return report
