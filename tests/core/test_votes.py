@@ -280,6 +280,20 @@ def test_a_learner_that_lost_its_data_is_replaced() -> None:
     assert store.voters == {0, 1, 2}
 
 
+def test_a_learner_whose_storage_changed_hands_is_moved_before_it_can_catch_up() -> None:
+    """Nobody reaches it where it was announced, so it would wait for its vote for ever."""
+    store = Store(2)
+    store.change(model="node_and_disk_majority", storage=True, placed=True)
+    store.take(next_step(store.picture) or Wait(""))  # announced
+    store.take(next_step(store.picture) or Wait(""))  # recorded as pending
+    learner = next(member for member in store.picture.members if member.voter == QUORUM_VOTER)
+    others = tuple(member for member in store.picture.members if member.voter != QUORUM_VOTER)
+    store.change(members=(*others, replace(learner, in_place=False)))
+    assert next_step(store.picture) == MoveQuorumMember(learner.id)
+    store.change(members=(*others, learner))
+    assert next_step(store.picture) == Promote(learner.id)
+
+
 @pytest.mark.conformance("QU-17")
 def test_a_node_without_weight_has_no_vote() -> None:
     store = Store(4)

@@ -250,6 +250,8 @@ def _quorum_step(picture: Picture) -> Step | None:
             if _pending(picture) - {QUORUM_VOTER}:
                 return Wait("another vote is being changed")
             return RecordQuorum(votes=False, pending=True, member=name)
+        if picture.placed and not mine.in_place:
+            return MoveQuorumMember(mine.id)  # the storage changed hands meanwhile: nobody reaches it to bring it up
         return Promote(mine.id)
     if picture.lacks_data and picture.quorum_votes:
         return _removal(QUORUM_VOTER, mine, picture, "the member's data have gone from the quorum storage")

@@ -201,6 +201,9 @@ class QuorumShare:
         member = service.view.authority.up().get(service.node)
         standing = self._witness.standing if self.spec.kind == "witness" else self.link.standing
         report = service.loop.sentinel_report
+        said = service.view.quorum_fact(service.node)
+        if standing is None and self._running is None and said is not None and said.holds:
+            standing = KeeperStanding()  # what it held it has given up, and it is no more to say so itself
         if member is None or standing is None or report is None or report.incarnation != member.record.incarnation:
             return
         fact = QuorumFact(
