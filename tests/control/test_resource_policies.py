@@ -11,8 +11,9 @@ from faces_world import FacesWorld, faces_world
 from quorate.control import groups, resource_writing, resources, wait
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import execute, new_occasion
+from quorate.control.explanations import explain_group_view
 from quorate.control.groups import MoveWish, NewGroup
-from quorate.control.queries import explain, show_group, show_resource
+from quorate.control.queries import show_group, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
 from quorate.control.status import cluster_status
 from quorate.core.cluster_view import ClusterView
@@ -139,7 +140,7 @@ async def test_a_group_goes_on_without_what_is_not_critical(world: FacesWorld) -
     told = {problem.code: problem.what for problem in cluster_status(world).problems}
     assert "no paper" in told["resource_failed_not_critical"]
     assert "group_not_online" not in told
-    assert any("not critical" in line for line in explain(world, "web").why_not_running)
+    assert any("not critical" in line for line in explain_group_view(world, "web").why_not_running)
     assert wait.resource_online(report_made.id)(world.view) == "failed"
     await change(world, "report", common={"critical": True})
     assert show_group(world, "web").state == "failed"
@@ -261,7 +262,7 @@ async def test_probation_ends_with_a_proof_of_any_node_and_begins_with_a_change(
     await report(world, app=exhausted)
     assert show_group(world, "web").flags == ("failed_for_good", "on_probation")
     assert "resource_on_probation" in {problem.code for problem in cluster_status(world).problems}
-    assert any("on probation" in line for line in explain(world, "web").why_not_running)
+    assert any("on probation" in line for line in explain_group_view(world, "web").why_not_running)
     assert wait.group_online(world.group_id("web"))(world.view) == "failed", "nobody takes it, and it is not tried"
     digest = digest_of(world.view.resources[made.id].record)
     await world.assign("web", 2, number=2)
@@ -287,6 +288,6 @@ async def test_what_runs_already_is_a_flag_and_an_event_and_adopting_it_is_for_t
     found = ResourceFact(state="cannot_anywhere", exhausted=True, flags=ResourceFlags(found="process 7 (sleep)"))
     await report(world, app=found)
     assert show_resource(world, "app").flags["was_active"] == "process 7 (sleep)"
-    assert "end what runs there, then quorate group online 'web'" in explain(world, "web").what_would_help
+    assert "end what runs there, then quorate group online 'web'" in explain_group_view(world, "web").what_would_help
     told = {event.kind: event.what for event in world.events.recent(10)}
     assert "process 7 (sleep)" in told["resource_was_active"]

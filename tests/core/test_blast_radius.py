@@ -7,6 +7,7 @@ from cluster_written import Cluster
 from quorate.core.blast_radius import allowance, left
 from quorate.core.explain import explain_group
 from quorate.core.fencing import targets
+from quorate.core.moment import Moment
 from quorate.core.quarantine import counting
 from quorate.model import keys
 from quorate.model.fencing import FenceDevice
@@ -108,6 +109,6 @@ def test_explain_says_that_the_cluster_holds_still() -> None:
     mark = Mark(kind="suspicion", id="m", author=1, epoch=1)
     cluster.put(keys.member(3), MemberRecord(node=3, state="up", incarnation="3.a", mark=mark))
     cluster.view.authority.expulsions_left = 0
-    told = explain_group(cluster.view, "g")
+    told = explain_group(cluster.view, "g", Moment(1000.0))
     assert any("holds still" in why for why in told.why_not_running)
     assert "quorate cluster release-expulsions lets it go on" in told.what_would_help

@@ -10,6 +10,7 @@ from cluster_written import Cluster
 
 import quorate.core
 from quorate.core.explain import Explanation, explain_group
+from quorate.core.moment import Moment
 from quorate.core.reasons import CAUSES, PROOFS, SENTENCES, in_words
 from quorate.model.membership import Proof
 from quorate.model.workload import Reason
@@ -62,7 +63,7 @@ def test_a_code_of_a_newer_version_is_shown_as_it_is() -> None:
 
 
 def explained(cluster: Cluster, group: str = "g") -> Explanation:
-    return explain_group(cluster.view, group)
+    return explain_group(cluster.view, group, Moment(1000.0))
 
 
 def web(*, online: bool = True, **spec: object) -> Cluster:

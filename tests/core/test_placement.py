@@ -8,6 +8,8 @@ from cluster_written import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.core.explain import explain_group
+from quorate.core.moment import Moment
 from quorate.core.placement.choosing import Placement, place
 from quorate.core.placement.ranking import Mode
 from quorate.core.reasons import SENTENCES, in_words
@@ -31,9 +33,10 @@ class Drawn:
     owner: int
     without: frozenset[int]
 
-    def may(self, node: int) -> bool:
+    def may(self, node: int, *, anywhere: bool = False) -> bool:
         here = all(not owners or node in owners for owners in self.possible)
-        barred = self.down | self.paused | self.draining | self.stopping | self.without
+        barred = self.down | self.paused | self.draining | self.stopping
+        barred |= frozenset() if anywhere else self.without
         return here and node not in barred
 
 
@@ -129,3 +132,16 @@ def test_where_nobody_can_the_best_is_nobody_and_all_reasons_are_there() -> None
     placement = place(cluster.view, cluster.view.groups["g"].record, "place")
     assert placement.best is None
     assert [(reason.node, reason.code) for reason in placement.against] == [(1, "node_down"), (2, "node_paused")]
+
+
+@given(drawn())
+def test_explain_names_a_rule_for_every_node_that_is_not_the_owner(world: Drawn) -> None:
+    cluster = written(world)
+    if world.owner and world.owner not in world.down:
+        cluster.assigned(world.owner)
+    found = explain_group(cluster.view, "g", Moment(1000.0))
+    assert [standing.node for standing in found.nodes] == list(range(1, world.nodes + 1))
+    assert all(standing.why for standing in found.nodes)
+    assert {s.node for s in found.nodes if s.rank} == {
+        n for n in range(1, world.nodes + 1) if world.may(n, anywhere=True)
+    }

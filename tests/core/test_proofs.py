@@ -7,6 +7,7 @@ from cluster_written import Cluster
 
 from quorate.core.explain import explain_group
 from quorate.core.fencing import Target, fenced, stands, targets
+from quorate.core.moment import Moment
 from quorate.core.proof_means import without_means
 from quorate.core.proofs import Owed, demanded, meets, owed, waiting_for
 from quorate.model import keys
@@ -71,7 +72,7 @@ def test_a_better_proof_a_new_life_or_its_removal_ends_the_wait() -> None:
 
 
 def test_explain_says_what_is_waited_for_and_what_would_help() -> None:
-    told = explain_group(lost().view, "g")
+    told = explain_group(lost().view, "g", Moment(1000.0))
     assert any(why.startswith("waits for fenced: n3 was silent") for why in told.why_not_running)
     assert any("quorate node confirm-off n3" in words for words in told.what_would_help)
 

@@ -14,6 +14,7 @@ from quorate.control.access import Caller
 from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.context import Context
 from quorate.control.executor import execute, new_occasion
+from quorate.control.explanations import now
 from quorate.control.wait import Condition, Outcome, groups_of, wait_for
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import vote_obstacle
@@ -98,12 +99,13 @@ class Plan(Generic[I]):
             outcome=outcome,
             operation=done.operation,
             warnings=done.warnings,
-            problems=_why(context.view, done) if outcome == "failed" else (),
+            problems=_why(context, done) if outcome == "failed" else (),
         )
 
 
-def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
+def _why(context: Context, done: Done) -> tuple[Problem, ...]:
     """Why a change was made and its end was not reached."""
+    view = context.view
     if done.id.isdigit():
         obstacle = vote_obstacle(view, int(done.id)) if view.node_intent(int(done.id)).eviction else ""
         remedy = "start a voter that is down; the eviction goes on then"
@@ -113,7 +115,7 @@ def _why(view: ClusterView, done: Done) -> tuple[Problem, ...]:
     group = resource.record.group if resource else done.id
     if group not in view.groups:
         return (error("gone", f"{done.name} is gone", remedy="look at the events"),)
-    found = explain_group(view, group)
+    found = explain_group(view, group, now(context))
     remedy = "; ".join(found.what_would_help) or f"quorate explain group {found.group!r}"
     return tuple(error("not_reached", why, where=found.group, remedy=remedy) for why in found.why_not_running)
 

@@ -12,6 +12,7 @@ from quorate.control import (
     ending,
     enrolment,
     evicting,
+    explanations,
     groups,
     nodes,
     queries,
@@ -134,9 +135,19 @@ async def show_group(call: Call[Nothing]) -> views.GroupView:
     return queries.show_group(call.context, call.name)
 
 
-async def explain_group(call: Call[Nothing]) -> views.GroupExplanation:
+async def explain_group(call: Call[Nothing]) -> explanations.GroupExplanation:
     """Why a group is where it is, why it does not run, what would help."""
-    return queries.explain(call.context, call.name)
+    return explanations.explain_group_view(call.context, call.name)
+
+
+async def explain_node(call: Call[Nothing]) -> explanations.NodeExplanation:
+    """Why a node is in its state, what it hosts and cannot host, and how far its drain is."""
+    return explanations.explain_node_view(call.context, call.name)
+
+
+async def explain_resource(call: Call[Nothing]) -> explanations.ResourceExplanation:
+    """Why a resource is in its state, what it waits for, and what follows if it fails."""
+    return explanations.explain_resource_view(call.context, call.name)
 
 
 async def list_resources(call: Call[Nothing]) -> views.ResourceList:

@@ -21,6 +21,28 @@ def explain() -> None:
 def group(session: Session, name: str) -> None:
     """Why the group is where it is, why it does not run, why not elsewhere."""
     from quorate.client import path_of
-    from quorate.control.views import GroupExplanation
+    from quorate.control.explanations import GroupExplanation
 
     session.show(session.client.look(path_of("groups", name, "explanation"), GroupExplanation))
+
+
+@explain.command()
+@click.argument("name")
+@looks
+def node(session: Session, name: str) -> None:
+    """Why the node is in its state, what it hosts and cannot host, how far its drain is."""
+    from quorate.client import path_of
+    from quorate.control.explanations import NodeExplanation
+
+    session.show(session.client.look(path_of("nodes", name, "explanation"), NodeExplanation))
+
+
+@explain.command()
+@click.argument("name")
+@looks
+def resource(session: Session, name: str) -> None:
+    """Why the resource is in its state, what it waits for, what follows if it fails."""
+    from quorate.client import path_of
+    from quorate.control.explanations import ResourceExplanation
+
+    session.show(session.client.look(path_of("resources", name, "explanation"), ResourceExplanation))

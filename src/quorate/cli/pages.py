@@ -5,10 +5,12 @@ Owns: which facts of a view are shown, and in what order. Does not know: termina
 
 from __future__ import annotations
 
+from quorate.cli.explanation_pages import group_page, node_page, resource_page
 from quorate.cli.fence_pages import fence_page, fence_table, fence_test_page
 from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
 from quorate.control.events import Event
+from quorate.control.explanations import GroupExplanation, NodeExplanation, ResourceExplanation
 from quorate.control.fence_testing import FenceTest
 from quorate.control.fencing import FenceDeviceList, FenceDeviceView
 from quorate.control.path_views import PathMatrix
@@ -17,7 +19,6 @@ from quorate.control.tokens import NewToken, TokenList
 from quorate.control.views import (
     ClusterStatus,
     FailureCounts,
-    GroupExplanation,
     GroupList,
     GroupView,
     InterfaceList,
@@ -69,7 +70,11 @@ def page_of(value: Value) -> Page:
         case ResourceView():
             return _resource(value)
         case GroupExplanation():
-            return _explanation(value)
+            return group_page(value)
+        case NodeExplanation():
+            return node_page(value)
+        case ResourceExplanation():
+            return resource_page(value)
         case QuorumView():
             return _quorum(value)
         case NewToken():
@@ -268,22 +273,6 @@ def _resource(resource: ResourceView) -> Page:
     return Page(
         (Section(facts=facts), Section("Properties", facts=private), Section("Common properties", facts=common))
     )
-
-
-def _explanation(found: GroupExplanation) -> Page:
-    on = f" on {found.owner}" if found.owner else ""
-    head = f"group {found.group} is {_words(found.state)}{on}"
-    sections = [Section(sentences=(head,)), Section("Why here", sentences=found.why_here)]
-    if found.why_not_running:
-        sections.append(Section("Why it does not run", sentences=found.why_not_running))
-    if found.what_would_help:
-        sections.append(Section("What would help", sentences=found.what_would_help))
-    rows = tuple(
-        (node.node, "owner" if node.owner else "-", str(node.rank) if node.rank else "-", node.why)
-        for node in found.nodes
-    )
-    sections.append(Section("Nodes", table=Table(("node", "now", "rank", "why"), rows)))
-    return Page(tuple(section for section in sections if section.sentences or section.facts or section.table))
 
 
 def _quorum(found: QuorumView) -> Page:

@@ -23,8 +23,6 @@ from quorate.control.lookup import find_group, find_node, find_resource
 from quorate.control.standing import assignment_of, shown_fact, state_of
 from quorate.control.views import (
     AsOf,
-    CandidateView,
-    GroupExplanation,
     GroupList,
     GroupView,
     NodeList,
@@ -35,7 +33,6 @@ from quorate.control.views import (
 )
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
-from quorate.core.explain import explain_group
 from quorate.core.proofs import demanded
 from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
@@ -246,23 +243,3 @@ def show_resource(context: Context, name: str) -> ResourceView:
     if spec is None:
         raise Refused(problems)
     return view_resource(context.view, spec)
-
-
-def explain(context: Context, name: str) -> GroupExplanation:
-    """Why a group is where it is. Raises Refused."""
-    problems: list[Problem] = []
-    spec = find_group(context.view, name, problems)
-    if spec is None:
-        raise Refused(problems)
-    found = explain_group(context.view, spec.id)
-    return GroupExplanation(
-        as_of=as_of(context),
-        group=found.group,
-        state=state_of(context.view, spec.id),
-        owner=found.owner_name,
-        running=found.running,
-        why_here=found.why_here,
-        why_not_running=found.why_not_running,
-        what_would_help=found.what_would_help,
-        nodes=tuple(CandidateView(node=n.name, owner=n.owner, rank=n.rank, why=n.why) for n in found.nodes),
-    )

@@ -251,29 +251,6 @@ class InterfaceList(Value, frozen=True, kw_only=True):
     interfaces: tuple[InterfaceView, ...]
 
 
-class CandidateView(Value, frozen=True, kw_only=True):
-    """One node as an owner of a group."""
-
-    node: str
-    owner: bool
-    rank: int
-    why: str
-
-
-class GroupExplanation(Value, frozen=True, kw_only=True):
-    """Why a group is where it is, why it does not run, what would help."""
-
-    as_of: AsOf
-    group: str
-    state: str
-    owner: str
-    running: bool
-    why_here: tuple[str, ...]
-    why_not_running: tuple[str, ...] = ()
-    what_would_help: tuple[str, ...] = ()
-    nodes: tuple[CandidateView, ...] = ()
-
-
 class WhoAmI(Value, frozen=True, kw_only=True):
     """Who the caller is to this node."""
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
+from quorate.core.explain_now import now_of
+from quorate.core.explain_resource import missing_providers
+from quorate.core.failover.holding import BY_SETTING
+from quorate.core.moment import Moment
 from quorate.core.placement.choosing import objection, place
 from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
@@ -38,16 +42,21 @@ class Explanation:
     """Everything that should be online is."""
     why_here: tuple[str, ...]
     why_not_running: tuple[str, ...]
+    due_now: tuple[str, ...]
+    """What the coordinator decides about it at the next step."""
+    waits_for: tuple[str, ...]
+    """What keeps coordinator or owner from making it as it should be."""
     what_would_help: tuple[str, ...]
     nodes: tuple[NodeStanding, ...]
 
 
-def explain_group(view: ClusterView, group_id: str) -> Explanation:
-    """Explain the group of that id, which must exist."""
+def explain_group(view: ClusterView, group_id: str, moment: Moment) -> Explanation:
+    """Explain the group of that id, which must exist, as of that moment."""
     group = view.groups[group_id].record
     known = view.assignments.get(group_id)
     assignment = known.record if known else None
     obstacles, help_words = _obstacles(view, group, assignment)
+    follows = now_of(view, group, moment)
     return Explanation(
         group=group.name,
         owner=assignment.owner if assignment else 0,
@@ -55,6 +64,8 @@ def explain_group(view: ClusterView, group_id: str) -> Explanation:
         running=not obstacles,
         why_here=_why_here(view, assignment),
         why_not_running=tuple(obstacles),
+        due_now=follows.decides,
+        waits_for=follows.waits,
         what_would_help=tuple(dict.fromkeys(help_words)),
         nodes=_nodes(view, group, assignment),
     )
@@ -64,7 +75,8 @@ def _why_here(view: ClusterView, assignment: Assignment | None) -> tuple[str, ..
     if assignment is None:
         return ()
     owner = node_name(view, assignment.owner)
-    told = [f"it is on {owner} because {cause_sentence(assignment)} (assignment {assignment.number})"]
+    where = "on hold on" if assignment.phase == "hold" else "on"
+    told = [f"it is {where} {owner} because {cause_sentence(assignment)} (assignment {assignment.number})"]
     if assignment.phase == "stop":
         told.append(f"it is about to leave for {node_name(view, assignment.to)}")
     told += [in_words(view, reason) for reason in assignment.reasons]
@@ -114,6 +126,8 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     if assignment.phase == "stop":
         told.append(f"it is being stopped on {owner} to go to {node_name(view, assignment.to)}")
         return told, helps
+    if assignment.phase == "hold":
+        return _held(view, group, assignment, told, helps)
     fact = view.fact(assignment)
     for resource in members.values():
         wanted = desired(resource, intent)
@@ -141,6 +155,19 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     return told, helps
 
 
+def _held(
+    view: ClusterView, group: GroupSpec, assignment: Assignment, told: list[str], helps: list[str]
+) -> tuple[list[str], list[str]]:
+    """It is on hold: what its owner was told, and who could end that."""
+    told.append(f"it is on hold: nothing of it is started, on {node_name(view, assignment.owner)} or elsewhere")
+    told += [in_words(view, reason) for reason in assignment.reasons]
+    if any(reason.code in BY_SETTING for reason in assignment.reasons):
+        helps.append(f"quorate group online {group.name!r} starts it")
+    else:
+        helps.append("it goes on by itself as soon as a node can take it; see what stands against each node")
+    return told, helps
+
+
 def _stuck(
     view: ClusterView, group: GroupSpec, assignment: Assignment | None, told: list[str], helps: list[str]
 ) -> None:
@@ -162,17 +189,9 @@ def _resource_words(view: ClusterView, name: str, resource: str, group: str, sta
         words += f": {state.detail}"
     if state.restarts:
         words += f" (restarted {state.restarts} times)"
-    members = view.members_of[group]
-    assignment = view.assignments[group].record
-    fact = view.fact(assignment)
-    missing = [
-        part
-        for part in members[resource].depends_on
-        if not any(fact and (known := fact.resources.get(e)) and known.state == "online" for e in part)
-    ]
+    missing = missing_providers(view, view.members_of[group][resource], view.fact(view.assignments[group].record))
     if missing:
-        names = " and ".join(" or ".join(members[e].name if e in members else e for e in part) for part in missing)
-        words += f", waiting for {names}"
+        words += f", waiting for {missing}"
     return words
 
 

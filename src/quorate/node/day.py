@@ -1,32 +1,14 @@
 """The time by which a coordinator decides: the hour of the cluster's day, and since when nodes are up.
 
-Owns: the reading of the cluster's time zone, and what this coordinator has seen of every node's life.
-Does not know: what is decided by it (`core.moment`). A new coordinator begins to count anew, which only delays.
+Owns: what this coordinator has seen of every node's life. Does not know: hours and zones (`control.cluster_day`), or
+what is decided by them (`core.moment`). A new coordinator begins to count anew, which only delays.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
+from quorate.control.cluster_day import moment_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.moment import Moment
-
-
-def zone_of(name: str) -> tzinfo | None:
-    """The zone of that name; None, which is the machine's own, where there is none such."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
-
-
-def moment_of(view: ClusterView, wall_s: float, up_since_s: dict[int, float]) -> Moment:
-    """That moment of the cluster's day."""
-    zone = zone_of(view.cluster.record.time_zone if view.cluster is not None else "")
-    local = datetime.fromtimestamp(wall_s, UTC).astimezone(zone)
-    left = timedelta(hours=1) - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    return Moment(wall_s, local.hour, wall_s + left.total_seconds(), up_since_s)
 
 
 class Day:
