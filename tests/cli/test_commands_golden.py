@@ -119,7 +119,7 @@ def test_every_problem_is_printed_with_code_place_and_remedy(line: CommandLine) 
         error: there is no node 'nod1' [node_unknown at preferred_owners.0]
           → did you mean node1?
         error: there is no common property prio [property_unknown at properties.prio]
-          → there are: description, auto_failback_type, failover_threshold, failover_period_h, priority, required_proof
+          → did you mean priority?
         """
     )
     document = json.loads(line.run("group", "online", "wep", "--json", status=2))

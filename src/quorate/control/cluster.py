@@ -9,13 +9,14 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.heartbeat_settings import timing_problems
 from quorate.control.names import NewName, name_problems
 from quorate.control.networks import role_by_name
+from quorate.control.placement_warnings import cluster_placement_warnings, time_zone_problems
 from quorate.core.authority.view import Known
 from quorate.core.backup_schedule import schedule_problems
 from quorate.core.blast_radius import allowance
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.common_properties import CLUSTER_PROPERTIES, read_common
+from quorate.model.common_properties import CLUSTER, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue
 from quorate.model.workload import ClusterSpec
@@ -38,16 +39,17 @@ def formed(view: ClusterView) -> Known[ClusterSpec]:
 def change_cluster(view: ClusterView, wish: ClusterChange, occasion: Occasion) -> Change[Done]:
     """Set properties of the cluster."""
     known = formed(view)
-    values, problems = read_common(CLUSTER_PROPERTIES, role_by_name(wish.properties), "properties")
+    values, problems = read_common(CLUSTER, role_by_name(wish.properties), "properties")
     if stops(problems):
         raise Refused(problems)
-    changed = altered(known.record, **values)
-    problems = timing_problems(changed) + schedule_problems(changed)
+    changed = altered(known.record, **fields_of(CLUSTER, values))
+    problems = timing_problems(changed) + schedule_problems(changed) + time_zone_problems(changed)
     if problems:
         raise Refused(problems)
     if changed == known.record:
         return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
-    return write_cluster(known, changed, occasion, "set", ", ".join(f"{n}={v}" for n, v in sorted(values.items())))
+    detail = ", ".join(f"{n}={v}" for n, v in sorted(values.items()))
+    return write_cluster(known, changed, occasion, "set", detail, cluster_placement_warnings(view, changed))
 
 
 def release_expulsions(view: ClusterView, occasion: Occasion) -> Change[Done]:

@@ -11,6 +11,7 @@ from quorate.control.checkpoints import saved_keys
 from quorate.control.locks import group_locked_problems
 from quorate.control.lookup import find_group, find_node, find_nodes, guard_group, guard_intent
 from quorate.control.names import name_problems, taken, unknown
+from quorate.control.placement_warnings import placement_warnings
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
@@ -19,11 +20,10 @@ from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.common_properties import GROUP_PROPERTIES, read_common
+from quorate.model.common_properties import GROUP, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
-from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import GroupIntent, GroupSpec, Move
 
 FAILBACK = {"prevent": 0, "immediate": 1}
@@ -57,22 +57,20 @@ def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Chang
     if view.find(view.groups, wish.name, lambda group: group.name) is not None:
         problems.append(taken("group", wish.name, "name"))
     preferred = find_nodes(view, wish.preferred_owners, problems, "preferred_owners")
-    values, faults = read_common(GROUP_PROPERTIES, wish.properties, "properties")
+    values, faults = read_common(GROUP, wish.properties, "properties")
     problems += faults
     if wish.failback:
         if wish.failback not in FAILBACK:
             problems.append(unknown("failback", wish.failback, FAILBACK, "failback"))
         values["auto_failback_type"] = FAILBACK.get(wish.failback, 0)
-    if values.get("failover_threshold") == NEVER_MS:
-        values["failover_threshold"] = None
     if problems:
         raise Refused(problems)
-    spec = altered(GroupSpec(id=occasion.id, name=wish.name, preferred_owners=preferred), **values)
+    spec = altered(GroupSpec(id=occasion.id, name=wish.name, preferred_owners=preferred), **fields_of(GROUP, values))
     name_key = keys.name("group", wish.name)
     change = Change(
         guards=(guard(keys.SPEC_GROUP + spec.id, None), guard(name_key, None)),
         writes=(put(keys.SPEC_GROUP + spec.id, spec), Put(name_key, spec.id.encode())),
-        answer=Done(id=spec.id, name=spec.name),
+        answer=Done(id=spec.id, name=spec.name, warnings=placement_warnings(view, spec)),
     )
     return audited(change, occasion, verb="create", kind="group", object_id=spec.id, object_name=spec.name)
 
@@ -81,13 +79,11 @@ def change_group(view: ClusterView, name: str, wish: GroupChange, occasion: Occa
     """Set common properties of a group."""
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
-    values, faults = read_common(GROUP_PROPERTIES, wish.properties, "properties")
+    values, faults = read_common(GROUP, wish.properties, "properties")
     problems += faults
-    if values.get("failover_threshold") == NEVER_MS:
-        values["failover_threshold"] = None
     if spec is None or problems:
         raise Refused(problems)
-    changed = altered(spec, **values)
+    changed = altered(spec, **fields_of(GROUP, values))
     if changed == spec:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     waits = owed(view, spec.id)
@@ -99,7 +95,7 @@ def change_group(view: ClusterView, name: str, wish: GroupChange, occasion: Occa
     change = Change(
         guards=(guard_group(view, spec.id), *_owner_guards(view, spec.id)),
         writes=(put(keys.SPEC_GROUP + spec.id, changed),),
-        answer=Done(id=spec.id, name=spec.name),
+        answer=Done(id=spec.id, name=spec.name, warnings=placement_warnings(view, changed)),
     )
     detail = ", ".join(f"{n}={v}" for n, v in sorted(values.items()))
     return audited(change, occasion, verb="set", kind="group", object_id=spec.id, object_name=spec.name, detail=detail)

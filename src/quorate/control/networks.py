@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Final
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.lookup import find_interface, find_network
@@ -18,17 +17,11 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.networks import standing
 from quorate.model import keys
 from quorate.model.base import Value, replace
-from quorate.model.common_properties import INTERFACE_PROPERTIES, NETWORK_PROPERTIES, read_common
+from quorate.model.common_properties import INTERFACE, NETWORK, read_common
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put, Write
 from quorate.model.topology import ROLES, NetworkSpec
-
-_READ_ONLY: Final = {
-    "name", "id", "state", "address", "addressmask", "prefixes", "ipv4addresses", "ipv4prefixlengths",
-    "ipv6addresses", "ipv6prefixlengths", "characteristics", "flags", "adapter", "adapterid", "dhcpenabled",
-    "network", "node",
-}  # fmt: skip
 
 
 class NetworkChange(Value, frozen=True, kw_only=True):
@@ -41,9 +34,8 @@ def change_network(view: ClusterView, name: str, wish: NetworkChange, occasion: 
     """Change role, metric or description."""
     problems: list[Problem] = []
     spec = find_network(view, name, problems)
-    given, faults = _readable(wish.properties)
-    values, more = read_common(NETWORK_PROPERTIES, role_by_name(given), "properties")
-    problems += faults + more
+    values, more = read_common(NETWORK, role_by_name(wish.properties), "properties")
+    problems += more
     if "metric" in values and values.get("auto_metric") is True:
         problems.append(
             error(
@@ -101,9 +93,8 @@ def change_interface(view: ClusterView, name: str, wish: NetworkChange, occasion
     """Change the description of an interface; everything else of it follows from what is found."""
     problems: list[Problem] = []
     found = find_interface(view, name, problems)
-    given, faults = _readable(wish.properties)
-    values, more = read_common(INTERFACE_PROPERTIES, given, "properties")
-    problems += faults + more
+    values, more = read_common(INTERFACE, wish.properties, "properties")
+    problems += more
     if found is None or problems:
         raise Refused(problems)
     network, interface = found
@@ -119,26 +110,6 @@ def change_interface(view: ClusterView, name: str, wish: NetworkChange, occasion
         answer=Done(id=network.id, name=name),
     )
     return audited(change, occasion, verb="change", kind="interface", object_id=network.id, object_name=name)
-
-
-def _readable(given: Mapping[str, PropertyValue]) -> tuple[dict[str, PropertyValue], list[Problem]]:
-    """What may be set at all, and a problem for each that may not."""
-    kept: dict[str, PropertyValue] = {}
-    problems: list[Problem] = []
-    for name, value in given.items():
-        if name.casefold().replace("_", "") in _READ_ONLY:
-            rename = "; a network is renamed with `quorate network rename`" if name.casefold() == "name" else ""
-            problems.append(
-                error(
-                    "property_read_only",
-                    f"{name} cannot be set: the cluster finds it out{rename}",
-                    where=f"properties.{name}",
-                    remedy="leave it out",
-                )
-            )
-        else:
-            kept[name] = value
-    return kept, problems
 
 
 def role_by_name(given: Mapping[str, PropertyValue]) -> dict[str, PropertyValue]:

@@ -37,6 +37,7 @@ from quorate.core.proofs import demanded
 from quorate.core.quarantine import is_needed, quarantine, standing
 from quorate.core.reasons import cause_sentence, in_words, node_name
 from quorate.core.versions import software_of
+from quorate.model.common_properties import GROUP_PROPERTIES, values_of
 from quorate.model.dependency import format_dependency
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Problem, Refused
@@ -186,14 +187,7 @@ def view_group(view: ClusterView, group: str) -> GroupView:
         failovers=counted_failovers(view, group),
         flags=group_flags(view, group),
         resources=tuple(view_resource(view, resource) for resource in members),
-        properties={
-            "description": spec.description,
-            "auto_failback_type": spec.auto_failback_type,
-            "failover_threshold": spec.failover_threshold,
-            "failover_period_h": spec.failover_period_h,
-            "priority": spec.priority,
-            "required_proof": demanded(view, group),
-        },
+        properties={**values_of(spec, GROUP_PROPERTIES), "required_proof": demanded(view, group)},
     )
 
 

@@ -22,7 +22,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common, read_common
+from quorate.model.common_properties import RESOURCE, RESOURCE_PROPERTIES, find_common, read_common
 from quorate.model.dependency import Expression
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue, TakesEffect
@@ -195,7 +195,7 @@ def _read_common(
     given: Mapping[str, PropertyValue], manifest: Manifest | None
 ) -> tuple[dict[str, PropertyValue], list[Problem]]:
     """Common properties; null, and all-ones for a poll interval, stand for the type's default."""
-    values, problems = read_common(RESOURCE_PROPERTIES, given, "common")
+    values, problems = read_common(RESOURCE, given, "common")
     defaults = _type_defaults(manifest) if manifest else {}
     asked = {d.name for name, value in given.items() if value is None and (d := find_common(RESOURCE_PROPERTIES, name))}
     for name, value in defaults.items():

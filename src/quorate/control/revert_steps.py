@@ -39,13 +39,13 @@ from quorate.model.common_properties import (
     NETWORK_PROPERTIES,
     NODE_PROPERTIES,
     RESOURCE_PROPERTIES,
+    values_of,
 )
 from quorate.model.dependency import Expression, format_dependency, providers
 from quorate.model.fencing import FenceDevice
 from quorate.model.history import Plain
 from quorate.model.problems import Refused, error
 from quorate.model.properties import PropertyDefinition, PropertyValue
-from quorate.model.resource_type import NEVER_MS
 from quorate.model.topology import NetworkSpec
 from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec, ResourceSpec
 
@@ -115,7 +115,7 @@ def _return(asked: Steps, record: Value) -> Iterator[Step]:
             new = groups.NewGroup(
                 name=record.name,
                 preferred_owners=_nodes(asked.view, record.preferred_owners),
-                properties={**_values(record, GROUP_PROPERTIES), "failover_threshold": _threshold(record)},
+                properties=values_of(record, GROUP_PROPERTIES),
             )
             yield lambda view, occasion: groups.create_group(view, new, replace(occasion, id=record.id))
         case ResourceSpec():
@@ -129,17 +129,13 @@ def _return(asked: Steps, record: Value) -> Iterator[Step]:
             return
 
 
-def _threshold(record: GroupSpec) -> int:
-    return NEVER_MS if record.failover_threshold is None else record.failover_threshold
-
-
 def _resource(asked: Steps, view: ClusterView, record: ResourceSpec) -> resource_writing.NewResource:
     return resource_writing.NewResource(
         name=record.name,
         group=record.group,
         type=record.type,
         properties=record.properties,
-        common=_values(record, RESOURCE_PROPERTIES),
+        common=values_of(record, RESOURCE_PROPERTIES),
         depends_on=_expression(asked, view, record.depends_on),
         possible_owners=_nodes(view, record.possible_owners),
         starts_after=record.starts_after,
@@ -180,8 +176,6 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
                 yield lambda view, occasion: weighing.change_node(view, str(now.node), change, occasion)
         case GroupSpec(), GroupSpec():
             wishes = _differing(now, wanted, GROUP_PROPERTIES)
-            if "failover_threshold" in wishes:
-                wishes["failover_threshold"] = _threshold(wanted)
             if wishes:
                 yield lambda view, occasion: groups.change_group(
                     view, now.id, groups.GroupChange(properties=wishes), occasion
@@ -245,13 +239,9 @@ def _resource_change(
     )
 
 
-def _values(record: Value, definitions: tuple[PropertyDefinition, ...]) -> dict[str, PropertyValue]:
-    return {definition.name: getattr(record, definition.name) for definition in definitions}
-
-
 def _differing(now: Value, wanted: Value, definitions: tuple[PropertyDefinition, ...]) -> dict[str, PropertyValue]:
-    present = _values(now, definitions)
-    return {name: value for name, value in _values(wanted, definitions).items() if present[name] != value}
+    present = values_of(now, definitions)
+    return {name: value for name, value in values_of(wanted, definitions).items() if present[name] != value}
 
 
 def _nodes(view: ClusterView, numbers: tuple[int, ...]) -> tuple[str, ...]:

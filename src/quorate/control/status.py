@@ -25,7 +25,7 @@ from quorate.core.quorum_outlook import outlook, storage_objection, storage_trou
 from quorate.core.reasons import node_name
 from quorate.core.versions import active_software, cluster_range, functional_level, incompatibility
 from quorate.model.backup import BackupStanding
-from quorate.model.common_properties import CLUSTER_PROPERTIES
+from quorate.model.common_properties import CLUSTER_PROPERTIES, values_of
 from quorate.model.problems import Problem, error, warning
 
 
@@ -54,7 +54,7 @@ def cluster_status(context: Context) -> ClusterStatus:
         functional_level=functional_level(view),
         highest_release=span.highest if span is not None else 0,
         lowest_release=span.lowest if span is not None else 0,
-        properties={definition.name: getattr(cluster, definition.name) for definition in CLUSTER_PROPERTIES},
+        properties=values_of(cluster, CLUSTER_PROPERTIES),
         nodes=list_nodes(context).nodes,
         groups=list_groups(context).groups,
         networks=view_networks(view),

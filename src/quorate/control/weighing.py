@@ -17,7 +17,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.votes import further_losses, majority_of
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.common_properties import NODE_PROPERTIES, read_common
+from quorate.model.common_properties import NODE, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue
 from quorate.model.workload import NodeSpec
@@ -33,7 +33,7 @@ def change_node(view: ClusterView, name: str, wish: NodeChange, occasion: Occasi
     """Set a node's weight (1, it may vote; 0, it never does and is a full node otherwise), or its site."""
     problems: list[Problem] = []
     node = find_node(view, name, problems)
-    values, faults = read_common(NODE_PROPERTIES, wish.properties, "properties")
+    values, faults = read_common(NODE, wish.properties, "properties")
     problems += faults
     if not wish.properties:
         what, remedy = "nothing is to be changed", "name a property: weight=0, weight=1 or site=WORD"
@@ -43,7 +43,7 @@ def change_node(view: ClusterView, name: str, wish: NodeChange, occasion: Occasi
         problems += name_problems(site, "properties.site", host=True)
     if node is None or stops(problems):
         raise Refused(problems)
-    changed = altered(node, **values)
+    changed = altered(node, **fields_of(NODE, values))
     done = Done(id=str(node.node), name=node.name)
     if changed == node:
         return unchanged(altered(done, changed=False))

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import re
 import shlex
 from collections.abc import Callable
 from typing import Final, assert_never
 
 from quorate.model.base import Value
 from quorate.model.problems import Problem, error
+
+_WORD: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_AMOUNT: Final = re.compile(r"[0-9]{1,15}")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
@@ -40,6 +44,10 @@ class PropertyForm(enum.Enum):
     ABSOLUTE_PATH = "absolute_path"
     COMMAND_LINE = "command_line"
     ENVIRONMENT = "environment"
+    WORD = "word"
+    """A name without spaces, commas or equals signs."""
+    QUANTITY = "quantity"
+    """NAME=NUMBER, the number whole and not negative; every name once."""
 
 
 class TakesEffect(enum.Enum):
@@ -143,6 +151,11 @@ def _fault_of_form(form: PropertyForm, value: PropertyValue) -> str:
     if form is PropertyForm.ANY or value in ("", []):
         return ""
     texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    if form is PropertyForm.QUANTITY:
+        names = [text.partition("=")[0].strip() for text in texts]
+        twice = next((name for name in names if names.count(name) > 1), "")
+        if twice:
+            return f"{twice} is given twice"
     return next((fault for text in texts if (fault := _fault_of_text(form, text))), "")
 
 
@@ -170,6 +183,12 @@ def _fault_of_text(form: PropertyForm, text: str) -> str:
             return "" if words else "there is no command in it"
         case PropertyForm.ENVIRONMENT:
             return "" if text.partition("=")[1] and text[0] != "=" else f"{text} is not NAME=value"
+        case PropertyForm.WORD:
+            return "" if _WORD.fullmatch(text) else f"{text!r} is not a word of at most 63 letters, digits and . _ -"
+        case PropertyForm.QUANTITY:
+            name, _, amount = text.partition("=")
+            good = _WORD.fullmatch(name.strip()) and _AMOUNT.fullmatch(amount.strip())
+            return "" if good else f"{text!r} is not NAME=NUMBER with a whole number of at most 15 digits"
         case _ as unreachable:
             assert_never(unreachable)
 

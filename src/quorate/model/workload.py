@@ -202,6 +202,7 @@ class NodeSpec(Value, frozen=True, kw_only=True):
     """The node is about to become a voter of the store: until it is recorded, both counts must hold (rule 4)."""
     weight: int = 1
     """0: the node never votes; it is a full node otherwise (NodeWeight, spec/02 §8.6)."""
+    description: str = ""
     site: str = ""
     """A word for what fails together with it (spec/01 §9); nodes without one are in one site together."""
     fault_domain: tuple[str, ...] = ()
@@ -290,6 +291,7 @@ class ClusterSpec(Value, frozen=True, kw_only=True):
 
     name: str
     id: str
+    description: str = ""
     profile: str = "default"
     networks: dict[str, str] = {}
     """Prefix of each network between the nodes, by name: every node must have an address there."""
