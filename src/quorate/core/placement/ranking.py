@@ -60,7 +60,7 @@ def rules(scene: Scene, group: GroupSpec, nodes: list[int], mode: Mode, owner: i
         found.append(Rule([scene.hosted(group, node, level, SPREAD, names) for node in nodes], _spread(group)))
     if group.demand:
         found.append(Rule([share_after(scene, group, node) for node in nodes], _share))
-    found.append(Rule([groups_without(scene, group, node) for node in nodes], _count))
+    found.append(Rule(groups_without(scene, group, nodes), _count))
     return found
 
 
@@ -85,10 +85,11 @@ def share_after(scene: Scene, group: GroupSpec, node: int) -> int:
     return max(shares, default=0)
 
 
-def groups_without(scene: Scene, group: GroupSpec, node: int) -> int:
-    """How many other groups that should be online the node has."""
-    own = scene.occupancy.share(group.id)
-    return scene.occupancy.load(node).groups - (own is not None and own.node == node)
+def groups_without(scene: Scene, group: GroupSpec, nodes: list[int]) -> list[int]:
+    """How many other groups that should be online each node has."""
+    own, load = scene.occupancy.share(group.id), scene.occupancy.load
+    here = own.node if own is not None else 0
+    return [load(node).groups - (node == here) for node in nodes]
 
 
 def _apart(scene: Scene, group: GroupSpec) -> _Say:
