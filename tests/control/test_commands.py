@@ -11,7 +11,8 @@ from faces_world import FacesWorld, faces_world
 from quorate.control import executor, groups, nodes, resource_writing, resources
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, new_occasion
-from quorate.control.groups import MoveWish, NewGroup
+from quorate.control.groups import NewGroup
+from quorate.control.moving import MoveWish, move_group
 from quorate.control.queries import show_group, show_node, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
 from quorate.control.status import cluster_status
@@ -63,7 +64,7 @@ def offline(name: str = "web") -> Made:
 
 
 def move(to: str = "") -> Made:
-    return lambda view, occasion: groups.move_group(view, "web", MoveWish(to=to), occasion)
+    return lambda view, occasion: move_group(view, "web", MoveWish(to=to), occasion)
 
 
 async def running(world: FacesWorld) -> None:
@@ -265,7 +266,7 @@ async def test_nodes_pause_drain_resume_and_stop(world: FacesWorld) -> None:
     assert (intent.paused, bool(intent.drain), intent.drain_target) == (True, True, 3)
     again = await run(world, lambda v, o: nodes.drain_node(v, "node2", nodes.DrainWish(target="3"), o))
     assert not again.changed
-    await run(world, lambda v, o: nodes.resume_node(v, "node2", o))
+    await run(world, lambda v, o: nodes.resume_node(v, "node2", nodes.ResumeWish(), o))
     assert show_node(world, "node2").state == "up"
     found = await refused(world, lambda v, o: nodes.drain_node(v, "node2", nodes.DrainWish(target="node2"), o))
     assert found.keys() == {"target_cannot_own"}

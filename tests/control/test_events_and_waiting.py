@@ -13,7 +13,8 @@ from quorate.control import groups, resource_writing, wait
 from quorate.control.chronicle import Happening
 from quorate.control.events import Event, EventBus
 from quorate.control.executor import execute, new_occasion
-from quorate.control.groups import MoveWish, NewGroup
+from quorate.control.groups import NewGroup
+from quorate.control.moving import MoveWish, move_group
 from quorate.control.resource_writing import NewResource
 from quorate.control.wait import wait_for
 from quorate.model import keys
@@ -166,7 +167,7 @@ async def test_waiting_for_a_move(world: FacesWorld) -> None:
     await online(world)
     await world.obey("web")
     move = MoveWish(to="node2")
-    asked = await execute(world, lambda v, o: groups.move_group(v, "web", move, o), new_occasion(world, "", ""))
+    asked = await execute(world, lambda v, o: move_group(v, "web", move, o), new_occasion(world, "", ""))
     waiting = asyncio.create_task(wait_for(world, wait.group_moved(group, asked.operation), 30))
     await world.assign("web", 1, number=2, phase="stop", to=2, cause="moved")
     intent = world.view.intent(group)

@@ -81,7 +81,7 @@ async def test_an_eviction_that_waits_is_told_and_can_be_taken_back(world: Faces
         await run(world, lambda v, o, name=name: nodes.pause_node(v, name, o))  # type: ignore[misc]
     assert "eviction_waits" in {problem.code for problem in cluster_status(world).problems}
     assert node_evicted(3)(world.view) == "failed"
-    await run(world, lambda v, o: nodes.resume_node(v, "node3", o))
+    await run(world, lambda v, o: nodes.resume_node(v, "node3", nodes.ResumeWish(), o))
     assert world.view.node_intent(3).eviction is None
     assert show_node(world, "node3").state == "up"
 
@@ -89,7 +89,9 @@ async def test_an_eviction_that_waits_is_told_and_can_be_taken_back(world: Faces
 async def test_once_it_has_left_there_is_no_way_back(world: FacesWorld) -> None:
     await run(world, evict())
     await world.put((keys.member(3), MemberRecord(node=3, state="down", incarnation="3.a", proof="released")))
-    assert await refused(world, lambda v, o: nodes.resume_node(v, "node3", o)) == {"node_leaving_for_good"}
+    assert await refused(world, lambda v, o: nodes.resume_node(v, "node3", nodes.ResumeWish(), o)) == {
+        "node_leaving_for_good"
+    }
 
 
 async def test_a_vote_that_cannot_be_spared_keeps_its_node(world: FacesWorld) -> None:

@@ -12,7 +12,8 @@ from quorate.control import groups, resource_writing, resources, wait
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import execute, new_occasion
 from quorate.control.explanations import explain_group_view
-from quorate.control.groups import MoveWish, NewGroup
+from quorate.control.groups import NewGroup
+from quorate.control.moving import MoveWish, move_group
 from quorate.control.queries import show_group, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
 from quorate.control.status import cluster_status
@@ -218,7 +219,7 @@ async def test_a_lock_refuses_requests_unless_it_is_ignored_and_ends_with_its_no
         return {
             "disk offline": lambda v, o: resources.resource_offline(v, "disk", o, ignore_locked=ignore),
             "db online": lambda v, o: resources.resource_online(v, "db", o, find, ignore_locked=ignore),
-            "move": lambda v, o: groups.move_group(v, "web", MoveWish(to="node2"), o, ignore_locked=ignore),
+            "move": lambda v, o: move_group(v, "web", MoveWish(to="node2"), o, ignore_locked=ignore),
             "offline": lambda v, o: groups.group_offline(v, "web", o, ignore_locked=ignore),
         }
 

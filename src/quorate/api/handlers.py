@@ -185,9 +185,11 @@ async def delete_group(call: Call[Nothing]) -> Changed:
 
 async def group_online(call: Call[Nothing]) -> Changed:
     """Bring a group online, and keep it so."""
-    find, ignore = call.context.types.find, call.flag("ignore_locked")
+    find, ignore, now = call.context.types.find, call.flag("ignore_locked"), call.flag("now")
     return await Plan(call).run(
-        lambda view, occasion: groups.group_online(view, call.name, occasion, find, ignore_locked=ignore),
+        lambda view, occasion: groups.group_online(
+            view, call.name, occasion, find, ignore_locked=ignore, unordered=now
+        ),
         lambda _, done: wait.group_online(done.id),
     )
 
@@ -198,15 +200,6 @@ async def group_offline(call: Call[Nothing]) -> Changed:
     return await Plan(call).run(
         lambda view, occasion: groups.group_offline(view, call.name, occasion, ignore_locked=ignore),
         lambda _, done: wait.group_offline(done.id),
-    )
-
-
-async def move_group(call: Call[groups.MoveWish]) -> Changed:
-    """Move a group to a node, or to the best other one."""
-    ignore = call.flag("ignore_locked")
-    return await Plan(call).run(
-        lambda view, occasion: groups.move_group(view, call.name, call.body, occasion, ignore_locked=ignore),
-        lambda _, done: wait.group_moved(done.id, done.operation),
     )
 
 
@@ -273,9 +266,9 @@ async def pause_node(call: Call[Nothing]) -> Changed:
     return await Plan(call).run(lambda view, occasion: nodes.pause_node(view, call.name, occasion), at_once)
 
 
-async def resume_node(call: Call[Nothing]) -> Changed:
+async def resume_node(call: Call[nodes.ResumeWish]) -> Changed:
     """The node takes groups again."""
-    return await Plan(call).run(lambda view, occasion: nodes.resume_node(view, call.name, occasion), at_once)
+    return await Plan(call).run(lambda view, occasion: nodes.resume_node(view, call.name, call.body, occasion), at_once)
 
 
 async def drain_node(call: Call[nodes.DrainWish]) -> Changed:

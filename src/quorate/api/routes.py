@@ -11,7 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from quorate.api import backup_handlers, checkpoint_handlers, fence_handlers, handlers, network_handlers
+from quorate.api import (
+    backup_handlers,
+    checkpoint_handlers,
+    fence_handlers,
+    group_handlers,
+    handlers,
+    network_handlers,
+)
 from quorate.api.handlers import Nothing
 from quorate.control import (
     checkpoints,
@@ -22,7 +29,10 @@ from quorate.control import (
     explanations,
     fence_testing,
     fencing,
+    group_sets,
     groups,
+    maintenance,
+    moving,
     names,
     networks,
     nodes,
@@ -104,6 +114,7 @@ ROUTES: Final = (
     _get("/v1/cluster", handlers.show_cluster, views.ClusterStatus),
     _administer("PATCH", "/v1/cluster", handlers.change_cluster, cluster.ClusterChange),
     _operate("/v1/cluster/release-expulsions", handlers.release_expulsions),
+    _operate("/v1/cluster/maintenance", group_handlers.maintain_cluster, maintenance.MaintenanceWish),
     _administer("POST", "/v1/cluster/rename", handlers.rename_cluster, names.NewName),
     _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level, upgrading.UpgradeWish),
     Route(
@@ -133,7 +144,8 @@ ROUTES: Final = (
     _get("/v1/nodes/{name}/explanation", handlers.explain_node, explanations.NodeExplanation),
     _administer("PATCH", "/v1/nodes/{name}", handlers.change_node, weighing.NodeChange),
     _operate("/v1/nodes/{name}/pause", handlers.pause_node),
-    _operate("/v1/nodes/{name}/resume", handlers.resume_node),
+    _operate("/v1/nodes/{name}/resume", handlers.resume_node, nodes.ResumeWish),
+    _operate("/v1/nodes/{name}/maintenance", group_handlers.maintain_node, maintenance.MaintenanceWish),
     _operate("/v1/nodes/{name}/drain", handlers.drain_node, nodes.DrainWish),
     _operate("/v1/nodes/{name}/stop", handlers.stop_node, at_node=True),
     _operate("/v1/nodes/{name}/clear-quarantine", handlers.clear_quarantine),
@@ -152,9 +164,17 @@ ROUTES: Final = (
     _administer("PATCH", "/v1/groups/{name}", handlers.change_group, groups.GroupChange),
     _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
     _get("/v1/groups/{name}/explanation", handlers.explain_group, explanations.GroupExplanation),
-    _operate("/v1/groups/{name}/online", handlers.group_online, Nothing, "ignore_locked"),
+    _operate("/v1/groups/{name}/online", handlers.group_online, Nothing, "ignore_locked", "now"),
     _operate("/v1/groups/{name}/offline", handlers.group_offline, Nothing, "ignore_locked"),
-    _operate("/v1/groups/{name}/move", handlers.move_group, groups.MoveWish, "ignore_locked"),
+    _operate("/v1/groups/{name}/move", group_handlers.move_group, moving.MoveWish, "ignore_locked"),
+    _operate("/v1/groups/{name}/cancel-move", group_handlers.cancel_move),
+    _operate("/v1/groups/{name}/maintenance", group_handlers.maintain_group, maintenance.MaintenanceWish),
+    _administer("PUT", "/v1/groups/{name}/dependency", group_handlers.depend_group, group_sets.GroupDependencyWish),
+    _get("/v1/sets", group_handlers.list_sets, group_sets.GroupSetList),
+    _administer("POST", "/v1/sets", group_handlers.create_set, group_sets.GroupSetWish),
+    _get("/v1/sets/{name}", group_handlers.show_set, group_sets.GroupSetView),
+    _administer("PATCH", "/v1/sets/{name}", group_handlers.change_set, group_sets.GroupSetWish),
+    _administer("DELETE", "/v1/sets/{name}", group_handlers.delete_set),
     _get("/v1/resources", handlers.list_resources, views.ResourceList),
     _administer("POST", "/v1/resources", handlers.create_resource, resource_writing.NewResource),
     _get("/v1/resources/{name}", handlers.show_resource, views.ResourceView),

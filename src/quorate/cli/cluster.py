@@ -12,6 +12,7 @@ import click
 
 from quorate.cli.forcing import start
 from quorate.cli.frame import Session, changes, local, looks, pairs
+from quorate.cli.maintenance import of_cluster
 from quorate.cli.values import given_properties
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ POLL_S = 0.2
 @click.group()
 def cluster() -> None:
     """Make a cluster on this machine; see how one stands."""
+
+
+cluster.add_command(of_cluster)
 
 
 @cluster.command()

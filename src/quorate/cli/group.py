@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from quorate.cli.frame import Session, changes, ignore_locked, listed, looks
+from quorate.cli.maintenance import of_group
 from quorate.cli.values import given_properties
 
 
@@ -53,11 +54,13 @@ def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> 
 
 @group.command()
 @click.argument("name")
+@click.option("--now", is_flag=True, help="Whatever it should wait for.")
 @ignore_locked
 @changes
-def online(session: Session, name: str, ignore_locked: bool) -> None:
+def online(session: Session, name: str, now: bool, ignore_locked: bool) -> None:
     """Bring the group online, and keep it so; failure counts start anew."""
     query = {"ignore_locked": "true"} if ignore_locked else {}
+    query |= {"now": "true"} if now else {}
     session.finish(session.change("POST", "groups", name, "online", query=query), "online", "is being brought online")
 
 
@@ -74,15 +77,41 @@ def offline(session: Session, name: str, ignore_locked: bool) -> None:
 @group.command()
 @click.argument("name")
 @click.option("--to", default="", metavar="NODE", help="Where; else the best other node.")
+@click.option("--return-on-error", is_flag=True, help="Where it does not come online there, it goes back.")
+@click.option("--queue", is_flag=True, help="Where it cannot go now, the request waits.")
 @ignore_locked
 @changes
-def move(session: Session, name: str, to: str, ignore_locked: bool) -> None:
+def move(session: Session, name: str, to: str, return_on_error: bool, queue: bool, ignore_locked: bool) -> None:
     """Move the group to another node."""
-    from quorate.control.groups import MoveWish
+    from quorate.control.moving import MoveWish
 
     query = {"ignore_locked": "true"} if ignore_locked else {}
-    changed = session.change("POST", "groups", name, "move", body=MoveWish(to=to), query=query)
+    wish = MoveWish(to=to, return_on_error=return_on_error, queue=queue)
+    changed = session.change("POST", "groups", name, "move", body=wish, query=query)
     session.finish(changed, "moved", "is being moved")
+
+
+@group.command("cancel-move")
+@click.argument("name")
+@changes
+def cancel_move(session: Session, name: str) -> None:
+    """Take a move back: the group stays on, or returns to, the node it is on."""
+    session.finish(session.change("POST", "groups", name, "cancel-move"), "the move is taken back")
+
+
+@group.command("depends-on")
+@click.argument("name")
+@click.argument("expression", default="")
+@changes
+def depends_on(session: Session, name: str, expression: str) -> None:
+    """Say which groups and group sets must be ready before the group starts; without EXPRESSION: none."""
+    from quorate.control.group_sets import GroupDependencyWish
+
+    wish = GroupDependencyWish(depends_on=expression)
+    session.finish(session.change("PUT", "groups", name, "dependency", body=wish), "changed")
+
+
+group.add_command(of_group)
 
 
 @group.command()

@@ -27,6 +27,7 @@ NOUNS = {
     "witness": ("quorate.cli.witness:witness", "This machine as the third vote of clusters, and nothing else."),
     "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
     "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),
+    "group-set": ("quorate.cli.group_set:group_set", "Groups whose start others wait for together."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
     "history": ("quorate.cli.history:history", "Changes that were made: by whom, when and why."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),

@@ -16,6 +16,7 @@ import click
 from quorate.cli.cluster import numbers
 from quorate.cli.exits import Exit
 from quorate.cli.frame import Session, changes, local, looks, pairs
+from quorate.cli.maintenance import of_node
 
 if TYPE_CHECKING:
     from quorate.control.change import Changed
@@ -151,10 +152,22 @@ def pause(session: Session, name: str) -> None:
 
 @node.command()
 @click.argument("name")
+@click.option(
+    "--failback",
+    type=click.Choice(["policy", "immediate"]),
+    default="policy",
+    help="Groups that a drain moved away: each by its own failback, or all at once.",
+)
 @changes
-def resume(session: Session, name: str) -> None:
+def resume(session: Session, name: str, failback: str) -> None:
     """Let the node take groups again."""
-    session.finish(session.change("POST", "nodes", name, "resume"), "takes groups again")
+    from quorate.control.nodes import ResumeWish
+
+    wish = ResumeWish(failback=failback)
+    session.finish(session.change("POST", "nodes", name, "resume", body=wish), "takes groups again")
+
+
+node.add_command(of_node)
 
 
 @node.command()

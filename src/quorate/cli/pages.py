@@ -9,10 +9,12 @@ from quorate.cli.explanation_pages import group_page, node_page, resource_page
 from quorate.cli.fence_pages import fence_page, fence_table, fence_test_page
 from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
+from quorate.cli.set_pages import set_table
 from quorate.control.events import Event
 from quorate.control.explanations import GroupExplanation, NodeExplanation, ResourceExplanation
 from quorate.control.fence_testing import FenceTest
 from quorate.control.fencing import FenceDeviceList, FenceDeviceView
+from quorate.control.group_sets import GroupSetList, GroupSetView
 from quorate.control.path_views import PathMatrix
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken, TokenList
@@ -83,6 +85,10 @@ def page_of(value: Value) -> Page:
             return Page((Section(facts=facts, sentences=(expires,)),))
         case TokenList():
             return Page((Section(table=_tokens(value)),))
+        case GroupSetList():
+            return Page((Section(table=set_table(value.sets)),))
+        case GroupSetView():
+            return Page((Section(table=set_table((value,))),))
         case _:
             raise TypeError(f"there is no page for {type(value).__name__}")
 

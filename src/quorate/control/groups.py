@@ -1,4 +1,4 @@
-"""Commands on groups: create, delete, online, offline, move (spec/03 §4 to §6 and §10).
+"""Commands on groups: create, delete, online, offline (spec/03 §4 to §6).
 
 Owns: what each command demands and which records it writes. Does not know: how a group is brought online; the records
 say what should be so, and coordinator and owner make it so.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.checkpoints import saved_keys
 from quorate.control.locks import group_locked_problems
-from quorate.control.lookup import find_group, find_node, find_nodes, guard_group, guard_intent
+from quorate.control.lookup import find_group, find_nodes, guard_group, guard_intent
+from quorate.control.maintenance import maintenance_problems
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.placement_warnings import placement_warnings
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement.choosing import objection, place
+from quorate.core.placement.choosing import objection
 from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys
@@ -24,7 +25,7 @@ from quorate.model.common_properties import GROUP, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
-from quorate.model.workload import GroupIntent, GroupSpec, Move
+from quorate.model.workload import GroupIntent, GroupSpec
 
 FAILBACK = {"prevent": 0, "immediate": 1}
 
@@ -43,12 +44,6 @@ class GroupChange(Value, frozen=True, kw_only=True):
     """Common properties to be set, under our names or the reference's; null stands for the default."""
 
     properties: dict[str, PropertyValue] = {}
-
-
-class MoveWish(Value, frozen=True, kw_only=True):
-    """Where a group shall go; empty: the best other node."""
-
-    to: str = ""
 
 
 def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Change[Done]:
@@ -156,14 +151,24 @@ def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resou
 
 
 def group_online(
-    view: ClusterView, name: str, occasion: Occasion, find_manifest: FindManifest, *, ignore_locked: bool = False
+    view: ClusterView,
+    name: str,
+    occasion: Occasion,
+    find_manifest: FindManifest,
+    *,
+    ignore_locked: bool = False,
+    unordered: bool = False,
 ) -> Change[Done]:
-    """The group should be online from now on, all members of it; failure counts start anew."""
+    """The group should be online from now on, all members of it; failure counts start anew.
+
+    `unordered`: it starts now, whatever it should wait for (spec/03 §10.2, 0x08).
+    """
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
     if spec is None:
         raise Refused(problems)
     problems += owner_problems(view, spec)
+    problems += maintenance_problems(view, spec, occasion.at_s)
     for resource in view.members_of.get(spec.id, {}).values():
         problems += online_problems(view, resource, find_manifest)
     problems += [] if ignore_locked else group_locked_problems(view, spec.id)
@@ -172,8 +177,15 @@ def group_online(
     intent = view.intent(spec.id)
     if intent.persistent_state and not intent.own_states and state_of(view, spec.id) == "online":
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
-    wanted = altered(intent, persistent_state=True, own_states={}, clear_failures=intent.clear_failures + 1)
-    return _intend(view, spec, wanted, occasion, "online")
+    wanted = altered(
+        intent,
+        persistent_state=True,
+        own_states={},
+        clear_failures=intent.clear_failures + 1,
+        asked_s=occasion.at_s,
+        unordered=unordered,
+    )
+    return intend(view, spec, wanted, occasion, "online")
 
 
 def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:
@@ -207,66 +219,10 @@ def group_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_lo
     if problems:
         raise Refused(problems)
     wanted = altered(intent, persistent_state=False, own_states={}, move=None)
-    return _intend(view, spec, wanted, occasion, "offline")
+    return intend(view, spec, wanted, occasion, "offline")
 
 
-def move_group(
-    view: ClusterView, name: str, wish: MoveWish, occasion: Occasion, *, ignore_locked: bool = False
-) -> Change[Done]:
-    """Ask for the group to change its owner (spec/03 §10.1)."""
-    problems: list[Problem] = []
-    spec = find_group(view, name, problems)
-    target = find_node(view, wish.to, problems, "to") if wish.to else None
-    if spec is None or problems:
-        raise Refused(problems)
-    intent, assignment = view.intent(spec.id), assignment_of(view, spec.id)
-    if assignment is None:
-        problems.append(
-            error("group_without_owner", f"group {spec.name} has no owner yet", remedy="see quorate explain group")
-        )
-    elif intent.move is not None or assignment.phase == "stop":
-        problems.append(
-            error(
-                "operation_under_way",
-                f"group {spec.name} is being moved already",
-                where="group",
-                remedy="wait for the end of that move",
-            )
-        )
-    elif target is not None and target.node == assignment.owner:
-        return unchanged(Done(id=spec.id, name=spec.name, changed=False))
-    elif target is not None:
-        found = objection(view, spec, target.node)
-        if found is not None:
-            problems.append(
-                error(
-                    "node_cannot_own",
-                    f"group {spec.name} cannot move to {target.name}: {in_words(view, found)}",
-                    where="to",
-                    remedy="name another node, or none for the best",
-                )
-            )
-    else:
-        placement = place(view, spec, "move", without=frozenset({assignment.owner}))
-        if placement.best is None:
-            against = "; ".join(in_words(view, reason) for reason in placement.against)
-            problems.append(
-                error(
-                    "nowhere_to_go",
-                    f"no other node can take group {spec.name}: {against}",
-                    where="group",
-                    remedy="bring another node up, or resume one",
-                )
-            )
-    problems += [] if ignore_locked else group_locked_problems(view, spec.id)
-    if problems:
-        raise Refused(problems)
-    move = Move(id=occasion.id, to=target.node if target else 0, reason=occasion.reason, author=occasion.author)
-    detail = f"to {target.name}" if target else "to the best node"
-    return _intend(view, spec, altered(intent, move=move), occasion, "move", operation=move.id, detail=detail)
-
-
-def _intend(
+def intend(
     view: ClusterView,
     spec: GroupSpec,
     wanted: GroupIntent,
@@ -276,6 +232,7 @@ def _intend(
     operation: str = "",
     detail: str = "",
 ) -> Change[Done]:
+    """Write what should be so of the group from now on."""
     change = Change(
         guards=(guard_group(view, spec.id), guard_intent(view, spec.id)),
         writes=(put(keys.INTENT_GROUP + spec.id, wanted),),

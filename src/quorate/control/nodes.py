@@ -27,6 +27,12 @@ class DrainWish(Value, frozen=True, kw_only=True):
     target: str = ""
 
 
+class ResumeWish(Value, frozen=True, kw_only=True):
+    """What becomes of groups that a drain has moved away (spec/02 §7): each goes by its own failback, or all return."""
+
+    failback: str = "policy"
+
+
 def pause_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
     """No group comes to the node any more; what runs there runs on."""
     node = _node(view, name)
@@ -36,9 +42,12 @@ def pause_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]
     return _intend(view, node, altered(intent, paused=True), occasion, "pause")
 
 
-def resume_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
+def resume_node(view: ClusterView, name: str, wish: ResumeWish, occasion: Occasion) -> Change[Done]:
     """The node takes groups again; a drain under way ends, and so does an eviction that waits for groups."""
     node = _node(view, name)
+    if wish.failback not in {"policy", "immediate"}:
+        what, remedy = f"failback cannot be {wish.failback!r}", "choose from: policy, immediate"
+        raise Refused([error("property_choice", what, where="failback", remedy=remedy)])
     intent = view.node_intent(node.node)
     if intent.stopping:
         raise Refused(
@@ -63,11 +72,13 @@ def resume_node(view: ClusterView, name: str, occasion: Occasion) -> Change[Done
                 )
             ]
         )
-    if intent == NodeIntent():
+    back = occasion.id if wish.failback == "immediate" else ""
+    wanted = NodeIntent(maintenance=intent.maintenance, takes_back=back)
+    if altered(intent, takes_back="") == altered(wanted, takes_back="") and not back:
         return unchanged(Done(id=str(node.node), name=node.name, changed=False))
     # An eviction is taken back only from a node that is up: from one that is down its vote may be gone by now.
     guards = (guard(keys.member(node.node), member.revision),) if intent.eviction and member else ()
-    return _intend(view, node, NodeIntent(), occasion, "resume", guards=guards)
+    return _intend(view, node, wanted, occasion, "resume", guards=guards)
 
 
 def drain_node(view: ClusterView, name: str, wish: DrainWish, occasion: Occasion) -> Change[Done]:
@@ -83,7 +94,7 @@ def drain_node(view: ClusterView, name: str, wish: DrainWish, occasion: Occasion
     number = target.node if target else 0
     if intent.drain and intent.drain_target == number:
         return unchanged(Done(id=str(node.node), name=node.name, changed=False, operation=intent.drain))
-    wanted = altered(intent, paused=True, drain=occasion.id, drain_target=number)
+    wanted = altered(intent, paused=True, drain=occasion.id, drain_target=number, takes_back="")
     return _intend(view, node, wanted, occasion, "drain", operation=occasion.id)
 
 

@@ -40,7 +40,9 @@ def resource_online(
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     # P-3: its own value goes, and the group's becomes true; members that were to be offline so far stay offline.
     own = {r.id: False for r in members.values() if r.id not in needed and not desired(r, intent)}
-    wanted = altered(intent, persistent_state=True, own_states=own, clear_failures=intent.clear_failures + 1)
+    wanted = altered(
+        intent, persistent_state=True, own_states=own, clear_failures=intent.clear_failures + 1, asked_s=occasion.at_s
+    )
     return _intend(view, spec, wanted, occasion, "online")
 
 

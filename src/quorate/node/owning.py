@@ -12,6 +12,7 @@ from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.decision import wants_online
+from quorate.core.failover.maintenance import ends_s, hands_off
 from quorate.core.group_run import GroupRun
 from quorate.core.placement.choosing import place
 from quorate.core.probation import proofs
@@ -123,10 +124,14 @@ class Owning:
             self._view.intent(group),
             may_start=may_start,
             paused=self._view.node_intent(self.node).paused,
+            hands_off=hands_off(self._view, group, self.node, order.wall_s) is not None,
             unknown=frozenset(missing),
             proofs=proofs(self._view, group),
             wall_s=self._wall_s(),
         )
+        over_s = ends_s(self._view, group, self.node, order.wall_s)
+        if over_s is not None:
+            self.due[group] = now + max(0.0, over_s - order.wall_s)
         if due is not None:
             self.due[group] = min(due, self.due.get(group, due))
         stuck = run.fencing_for(members)

@@ -104,16 +104,19 @@ class GroupRun:
         *,
         may_start: bool,
         paused: bool,
+        hands_off: bool = False,
         unknown: frozenset[str] = frozenset(),
         proofs: Mapping[str, frozenset[str]] = MappingProxyType({}),
         wall_s: float = 0.0,
     ) -> tuple[tuple[Command, ...], GroupFact, float | None]:
         """Commands for the hosts, the fact to report, and when to look again.
 
-        `may_start`: the lease is held; `paused`: nothing may be brought online here (spec/02 §7.1); `unknown`:
+        `may_start`: the lease is held; `paused`: nothing may be brought online here (spec/02 §7.1); `hands_off`: and
+        nothing is ended by itself either, somebody works here by hand; `unknown`:
         resources whose host has not told yet what it has, so that nothing is concluded of them and nothing is asked;
         `proofs`: with what each member has been online anywhere (`core.probation`); `wall_s`: wall time, for people.
         """
+        paused = paused or hands_off
         self._heed(assignment, members, intent, unknown)
         for resource, spec in members.items():
             self.resources[resource].take_spec(spec, proofs.get(resource, frozenset()))
@@ -129,7 +132,7 @@ class GroupRun:
             elif run.known and not run.asked:
                 starts = run.state == "offline" or (run.state in FALLEN and _due(run, now))
                 ready = starts and wanted[resource] and may_start and not paused and picture.may_start(spec)
-                keep = starts or (wanted[resource] and picture.provided(spec))
+                keep = starts or (wanted[resource] and (hands_off or picture.provided(spec)))
                 command = self._next(spec, run, assignment, ready=ready, go=not keep and picture.may_stop(resource))
                 commands += [command] if command is not None else []
         for resource, run in self.resources.items():

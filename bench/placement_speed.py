@@ -25,6 +25,7 @@ from quorate.model.workload import (
     NodeSpec,
     ResourceFact,
     ResourceSpec,
+    ResourceState,
 )
 from quorate.node.coordinating import Coordinating
 
@@ -45,7 +46,9 @@ class World:
             preferred = (number % NODES + 1, (number * 7) % NODES + 1) if number % 2 else ()
             items.append((keys.SPEC_GROUP + group, GroupSpec(id=group, name=group, preferred_owners=preferred)))
             items.append((keys.INTENT_GROUP + group, GroupIntent(persistent_state=True)))
-            items.append((keys.SPEC_RESOURCE + resource, ResourceSpec(id=resource, name=resource, type="t", group=group)))
+            items.append(
+                (keys.SPEC_RESOURCE + resource, ResourceSpec(id=resource, name=resource, type="t", group=group))
+            )
         self.revision = 1
         self.view = ClusterView()
         # The coordinator's record is older than its member's: it has taken over, it has not just formed the cluster.
@@ -103,7 +106,7 @@ def main() -> int:
         group = f"g{number * 37 % GROUPS:05}"
         now = world.view.assignments[group].record
         key = keys.fact_group(now.owner, group)
-        state = "failed" if number % 2 else "online"
+        state: ResourceState = "failed" if number % 2 else "online"
         fact = decode(encode(world.view.facts[(now.owner, group)].record), GroupFact, key)
         said = replace(fact, resources={r: ResourceFact(state=state) for r in fact.resources})
         value = encode(said)
@@ -121,7 +124,9 @@ def main() -> int:
     request, _, _ = world.coordinating.assign(touched)
     loss_s = time.perf_counter() - began
     assert request is not None
-    moved = sum(isinstance(decode(w.value, Assignment, w.key), Assignment) for w in request.writes if isinstance(w, Put))
+    moved = sum(
+        isinstance(decode(w.value, Assignment, w.key), Assignment) for w in request.writes if isinstance(w, Put)
+    )
     fact_s = statistics.median(facts)
     found = (
         (f"full placement of {GROUPS} groups on {NODES} nodes", placement_s, PLACEMENT_S),

@@ -1,0 +1,109 @@
+"""Maintenance of a group, a node or the whole cluster: somebody works there by hand, the cluster keeps its hands off.
+
+Owns: the commands that begin and end it, and what is refused meanwhile. Does not know: what is left undone meanwhile
+(`core.failover.maintenance`, `core.group_run`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, assert_never
+
+from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
+from quorate.control.lookup import find_group, find_node, guard_group, guard_intent
+from quorate.core.cluster_view import ClusterView
+from quorate.core.failover.maintenance import covering
+from quorate.model import keys
+from quorate.model.base import Value
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.workload import ClusterIntent, GroupSpec, Maintenance
+
+Kind = Literal["cluster", "node", "group"]
+LONGEST_S = 366 * 86_400
+
+
+class MaintenanceWish(Value, frozen=True, kw_only=True):
+    """Begin or end it. The occasion has who and why."""
+
+    on: bool = True
+    for_s: int = 0
+    """It ends by itself so many seconds from now; 0: it does not."""
+
+
+def set_maintenance(
+    view: ClusterView, kind: Kind, name: str, wish: MaintenanceWish, occasion: Occasion
+) -> Change[Done]:
+    """Begin, prolong or end the maintenance of that object."""
+    problems: list[Problem] = []
+    if not 0 <= wish.for_s <= LONGEST_S:
+        what = f"it cannot last {wish.for_s} s"
+        problems.append(error("maintenance_duration", what, where="for_s", remedy=f"give 0 to {LONGEST_S} seconds"))
+    if wish.on and not occasion.reason:
+        remedy = "say why, for whoever finds it like that: --reason TEXT"
+        problems.append(error("maintenance_without_reason", "a maintenance needs a reason", remedy=remedy))
+    made = None
+    if wish.on:
+        made = Maintenance(
+            author=occasion.author,
+            reason=occasion.reason,
+            since=occasion.at,
+            until_s=occasion.at_s + wish.for_s if wish.for_s else 0.0,
+        )
+    change = _written(view, kind, name, made, problems)
+    if not change.answer.changed:
+        return unchanged(change.answer)
+    verb = "begin-maintenance" if wish.on else "end-maintenance"
+    done = change.answer
+    return audited(change, occasion, verb=verb, kind=kind, object_id=done.id, object_name=done.name)
+
+
+def _written(
+    view: ClusterView, kind: Kind, name: str, made: Maintenance | None, problems: list[Problem]
+) -> Change[Done]:
+    """The intent of that object with the maintenance; raises Refused with the problems so far and its own."""
+    match kind:
+        case "group":
+            spec = find_group(view, name, problems)
+            if spec is None or problems:
+                raise Refused(problems)
+            intent = view.intent(spec.id)
+            done = Done(id=spec.id, name=spec.name, changed=made != intent.maintenance)
+            written = (put(keys.INTENT_GROUP + spec.id, altered(intent, maintenance=made)),)
+            return Change((guard_group(view, spec.id), guard_intent(view, spec.id)), written, done)
+        case "node":
+            node = find_node(view, name, problems)
+            if node is None or problems:
+                raise Refused(problems)
+            wanted, known = view.node_intent(node.node), view.node_intents.get(node.node)
+            done = Done(id=str(node.node), name=node.name, changed=made != wanted.maintenance)
+            key = f"{keys.INTENT_NODE}{node.node}"
+            now = altered(wanted, maintenance=made)
+            return Change((guard(key, known.revision if known else None),), (put(key, now),), done)
+        case "cluster":
+            whole, cluster = view.cluster_intent, view.cluster
+            if problems or cluster is None:
+                raise Refused(problems)
+            present = whole.record if whole is not None else ClusterIntent()
+            done = Done(id=cluster.record.id, name=cluster.record.name, changed=made != present.maintenance)
+            guards = (guard(keys.INTENT_CLUSTER, whole.revision if whole else None),)
+            return Change(guards, (put(keys.INTENT_CLUSTER, altered(present, maintenance=made)),), done)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def maintenance_problems(view: ClusterView, spec: GroupSpec, wall_s: float) -> list[Problem]:
+    """Why nothing is started or moved now: the group, its node or the cluster is in maintenance."""
+    assignment = view.assignments.get(spec.id)
+    covered = covering(view, spec.id, assignment.record.owner if assignment else 0, wall_s)
+    if covered is None:
+        return []
+    kind, maintenance = covered
+    name = {"group": spec.name, "cluster": ""}.get(kind, "NODE")
+    because = f": {maintenance.reason}" if maintenance.reason else ""
+    return [
+        error(
+            "in_maintenance",
+            f"the {kind} is in maintenance by {maintenance.author} since {maintenance.since}{because}",
+            where="group",
+            remedy=f"end it first: quorate {kind} maintenance {name} --off".replace("  ", " "),
+        )
+    ]
