@@ -21,7 +21,7 @@ from quorate.model.fencing import FenceDevice
 from quorate.model.history import Action, FieldChange, ObjectChange, Plain
 from quorate.model.quorum import QuorumSpec
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import ClusterSpec, GroupSetSpec, GroupSpec, NodeSpec, ResourceSpec
 
 _CLASSES: Final[tuple[tuple[str, str, type[Value]], ...]] = (
     (keys.SPEC_CLUSTER, "cluster", ClusterSpec),
@@ -29,6 +29,7 @@ _CLASSES: Final[tuple[tuple[str, str, type[Value]], ...]] = (
     (keys.SPEC_NODE, "node", NodeSpec),
     (keys.SPEC_GROUP, "group", GroupSpec),
     (keys.SPEC_RESOURCE, "resource", ResourceSpec),
+    (keys.SPEC_SET, "set", GroupSetSpec),
     (keys.SPEC_NETWORK, "network", NetworkSpec),
     (keys.SPEC_FENCE, "fence_device", FenceDevice),
 )
@@ -55,6 +56,8 @@ def known_record(view: ClusterView, key: str) -> Known[Any] | None:
             return view.groups.get(own)
         case "resource":
             return view.resources.get(own)
+        case "set":
+            return view.sets.get(own)
         case "network":
             return view.networks.get(own)
         case "fence_device":
