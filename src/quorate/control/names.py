@@ -55,7 +55,7 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str) -> Problem:
         remedy = f"there are: {shown}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     else:
         remedy = f"there is no {kind} yet; create one"
-    return error(f"{kind}_unknown", f"there is no {kind} {name!r}", where=where, remedy=remedy)
+    return error(f"{kind.replace(' ', '_')}_unknown", f"there is no {kind} {name!r}", where=where, remedy=remedy)
 
 
 def taken(kind: str, name: str, where: str) -> Problem:
