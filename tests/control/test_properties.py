@@ -161,7 +161,7 @@ async def test_what_is_only_shown_cannot_be_set_under_any_of_its_names(world: Fa
             assert "property_read_only" in await refused(world, kind, {name: "x"}), name
 
 
-@pytest.mark.conformance("PP-04", "PP-06")
+@pytest.mark.conformance("PP-06")
 @pytest.mark.parametrize("kind", SETTABLE[:5])
 async def test_everything_wrong_is_told_at_once_and_nothing_changes(world: FacesWorld, kind: str) -> None:
     given: dict[str, PropertyValue] = {"Colour": 1, "AdminExtensions": "x", "Id": "y", "Description": 5}

@@ -18,6 +18,7 @@ from quorate.api import (
     group_handlers,
     handlers,
     network_handlers,
+    property_handlers,
 )
 from quorate.api.handlers import Nothing
 from quorate.control import (
@@ -37,10 +38,12 @@ from quorate.control import (
     networks,
     nodes,
     path_views,
+    properties,
     quorum,
     quorum_setting,
     rebuilding,
     resource_writing,
+    setting,
     tokens,
     upgrading,
     views,
@@ -189,6 +192,16 @@ ROUTES: Final = (
     _operate("/v1/resources/{name}/online", handlers.resource_online, Nothing, "ignore_locked"),
     _operate("/v1/resources/{name}/offline", handlers.resource_offline, Nothing, "ignore_locked"),
     _operate("/v1/resources/{name}/fail", handlers.resource_fail),
+    Route(
+        "GET",
+        "/v1/properties",
+        Role.VIEWER,
+        property_handlers.list_properties,
+        Nothing,
+        properties.PropertyList,
+        ("kind", "object"),
+    ),
+    _administer("PATCH", "/v1/properties", property_handlers.set_properties, setting.SettingWish),
     _get("/v1/quorum", handlers.show_quorum, quorum.QuorumView),
     Route("GET", "/v1/quorum/would-hold", Role.VIEWER, handlers.would_hold, Nothing, quorum.LossAnswer, ("without",)),
     _administer("PATCH", "/v1/quorum", handlers.set_quorum, quorum_setting.QuorumWish),

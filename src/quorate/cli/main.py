@@ -28,6 +28,8 @@ NOUNS = {
     "network": ("quorate.cli.network:network", "Networks between the nodes, and to their clients."),
     "interface": ("quorate.cli.network:interface", "Network interfaces: what each node has on each network."),
     "group-set": ("quorate.cli.group_set:group_set", "Groups whose start others wait for together."),
+    "properties": ("quorate.cli.properties:properties", "Every property: its value, and where that comes from."),
+    "set": ("quorate.cli.properties:set_several", "Set properties of several objects at once."),
     "token": ("quorate.cli.token:token", "One-time tokens by which machines join."),
     "history": ("quorate.cli.history:history", "Changes that were made: by whom, when and why."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),

@@ -47,6 +47,19 @@ def _finder(type_name: str) -> Callable[[str], PropertyDefinition | None]:
     return manifest.find if manifest is not None else lambda _: None
 
 
+def finder_of(session: Session, name: str) -> Callable[[str], PropertyDefinition | None]:
+    """The properties of the type of a resource that is there; of one that is not, none."""
+    from quorate.client import path_of
+    from quorate.control.views import ResourceView
+    from quorate.model.problems import Refused
+
+    try:
+        present = session.client.look(path_of("resources", name), ResourceView)
+    except Refused:
+        return lambda _: None  # whoever sets is told, together with everything else
+    return _finder(present.type)
+
+
 @resource.command()
 @click.argument("name")
 @click.option("--group", required=True, help="Group it belongs to.")

@@ -80,3 +80,10 @@ def instance_problems(view: ClusterView, group: str, manifest: Manifest) -> list
             remedy=f"use {first.name}, or delete it first",
         )
     ]
+
+
+def required_words(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Types, and classes, of what its resources must depend on."""
+    wanted = manifest.required_dependencies
+    types = tuple(" or ".join(one.type_names) for one in wanted if one.type_names)
+    return types, tuple(one.resource_class.name.lower() for one in wanted if one.resource_class is not None)

@@ -11,9 +11,10 @@ command can bring about (a node's number, a raised level) is refused by that com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quorate.control.change import Change, Done, Occasion, audited
+from quorate.control.composing import Composed
 from quorate.control.context import Context
 from quorate.control.executor import execute, new_occasion
 from quorate.control.history_reading import Chronology, Past, read_chronology
@@ -21,10 +22,8 @@ from quorate.control.revert_steps import Steps, steps_of
 from quorate.control.specifications import class_of, differing, flat, plain_now, title
 from quorate.control.types import TypeCatalogue
 from quorate.core.cluster_view import ClusterView
-from quorate.model import keys
 from quorate.model.history import Edit, Plain
 from quorate.model.problems import Problem, Refused, Severity, error, warning
-from quorate.model.records import Guard, Put, Write
 
 
 async def revert_change(context: Context, word: str, *, force: bool, preview: bool, author: str, reason: str) -> Done:
@@ -38,24 +37,6 @@ async def revert_change(context: Context, word: str, *, force: bool, preview: bo
         return replace(made, guards=(), writes=()) if preview else made
 
     return await execute(context, command, new_occasion(context, author, reason))
-
-
-@dataclass(slots=True)
-class _Composed:
-    """Several commands as one transaction."""
-
-    view: ClusterView
-    guards: dict[str, Guard]
-    writes: dict[str, Write]
-
-    def add(self, change: Change[Done]) -> None:
-        for guard in change.guards:
-            if guard.key not in self.writes and not guard.key.startswith(keys.AUDIT):
-                self.guards.setdefault(guard.key, guard)
-        made = {write.key: write for write in change.writes if not write.key.startswith(keys.AUDIT)}
-        self.writes |= made
-        values = ((key, write.value if isinstance(write, Put) else None) for key, write in made.items())
-        self.view = self.view.imagine(values)
 
 
 def revert(
@@ -73,7 +54,7 @@ def revert(
     stopping = [problem for problem in problems if problem.severity is Severity.ERROR]
     if stopping:
         raise Refused(stopping)
-    composed = _Composed(view, {}, {})
+    composed = Composed(view)
     for step in steps_of(Steps(view, wanted, types)):
         _take(composed, step, occasion, stopping)
     if not stopping:
@@ -97,7 +78,7 @@ def revert(
 
 
 def _take(
-    composed: _Composed, step: Callable[[ClusterView, Occasion], Change[Done]], occasion: Occasion, found: list[Problem]
+    composed: Composed, step: Callable[[ClusterView, Occasion], Change[Done]], occasion: Occasion, found: list[Problem]
 ) -> None:
     try:
         composed.add(step(composed.view, occasion))

@@ -78,7 +78,7 @@ NOT_OFFERED: Final = (
         "cluster",
         "DynamicQuorum DynamicQuorumEnabled LowerQuorumPriorityNodeId",
         _OTHERWISE,
-        "votes change only where that lets the cluster survive one loss more; a weight is a node's own",
+        "quorate quorum set: votes follow the nodes where that lets the cluster survive one loss more",
     ),
     Elsewhere(
         "cluster",
