@@ -19,8 +19,7 @@ def set_table(sets: tuple[GroupSetView, ...]) -> Table:
                 "yes" if one.ready else "no",
                 ", ".join(one.groups) or "none",
                 _when(one),
-                ("all global sets are before it" if not one.depends_on and not one.is_global else one.depends_on)
-                or "-",
+                one.depends_on or "-",
                 one.description,
             )
             for one in sets

@@ -11,10 +11,10 @@ from typing import Literal, assert_never
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.lookup import find_group, find_node, guard_group, guard_intent
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.maintenance import covering
+from quorate.core.failover.maintenance import covering, over
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.problems import Problem, Refused, error
+from quorate.model.problems import Problem, Refused, error, warning
 from quorate.model.workload import ClusterIntent, GroupSpec, Maintenance
 
 Kind = Literal["cluster", "node", "group"]
@@ -106,4 +106,28 @@ def maintenance_problems(view: ClusterView, spec: GroupSpec, wall_s: float) -> l
             where="group",
             remedy=f"end it first: quorate {kind} maintenance {name} --off".replace("  ", " "),
         )
+    ]
+
+
+def maintenance_warnings(view: ClusterView, wall_s: float) -> list[Problem]:
+    """Everything that is in maintenance now: nobody should be surprised that nothing happens there."""
+    whole = view.cluster_intent
+    found = [("cluster", "", whole.record.maintenance if whole is not None else None)]
+    found += [
+        ("node", view.nodes[n].record.name, k.record.maintenance)
+        for n, k in view.node_intents.items()
+        if n in view.nodes
+    ]
+    found += [
+        ("group", view.groups[g].record.name, k.record.maintenance) for g, k in view.intents.items() if g in view.groups
+    ]
+    return [
+        warning(
+            "in_maintenance",
+            f"the {kind} {name} is in maintenance by {one.author} since {one.since}: {one.reason}".replace("  ", " "),
+            where=kind,
+            remedy=f"when the work is done: quorate {kind} maintenance {name} --off".replace("  ", " "),
+        )
+        for kind, name, one in sorted(found, key=lambda entry: entry[:2])
+        if one is not None and not over(one, wall_s)
     ]

@@ -11,6 +11,7 @@ from quorate.control.checkpoints import saved_keys
 from quorate.control.groups import owner_problems
 from quorate.control.locks import locked_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
+from quorate.control.maintenance import maintenance_problems
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import AT_REST, assignment_of, resource_fact
 from quorate.core.cluster_view import ClusterView
@@ -31,6 +32,7 @@ def resource_online(
     problems: list[Problem] = list(owner_problems(view, view.groups[spec.group].record))
     for resource in needed.values():
         problems += online_problems(view, resource, find_manifest)
+    problems += maintenance_problems(view, view.groups[spec.group].record, occasion.at_s)
     problems += [] if ignore_locked else locked_problems(view, needed.values())
     if stops(problems):
         raise Refused(problems)

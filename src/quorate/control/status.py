@@ -10,6 +10,7 @@ from quorate.control.checkpoints import checkpoint_problems
 from quorate.control.context import Context
 from quorate.control.failures import failure_problems
 from quorate.control.forming import not_formed
+from quorate.control.maintenance import maintenance_warnings
 from quorate.control.network_views import view_networks
 from quorate.control.pace_views import slowest_timings, view_paces
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
@@ -134,6 +135,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
     found += proof_problems(view)
     found += stop_problems(view)
     found += failure_problems(view)
+    found += maintenance_warnings(view, context.wall_time_s())
     for group in list_groups(context).groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning
