@@ -242,3 +242,30 @@ def test_a_checkpoint_leaves_every_view_readable(line: CommandLine) -> None:
     for words in (("resource", "show", "site"), ("resource", "list"), ("group", "show", "web"), ("cluster", "status")):
         line.run(*words)
         json.loads(line.run(*words, "--json"))
+
+
+@pytest.mark.conformance("GR-05")
+def test_a_group_that_is_online_is_destroyed_with_its_resources(line: CommandLine) -> None:
+    make_web(line)
+    line.run("group", "online", "web")
+    line.do(line.world.obey("web"))
+    assert "say --yes" in line.run("group", "destroy", "web", status=2)
+    assert "still pending" in line.run("group", "destroy", "web", "--yes", "--wait", "--timeout-s", "0.1", status=3)
+    assert not line.world.view.intent(line.world.group_id("web")).persistent_state, "it is there, and goes offline"
+    line.do(line.world.obey("web"))
+    assert line.run("group", "destroy", "web", "--yes") == "web: destroyed\n"
+    assert not line.world.view.groups
+    assert not line.world.view.resources
+    assert not line.world.view.facts
+
+
+def test_renaming_and_regrouping_as_typed(line: CommandLine) -> None:
+    make_web(line)
+    line.run("group", "create", "mail")
+    line.do(line.world.assign("mail", 1))
+    line.do(line.world.obey("web"))
+    assert line.run("group", "rename", "web", "shop") == "shop: renamed\n"
+    assert line.run("resource", "rename", "addr", "address") == "address: renamed\n"
+    assert line.run("resource", "move-to-group", "site", "mail") == "site: is in group mail now\n"
+    assert [known.record.group for known in line.world.view.resources.values()] == [line.world.group_id("mail")] * 2
+    assert "did you mean mail?" in line.run("resource", "move-to-group", "site", "mali", status=2)

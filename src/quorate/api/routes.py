@@ -18,6 +18,7 @@ from quorate.api import (
     group_handlers,
     handlers,
     network_handlers,
+    object_handlers,
     property_handlers,
 )
 from quorate.api.handlers import Nothing
@@ -42,6 +43,7 @@ from quorate.control import (
     quorum,
     quorum_setting,
     rebuilding,
+    regrouping,
     resource_writing,
     setting,
     tokens,
@@ -166,6 +168,8 @@ ROUTES: Final = (
     _get("/v1/groups/{name}", handlers.show_group, views.GroupView),
     _administer("PATCH", "/v1/groups/{name}", handlers.change_group, groups.GroupChange),
     _administer("DELETE", "/v1/groups/{name}", handlers.delete_group, Nothing, "with_resources"),
+    _administer("POST", "/v1/groups/{name}/rename", object_handlers.rename_group, names.NewName),
+    _administer("POST", "/v1/groups/{name}/destroy", object_handlers.destroy_group, Nothing, "ignore_locked"),
     _get("/v1/groups/{name}/explanation", handlers.explain_group, explanations.GroupExplanation),
     _operate("/v1/groups/{name}/online", handlers.group_online, Nothing, "ignore_locked", "now"),
     _operate("/v1/groups/{name}/offline", handlers.group_offline, Nothing, "ignore_locked"),
@@ -184,6 +188,8 @@ ROUTES: Final = (
     _get("/v1/resources/{name}/explanation", handlers.explain_resource, explanations.ResourceExplanation),
     _administer("PATCH", "/v1/resources/{name}", handlers.change_resource, resource_writing.ResourceChange),
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
+    _administer("POST", "/v1/resources/{name}/rename", object_handlers.rename_resource, names.NewName),
+    _administer("POST", "/v1/resources/{name}/group", object_handlers.move_to_group, regrouping.RegroupWish),
     _get("/v1/resources/{name}/checkpoints", checkpoint_handlers.list_checkpoints, checkpoints.CheckpointList),
     _administer(
         "POST", "/v1/resources/{name}/checkpoints", checkpoint_handlers.add_checkpoint, checkpoints.NewCheckpoint

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from quorate.cli.frame import Session, changes, ignore_locked, listed, looks
+from quorate.cli.frame import WAIT_DEFAULT_S, Session, changes, ignore_locked, listed, looks
 from quorate.cli.maintenance import of_group
 from quorate.cli.values import given_properties
 
@@ -122,6 +122,31 @@ def delete(session: Session, name: str, force: bool) -> None:
     """Delete a group that is offline and empty."""
     query = {"with_resources": "true"} if force else {}
     session.finish(session.change("DELETE", "groups", name, query=query), "deleted")
+
+
+@group.command()
+@click.argument("name")
+@click.argument("new_name")
+@changes
+def rename(session: Session, name: str, new_name: str) -> None:
+    """Give the group another name; what runs is not touched."""
+    from quorate.control.names import NewName
+
+    session.finish(session.change("POST", "groups", name, "rename", body=NewName(name=new_name)), "renamed")
+
+
+@group.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="It is meant.")
+@ignore_locked
+@changes
+def destroy(session: Session, name: str, yes: bool, ignore_locked: bool) -> None:
+    """Take the group offline and delete it with all its resources. It waits for that."""
+    if not yes:
+        raise click.UsageError(f"this deletes group {name} with all its resources; say --yes if that is meant")
+    query = {"ignore_locked": "true"} if ignore_locked else {}
+    session.wait_s = WAIT_DEFAULT_S if session.wait_s is None else session.wait_s
+    session.finish(session.change("POST", "groups", name, "destroy", query=query), "destroyed")
 
 
 @group.command("list")

@@ -181,6 +181,32 @@ def delete(session: Session, name: str, force: bool) -> None:
     session.finish(session.change("DELETE", "resources", name, query=query), "deleted")
 
 
+@resource.command()
+@click.argument("name")
+@click.argument("new_name")
+@changes
+def rename(session: Session, name: str, new_name: str) -> None:
+    """Give the resource another name; what runs is not touched."""
+    from quorate.control.names import NewName
+
+    session.finish(session.change("POST", "resources", name, "rename", body=NewName(name=new_name)), "renamed")
+
+
+@resource.command("move-to-group")
+@click.argument("name")
+@click.argument("group")
+@changes
+def move_to_group(session: Session, name: str, group: str) -> None:
+    """Put the resource into another group on the same node, with everything that dependencies connect to it.
+
+    All of it must be offline.
+    """
+    from quorate.control.regrouping import RegroupWish
+
+    changed = session.change("POST", "resources", name, "group", body=RegroupWish(group=group))
+    session.finish(changed, f"is in group {group} now")
+
+
 @resource.command("list")
 @looks
 def list_resources(session: Session) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from quorate.control.failures import state_in_words
 from quorate.control.network_chronicle import NetworkChronicle, concerns
+from quorate.control.specification_chronicle import SpecificationChronicle
 from quorate.control.standing import last_word
 from quorate.core.cluster_view import ClusterView
 from quorate.core.quarantine import quarantine, standing
@@ -44,6 +45,7 @@ class Chronicle:
         self._groups: dict[str, GroupState] = {}
         self._names: dict[str, str] = {}
         self._networks = NetworkChronicle()
+        self._specifications = SpecificationChronicle()
         self._up: frozenset[int] = frozenset()
         self._nodes: dict[int, str] = {}
         self._quarantined: set[int] = set()
@@ -52,9 +54,11 @@ class Chronicle:
         """What happened since the last look, as far as these keys go; None means all keys."""
         if changed is None:
             found = list(self._everything(view))
+            found += self._look_specifications(view, None)
         else:
             kept = list(dict.fromkeys(changed))
             found = [happening for key in kept for happening in self._one(view, key)]
+            found += self._look_specifications(view, kept)
             if any(concerns(key) for key in kept):
                 found += self._look_networks(view)
         found += self._look_membership(view)
@@ -88,6 +92,10 @@ class Chronicle:
 
     def _look_networks(self, view: ClusterView) -> Iterator[Happening]:
         for kind, subject, what, data in self._networks.look(view):
+            yield Happening(kind, subject, what, data=data)
+
+    def _look_specifications(self, view: ClusterView, changed: list[str] | None) -> Iterator[Happening]:
+        for kind, subject, what, data in self._specifications.look(view, changed):
             yield Happening(kind, subject, what, data=data)
 
     def _one(self, view: ClusterView, key: str) -> Iterator[Happening]:

@@ -62,9 +62,13 @@ def _words(required: RequiredDependency) -> str:
     return f"a resource of class {kind}"
 
 
-def instance_problems(view: ClusterView, group: str, manifest: Manifest) -> list[Problem]:
-    """A second instance of a type that allows one only, in the cluster or in a group."""
-    others = [known.record for known in view.resources.values() if known.record.type == manifest.name]
+def instance_problems(view: ClusterView, group: str, manifest: Manifest, *, without: str = "") -> list[Problem]:
+    """A second instance of a type that allows one only, in the cluster or in a group; `without` is not counted."""
+    others = [
+        known.record
+        for known in view.resources.values()
+        if known.record.type == manifest.name and known.record.id != without
+    ]
     in_group = [resource for resource in others if resource.group == group]
     if manifest.has(Characteristic.SINGLE_CLUSTER_INSTANCE) and others:
         scope, first = "cluster", others[0]

@@ -18,6 +18,8 @@ from quorate.control import (
     groups,
     networks,
     nodes,
+    regrouping,
+    renaming,
     resource_writing,
     resources,
     weighing,
@@ -175,6 +177,8 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
                 change = weighing.NodeChange(properties=weighed)
                 yield lambda view, occasion: weighing.change_node(view, str(now.node), change, occasion)
         case GroupSpec(), GroupSpec():
+            if now.name != wanted.name:
+                yield lambda view, occasion: renaming.rename_group(view, now.id, NewName(name=wanted.name), occasion)
             wishes = _differing(now, wanted, GROUP_PROPERTIES)
             if wishes:
                 yield lambda view, occasion: groups.change_group(
@@ -183,6 +187,11 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
         case NetworkSpec(), NetworkSpec():
             yield from _network(asked.view, now, wanted)
         case ResourceSpec(), ResourceSpec():
+            if now.name != wanted.name:
+                yield lambda view, occasion: renaming.rename_resource(view, now.id, NewName(name=wanted.name), occasion)
+            if now.group != wanted.group:
+                back = regrouping.RegroupWish(group=wanted.group)
+                yield lambda view, occasion: regrouping.move_to_group(view, now.id, back, occasion, asked.types)
             yield lambda view, occasion: resource_writing.change_resource(
                 view, now.id, _resource_change(asked, view, now, wanted), occasion, asked.types
             )
