@@ -23,8 +23,10 @@ from quorate.node.day import Day
 from quorate.node.outputs import Decided
 
 PURPOSE = "assign"
-ASSIGNMENTS_PER_COMMIT = 200
-"""Far below the store's limits of 2,048 operations and 1.5 MiB a transaction."""
+ASSIGNMENTS_PER_COMMIT = 1_000
+BYTES_PER_COMMIT = 768 * 1024
+"""Below the store's limits of 2,048 operations and 1.5 MiB a transaction. All groups of a lost node go in one: as soon
+as the first are assigned their owners start them, and on a busy machine every further transaction waits for that."""
 
 
 class Coordinating:
@@ -75,10 +77,11 @@ class Coordinating:
         writes: dict[str, Write] = {}
         decided: list[Decided] = []
         again: set[str] = set()
+        size_bytes = 0
         due = (touched | self._waiting.keys()) & view.groups.keys()
         self._waiting = {group: at_s for group, at_s in self._waiting.items() if group in view.groups}
         for group in sorted(due, key=lambda g: (-view.groups[g].record.priority, g)):
-            if len(writes) >= ASSIGNMENTS_PER_COMMIT:
+            if len(writes) >= ASSIGNMENTS_PER_COMMIT or size_bytes >= BYTES_PER_COMMIT:
                 again.add(group)
                 continue
             spec = view.groups[group].record
@@ -89,7 +92,7 @@ class Coordinating:
                 if keys.ASSIGNMENT + made.group in writes:
                     continue  # it has been decided on already in this batch
                 again.add(made.group)
-                self._gather(decision, guards, writes)
+                size_bytes += self._gather(decision, guards, writes)
                 scene.decided(view.groups[made.group].record, made)
                 decided.append(Decided(made))
         self.again_s = min((at_s for at_s in self._waiting.values() if at_s is not None), default=None)
@@ -105,8 +108,8 @@ class Coordinating:
         else:
             self._waiting.pop(group, None)
 
-    def _gather(self, decision: Decision, guards: dict[str, Guard], writes: dict[str, Write]) -> None:
-        """Guard an assignment by what it replaces and by the lives it rests on (rule 14)."""
+    def _gather(self, decision: Decision, guards: dict[str, Guard], writes: dict[str, Write]) -> int:
+        """Guard an assignment by what it replaces and by the lives it rests on (rule 14); its size in bytes."""
         made = decision.assignment
         key = keys.ASSIGNMENT + made.group
         known = self._view.assignments.get(made.group)
@@ -115,9 +118,11 @@ class Coordinating:
             member = self._view.authority.members.get(node)
             if member is not None:
                 guards[keys.member(node)] = Unchanged(keys.member(node), member.revision)
-        writes[key] = Put(key, encode(made))
+        value = encode(made)
+        writes[key] = Put(key, value)
         intent = self._view.intents.get(made.group)
         if decision.finishes_move is not None and intent is not None and intent.record.move is not None:
             place = keys.INTENT_GROUP + made.group
             guards[place] = Unchanged(place, intent.revision)
             writes[place] = Put(place, encode(replace(intent.record, move=None)))
+        return len(key) + len(value)
