@@ -269,3 +269,27 @@ def test_renaming_and_regrouping_as_typed(line: CommandLine) -> None:
     assert line.run("resource", "move-to-group", "site", "mail") == "site: is in group mail now\n"
     assert [known.record.group for known in line.world.view.resources.values()] == [line.world.group_id("mail")] * 2
     assert "did you mean mail?" in line.run("resource", "move-to-group", "site", "mali", status=2)
+
+
+def test_dependencies_as_typed(line: CommandLine) -> None:
+    make_web(line)
+    assert line.run("group", "dependencies", "web") == golden(
+        """
+        group web
+          RESOURCE  DEPENDS ON  PROVIDES FOR  STARTS AFTER
+          addr      -           site          -
+          site      [addr]      -             -
+        """
+    )
+    assert "site" in line.run("resource", "dependencies", "addr")
+    assert line.run("resource", "impact", "site") == (
+        "if site goes offline while everything of its group is online (it is not online now), "
+        "nothing else of group web goes offline\n"
+    )
+    assert "these go offline first: site" in line.run("resource", "impact", "addr")
+    told = line.run("resource", "can-depend", "addr", "site", status=2)
+    assert "addr cannot depend on site" in told
+    assert "circular_dependency" in told
+    assert line.run("resource", "remove-dependency", "site", "addr") == "site: does not depend on addr any more\n"
+    assert line.run("resource", "can-depend", "site", "addr") == "site can depend on addr\n"
+    assert line.run("resource", "add-dependency", "site", "addr") == "site: depends on addr now\n"

@@ -14,6 +14,7 @@ import msgspec
 from quorate.api import (
     backup_handlers,
     checkpoint_handlers,
+    dependency_handlers,
     fence_handlers,
     group_handlers,
     handlers,
@@ -26,6 +27,7 @@ from quorate.control import (
     checkpoints,
     cluster,
     confirming,
+    dependency_changes,
     ending,
     evicting,
     explanations,
@@ -189,6 +191,32 @@ ROUTES: Final = (
     _administer("PATCH", "/v1/resources/{name}", handlers.change_resource, resource_writing.ResourceChange),
     _administer("DELETE", "/v1/resources/{name}", handlers.delete_resource, Nothing, "drop_dependencies"),
     _administer("POST", "/v1/resources/{name}/rename", object_handlers.rename_resource, names.NewName),
+    _get(
+        "/v1/groups/{name}/dependencies", dependency_handlers.group_dependencies, dependency_changes.GroupDependencies
+    ),
+    _get("/v1/resources/{name}/dependencies", dependency_handlers.show_dependencies, dependency_changes.DependencyView),
+    _administer(
+        "POST",
+        "/v1/resources/{name}/add-dependency",
+        dependency_handlers.add_dependency,
+        dependency_changes.DependencyWish,
+    ),
+    _administer(
+        "POST",
+        "/v1/resources/{name}/remove-dependency",
+        dependency_handlers.remove_dependency,
+        dependency_changes.DependencyWish,
+    ),
+    Route(
+        "GET",
+        "/v1/resources/{name}/can-depend",
+        Role.VIEWER,
+        dependency_handlers.can_depend,
+        Nothing,
+        dependency_changes.DependencyAnswer,
+        ("on",),
+    ),
+    _get("/v1/resources/{name}/impact", dependency_handlers.show_impact, dependency_changes.ImpactView),
     _administer("POST", "/v1/resources/{name}/group", object_handlers.move_to_group, regrouping.RegroupWish),
     _get("/v1/resources/{name}/checkpoints", checkpoint_handlers.list_checkpoints, checkpoints.CheckpointList),
     _administer(

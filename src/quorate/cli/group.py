@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from quorate.cli.dependency import group_report
 from quorate.cli.frame import WAIT_DEFAULT_S, Session, changes, ignore_locked, listed, looks
 from quorate.cli.maintenance import of_group
 from quorate.cli.values import given_properties
@@ -167,3 +168,6 @@ def show(session: Session, name: str) -> None:
     from quorate.control.views import GroupView
 
     session.show(session.client.look(path_of("groups", name), GroupView))
+
+
+group.add_command(group_report)

@@ -27,7 +27,8 @@ def read_dependency(
     for entry in providers(written):
         if entry.casefold() in by_name:
             continue
-        elsewhere = view.find(view.resources, entry, lambda known: known.name)
+        by_id = view.resources.get(entry)
+        elsewhere = by_id.record if by_id else view.find(view.resources, entry, lambda known: known.name)
         if elsewhere is not None:
             problems.append(
                 error(
