@@ -15,8 +15,10 @@ from quorate.control.names import NewName
 from quorate.control.queries import show_group, show_resource
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
+from quorate.model.base import replace
 from quorate.model.membership import MemberRecord
 from quorate.model.problems import Refused
+from quorate.model.resource_type import Characteristic, Manifest
 from quorate.model.topology import NetworkSpec
 from quorate.model.workload import ResourceState, group_state
 
@@ -180,3 +182,41 @@ async def test_every_class_tells_that_its_properties_were_changed(world: FacesWo
     before = len(world.events.recent(1000))
     await run(world, lambda v, o: resources.delete_resource(v, "c", o, drop_dependencies=False))
     assert told(world, before) == [("resource_deleted", "c")]
+
+
+class _Single:
+    """The types of this node, with one that allows a single instance."""
+
+    def __init__(self, world: FacesWorld, characteristic: Characteristic) -> None:
+        plain = world.types.find("generic_application")
+        assert plain is not None
+        self._manifest = replace(plain, characteristics=characteristic.value)
+
+    def find(self, type_name: str) -> Manifest | None:
+        return self._manifest if type_name == self._manifest.name else None
+
+    def names(self) -> tuple[str, ...]:
+        return (self._manifest.name,)
+
+
+@pytest.mark.conformance("RS-04")
+async def test_a_second_instance_is_refused_in_the_cluster_or_in_the_group(world: FacesWorld) -> None:
+    async def second(characteristic: Characteristic, group: str) -> list[str]:
+        wish = resource_writing.NewResource(
+            name="second", group=group, type="generic_application", properties={"command_line": "/bin/sleep 9"}
+        )
+        types = _Single(world, characteristic)
+        return await refused(world, lambda v, o: resource_writing.create_resource(v, wish, o, types))
+
+    await run(world, lambda v, o: groups.create_group(v, groups.NewGroup(name="third"), o))
+    assert await second(Characteristic.SINGLE_CLUSTER_INSTANCE, "mail") == ["single_instance"]
+    assert await second(Characteristic.SINGLE_GROUP_INSTANCE, "web") == ["single_instance"]
+    await make(world, "box", group="mail")
+    await world.obey("mail")
+    single = _Single(world, Characteristic.SINGLE_GROUP_INSTANCE)
+    wish = regrouping.RegroupWish(group="mail")
+    assert await refused(world, lambda v, o: regrouping.move_to_group(v, "c", wish, o, single)) == ["single_instance"]
+    lone = resource_writing.NewResource(
+        name="lone", group="third", type="generic_application", properties={"command_line": "/bin/sleep 9"}
+    )
+    await run(world, lambda v, o: resource_writing.create_resource(v, lone, o, single))  # the first in its group
