@@ -13,12 +13,15 @@ from quorate.model.membership import Formed
 from quorate.model.workload import (
     ClusterIntent,
     ClusterSpec,
+    GroupFact,
     GroupSetSpec,
     GroupSpec,
     Maintenance,
     Move,
     NodeSpec,
     Reason,
+    ResourceFact,
+    ResourceFlags,
 )
 
 FAILED = Reason(code="resource_failed_for_good", subject="r")
@@ -286,6 +289,32 @@ def test_locked_from_moving_it_is_neither_moved_nor_drained_but_taken_over() -> 
     cluster.intent(persistent_state=True)
     cluster.member(1, up=False)
     assert cluster.carry_out().owner == 2
+
+
+def with_fact(cluster: Cluster, **resource: object) -> None:
+    """The owner says that of its one resource."""
+    now = cluster.view.assignments["g"].record
+    told = ResourceFact(**{"state": "online", **resource})  # type: ignore[arg-type]
+    made = GroupFact(group="g", incarnation=now.incarnation, number=now.number, resources={"r": told})
+    cluster.put(keys.fact_group(now.owner, "g"), made)
+
+
+def test_a_lock_of_its_type_keeps_it_from_drains_and_failback() -> None:
+    cluster = owned(2, preferred_owners=(1,), auto_failback_type=1)
+    with_fact(cluster, flags=ResourceFlags(locked="copying"))
+    assert cluster.decide() is None
+    cluster.node(2, paused=True, drain="d")
+    assert codes(cluster.verdict().waits) == ["node_draining", "resource_locked"]
+    with_fact(cluster)
+    assert cluster.carry_out().to == 1
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_what_does_not_matter_keeps_nothing_from_returning(critical: bool) -> None:
+    cluster = owned(2, preferred_owners=(1,), auto_failback_type=1)
+    cluster.resource("r", critical=critical)
+    with_fact(cluster, state="failed", exhausted=True)
+    assert (cluster.decide() is None) == critical
 
 
 def test_so_many_groups_leave_at_a_time() -> None:

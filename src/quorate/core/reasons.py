@@ -46,6 +46,7 @@ SENTENCES: Final = {
     "move_queued": "a move{to} was asked for, and waits until it can be done",
     "move_cancelled": "{subject} took the move back",
     "returns_on_error": "the move said that it goes back to {node} where it does not come online",
+    "resource_locked": "resource {subject} is locked by its type: {detail}",
     "locked_from_moving": "locked_from_moving is set: it is not moved",
     "drain_limit": "as many groups leave {node} as may at a time",
     "start_delay": "it starts {detail} ms after it was given to its owner",

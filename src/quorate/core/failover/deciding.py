@@ -66,17 +66,29 @@ def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed
         return STAYS
     if now.returns_to:
         return arrived_well(now)
-    return returning.failback(scene, group, now, moment) if wants_online(view.intent(group.id)) else STAYS
+    if not wants_online(view.intent(group.id)) or _locked(view, group, now) is not None:
+        return STAYS
+    return returning.failback(scene, group, now, moment)
 
 
 def _settled(view: ClusterView, group: GroupSpec, fact: GroupFact) -> bool:
-    """Every resource is as it should be."""
+    """Every resource is as it should be, or has failed and does not matter."""
     intent = view.intent(group.id)
     return all(
         (known := fact.resources.get(r.id)) is not None
-        and known.state == ("online" if desired(r, intent) else "offline")
+        and (known.state == ("online" if desired(r, intent) else "offline") or (known.exhausted and not r.critical))
         for r in view.members_of.get(group.id, {}).values()
     )
+
+
+def _locked(view: ClusterView, group: GroupSpec, now: Assignment) -> Reason | None:
+    """A resource whose own type forbids for now that it is taken away (spec/03 §14.1)."""
+    fact = view.fact(now)
+    for resource in view.members_of.get(group.id, {}).values() if fact is not None else ():
+        known = fact.resources.get(resource.id) if fact is not None else None
+        if known is not None and known.flags.locked:
+            return Reason(code="resource_locked", subject=resource.name, detail=known.flags.locked)
+    return None
 
 
 def _leaving(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:
@@ -121,6 +133,9 @@ def _asked_to_leave(scene: Scene, group: GroupSpec, now: Assignment, moment: Mom
     why = Reason(code="node_draining", node=now.owner)
     if group.locked_from_moving and not wish.stopping and wish.eviction is None:
         return Verdict(waits=(why, Reason(code="locked_from_moving")))
+    locked = _locked(view, group, now)
+    if locked is not None and not wish.stopping and wish.eviction is None:
+        return Verdict(waits=(why, locked))
     if scene.leaving_full(now.owner):
         return Verdict(waits=(why, Reason(code="drain_limit", node=now.owner)))
     if wish.drain_target and objection(scene, group, wish.drain_target) is None:
