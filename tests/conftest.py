@@ -15,9 +15,10 @@ from hypothesis import settings
 
 from conformance_report import Checklist, markers_of
 
-settings.register_profile("quorate", deadline=None)
+settings.register_profile("quorate", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("quorate")
-"""How long an example takes is for `bench/`: a machine that is busy must not fail a property."""
+"""How long an example takes is for `bench/`: a machine that is busy must not fail a property. What is integrated is
+judged by the same examples every time; everybody else draws new ones."""
 
 pytest_plugins = ["last_words"]
 
