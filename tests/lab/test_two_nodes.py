@@ -23,8 +23,6 @@ def two() -> Iterator[Drill]:
     """Two nodes, a quorum storage, a group at home on node1, a prober."""
     with namespaced("d-two", 2, quorum="directory") as drill:
         drill.make_group("node1")
-        # One that comes back alone does not wait for the other's return before it takes the groups (decision 0083).
-        drill.cli(1, "cluster", "set", "cluster_group_wait_delay_s=0")
         with probing(drill.lab, TARGET, drill.record_path):
             yield drill
         assert record.both_active(record.read(drill.record_path)) == []

@@ -110,6 +110,8 @@ class Drill:
         python = Path("/usr/bin/python3")
         server = Path(__file__).with_name("web_server.py")
         command = f"{python if python.exists() else sys.executable} -I -S {server} {ADDRESS} {PORT}"
+        # Whoever comes back first takes it at once: a drill looks at takeovers, not at patience (decision 0083).
+        self.cli(1, "cluster", "set", "cluster_group_wait_delay_s=0")
         back = ("--failback", "immediate") if failback else ()
         self.cli(1, "group", "create", GROUP, "--preferred", preferred, *back)
         self.cli(
