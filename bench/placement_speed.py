@@ -16,13 +16,13 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode, replace
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import NodeSpec
 from quorate.model.records import Change, KeyValue, Position, Put
 from quorate.model.workload import (
     Assignment,
     GroupFact,
     GroupIntent,
     GroupSpec,
-    NodeSpec,
     ResourceFact,
     ResourceSpec,
     ResourceState,

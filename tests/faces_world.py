@@ -23,18 +23,11 @@ from quorate.core.paths import PathState
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Problem
 from quorate.model.quorum import StorageKind
 from quorate.model.records import Put
-from quorate.model.workload import (
-    Assignment,
-    ClusterSpec,
-    GroupFact,
-    NodeSpec,
-    ResourceFact,
-    ResourceState,
-    desired,
-)
+from quorate.model.workload import Assignment, GroupFact, ResourceFact, ResourceState, desired
 from quorate.node.joining_authority import JoiningAuthority, make_credentials, node_files
 from quorate.node.places import Places
 from quorate.node.type_catalogue import InstalledTypes

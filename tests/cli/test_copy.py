@@ -14,8 +14,9 @@ from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.fencing import FenceDevice
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.records import KeyValue, Position, Snapshot
-from quorate.model.workload import Assignment, ClusterSpec, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupIntent, GroupSpec, ResourceSpec
 from quorate.node.places import Places
 
 CLUSTER = ClusterSpec(name="alpha", id="c1")

@@ -11,7 +11,7 @@ from faces_world import FacesWorld, faces_world
 from quorate.control import executor, groups, nodes, resource_writing, resources
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, new_occasion
-from quorate.control.groups import NewGroup
+from quorate.control.groups import GroupChange, NewGroup
 from quorate.control.moving import MoveWish, move_group
 from quorate.control.queries import show_group, show_node, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
@@ -126,6 +126,16 @@ async def test_nothing_comes_online_on_a_paused_owner_and_everything_goes_offlin
     await run(world, offline())
     await world.obey("web")
     assert "node1 is paused" in (await refused(world, online(world)))["owner_cannot"]
+
+
+async def test_where_it_has_no_room_it_is_not_brought_online_but_moved(world: FacesWorld) -> None:
+    await running(world)
+    await run(world, offline())
+    await world.obey("web")
+    wish = GroupChange(properties={"demand": ["memory=1"]})
+    await run(world, lambda v, o: groups.change_group(v, "web", wish, o))
+    told = await refused(world, online(world))
+    assert "memory" in told["owner_cannot"]
 
 
 @pytest.mark.conformance("MV-03")

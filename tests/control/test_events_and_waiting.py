@@ -19,7 +19,8 @@ from quorate.control.resource_writing import NewResource
 from quorate.control.wait import wait_for
 from quorate.model import keys
 from quorate.model.membership import CoordinatorRecord, MemberRecord
-from quorate.model.workload import NodeIntent, Reason
+from quorate.model.nodes import NodeIntent
+from quorate.model.workload import Reason
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.enrolment import EnrolmentRequest
 from quorate.model.membership import MemberRecord
+from quorate.model.nodes import EvictedNode
 from quorate.model.problems import Refused
-from quorate.model.workload import EvictedNode
 from quorate.wire.join_token import decode_token
 
 Made = Callable[[ClusterView, Occasion], Change[Done]]

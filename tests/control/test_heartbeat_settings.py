@@ -17,9 +17,9 @@ from quorate.control.heartbeat_settings import timing_problems
 from quorate.core.authority.paces import REACHES, Reach
 from quorate.core.authority.timings import PROFILES, Pace
 from quorate.core.topology import settings_of, timings_of
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
-from quorate.model.workload import ClusterSpec
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control.change import altered
 from quorate.control.joining_networks import network_problems, new_networks
-from quorate.model.workload import ClusterSpec
+from quorate.model.nodes import ClusterSpec
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from quorate.model import keys
 from quorate.model.base import replace
 from quorate.model.light_witness import BOTH, CLOSED
 from quorate.model.membership import MemberRecord
+from quorate.model.nodes import NodeIntent
 from quorate.model.problems import Refused
 from quorate.model.quorum import QuorumFact, QuorumSpec
-from quorate.model.workload import NodeIntent
 
 SPEC = QuorumSpec(model="light_witness", kind="share", path="/mnt/witness")
 

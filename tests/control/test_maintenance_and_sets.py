@@ -109,7 +109,7 @@ async def test_a_move_waits_where_that_was_asked_for_and_can_be_taken_back(world
 
 
 def _paused() -> Value:
-    from quorate.model.workload import NodeIntent
+    from quorate.model.nodes import NodeIntent
 
     return NodeIntent(paused=True)
 

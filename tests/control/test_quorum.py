@@ -17,9 +17,9 @@ from quorate.control.silence import silence_problem
 from quorate.control.status import cluster_status
 from quorate.model import keys
 from quorate.model.membership import MemberRecord
+from quorate.model.nodes import NodeIntent
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import QuorumFact, QuorumSpec
-from quorate.model.workload import NodeIntent
 
 PATH = "/srv/quorum"
 

@@ -9,18 +9,9 @@ from quorate.core.moment import Moment
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.records import Change, Position
-from quorate.model.workload import (
-    Assignment,
-    GroupFact,
-    GroupIntent,
-    GroupSpec,
-    NodeIntent,
-    NodeSpec,
-    Reason,
-    ResourceFact,
-    ResourceSpec,
-)
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Reason, ResourceFact, ResourceSpec
 
 
 class Cluster:

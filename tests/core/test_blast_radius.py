@@ -12,7 +12,7 @@ from quorate.core.quarantine import counting
 from quorate.model import keys
 from quorate.model.fencing import FenceDevice
 from quorate.model.membership import Attestation, JoinRequest, Mark, MemberRecord, NodeStanding, Proof
-from quorate.model.workload import ClusterSpec
+from quorate.model.nodes import ClusterSpec
 
 
 def made(nodes: int = 5, *, limit: int = 2, released_s: float = 0.0) -> Cluster:

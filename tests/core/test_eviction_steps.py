@@ -13,8 +13,9 @@ from quorate.core.gate import barred, refusal
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import JoinRequest
+from quorate.model.nodes import EvictedNode, Eviction, NodeIntent, NodeSpec
 from quorate.model.records import Change, Delete, Position, Put, Unchanged
-from quorate.model.workload import EvictedNode, Eviction, GroupSpec, NodeIntent, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupSpec, ResourceSpec
 
 AT = "2027-01-15T08:00:00.000Z"
 

@@ -9,7 +9,9 @@ from quorate.core.explain_node import NodeExplanation, explain_node
 from quorate.core.explain_resource import ResourceExplanation, explain_resource
 from quorate.core.moment import Moment
 from quorate.model import keys
-from quorate.model.workload import ClusterSpec, Maintenance, Reason
+from quorate.model.maintenance import Maintenance
+from quorate.model.nodes import ClusterSpec
+from quorate.model.workload import Reason
 
 NOW = Moment(1000.0)
 

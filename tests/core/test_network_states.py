@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from quorate.core.networks import Standing, standing
 from quorate.model import keys
+from quorate.model.nodes import NodeSpec
 from quorate.model.topology import AdapterFact, AdaptersFact, NetworkSpec, PathsFact
-from quorate.model.workload import NodeSpec
 
 NETWORK = NetworkSpec(id="net", name="a", prefixes=("10.77.1.0/24",))
 

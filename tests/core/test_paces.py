@@ -23,7 +23,7 @@ from quorate.core.authority.paces import (
 from quorate.core.authority.timings import FAST, Pace
 from quorate.core.topology import node_paces, settings_of
 from quorate.model.base import decode, encode
-from quorate.model.workload import NodeSpec
+from quorate.model.nodes import NodeSpec
 
 PLACES = st.builds(
     Place,

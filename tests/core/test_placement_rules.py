@@ -10,7 +10,8 @@ from quorate.core.placement.preemption import victims
 from quorate.core.placement.ranking import Mode
 from quorate.core.placement.scene import Scene
 from quorate.model import keys
-from quorate.model.workload import Assignment, ClusterSpec, NodeSpec
+from quorate.model.nodes import ClusterSpec, NodeSpec
+from quorate.model.workload import Assignment
 
 
 def cluster_set(cluster: Cluster, **fields: object) -> None:
@@ -64,6 +65,36 @@ def test_enforced_it_goes_nowhere_rather_than_beside_it(by: str) -> None:
     cluster.group(anti_affinity_class_names=("twins",), anti_affinity_enforced=by == "group")
     placement = asked(cluster)
     assert (order(placement), [reason.code for reason in placement.against]) == ([], ["anti_affinity"])
+
+
+@pytest.mark.conformance("GR-08", "MV-04")
+def test_what_is_not_to_run_asks_for_neither_distance_nor_company_nor_room() -> None:
+    cluster = Cluster(1)
+    hosted(cluster, "other", 1, anti_affinity_class_names=("twins",))
+    cluster.group(
+        online=False,
+        affinity_class_names=("pair",),
+        affinity_enforced=True,
+        demand={"memory": 1},
+        anti_affinity_class_names=("twins",),
+        anti_affinity_enforced=True,
+    )
+    assert order(asked(cluster)) == [1]
+    made = cluster.carry_out()
+    assert (made.owner, made.phase) == (1, "run")
+    assert objection(cluster.view, cluster.view.groups["g"].record, 1) is None
+    found = objection(cluster.view, cluster.view.groups["g"].record, 1, runs=True)
+    assert found is not None
+    assert found.code == "anti_affinity"
+
+
+def test_a_new_group_that_should_run_and_cannot_waits_on_a_node_that_may_own_it() -> None:
+    cluster = Cluster(2)
+    cluster.group(demand={"memory": 1})
+    cluster.resource("r", possible_owners=(2,))
+    made = cluster.carry_out()
+    assert (made.owner, made.phase, made.number) == (2, "hold", 1)
+    assert {reason.code for reason in made.reasons} == {"not_possible_owner", "lacks_capacity"}
 
 
 def test_it_is_not_kept_apart_from_itself() -> None:

@@ -10,7 +10,7 @@ from quorate.core.pruning import DAY_S, Entry, born_s, forgettable, spent_tokens
 from quorate.model.backup import BackupStanding
 from quorate.model.base import replace
 from quorate.model.enrolment import TokenRecord
-from quorate.model.workload import ClusterSpec
+from quorate.model.nodes import ClusterSpec
 
 NOW_S = 1_800_000_000.0
 SCHEDULE = ClusterSpec(name="a", id="x", backup_interval_min=60, backup_folder="/srv")

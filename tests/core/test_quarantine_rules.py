@@ -12,8 +12,8 @@ from quorate.core.quarantine import counting, is_needed, is_uncounted, quarantin
 from quorate.model import keys
 from quorate.model.base import decode
 from quorate.model.membership import JoinRequest, MemberRecord, NodeStanding, Proof
+from quorate.model.nodes import ClusterSpec
 from quorate.model.records import Unchanged
-from quorate.model.workload import ClusterSpec
 
 HOUR_S = 3600.0
 

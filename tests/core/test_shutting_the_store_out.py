@@ -19,8 +19,8 @@ from quorate.core.authority.succession import Succession
 from quorate.core.authority.suspicion import Suspicions
 from quorate.core.authority.timings import FAST
 from quorate.model import keys
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import QuorumSpec
-from quorate.model.workload import NodeSpec
 
 LIGHT = QuorumSpec(model="light_witness", kind="share", path="/mnt/w")
 

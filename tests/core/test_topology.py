@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from quorate.core.topology import Findings, discover, metrics, quiet_networks, reportable
 from quorate.model import keys
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.topology import AdapterFact, AdaptersFact, NetworkSpec
-from quorate.model.workload import ClusterSpec, NodeSpec
 
 CLUSTER = "3b6bb8b8-0000-4000-8000-000000000001"
 

@@ -15,8 +15,8 @@ from quorate.core.gate import barred, refusal
 from quorate.core.versions import Range, cluster_range, incompatibility
 from quorate.model import keys
 from quorate.model.membership import JoinRequest
+from quorate.model.nodes import ClusterSpec
 from quorate.model.versions import LOWEST_RELEASE, OURS, RELEASE, VERSION, Software
-from quorate.model.workload import ClusterSpec
 
 
 def runs(release: int, lowest: int) -> Software:

@@ -9,20 +9,11 @@ from quorate.core.failover.failback import in_window
 from quorate.core.failover.formed import formed_now
 from quorate.core.start_order import StartOrder, Wait
 from quorate.model import keys
+from quorate.model.base import replace
+from quorate.model.maintenance import Maintenance
 from quorate.model.membership import Formed
-from quorate.model.workload import (
-    ClusterIntent,
-    ClusterSpec,
-    GroupFact,
-    GroupSetSpec,
-    GroupSpec,
-    Maintenance,
-    Move,
-    NodeSpec,
-    Reason,
-    ResourceFact,
-    ResourceFlags,
-)
+from quorate.model.nodes import ClusterIntent, ClusterSpec, NodeSpec
+from quorate.model.workload import GroupFact, GroupSetSpec, GroupSpec, Move, Reason, ResourceFact, ResourceFlags
 
 FAILED = Reason(code="resource_failed_for_good", subject="r")
 
@@ -141,6 +132,18 @@ def test_kept_apart_by_force_it_waits_on_a_node_that_is_up_and_goes_on_when_the_
     assert codes(cluster.verdict().waits) == ["anti_affinity", "node_down"]
     cluster.intent("other", persistent_state=False)
     assert cluster.carry_out().phase == "run"
+
+
+def test_it_is_never_kept_by_a_node_that_may_not_own_it() -> None:
+    cluster = owned(2, 3, demand={"memory": 8})
+    cluster.resource("r", possible_owners=(2, 3))
+    cluster.member(2, up=False)
+    made = cluster.decide()
+    assert made is not None
+    assert (made.assignment.owner, made.assignment.phase) == (3, "hold")
+    cluster.resource("r", possible_owners=(2,))
+    assert cluster.decide() is None
+    assert set(codes(cluster.verdict().waits)) == {"not_possible_owner", "node_down"}
 
 
 def test_the_important_one_gets_the_room_and_the_other_comes_back_when_there_is_some() -> None:
@@ -275,6 +278,16 @@ def test_a_move_under_way_is_taken_back_where_it_is(stopped: bool) -> None:
     made = decision.assignment
     assert (made.owner, made.phase, made.cause) == (1, "run", "cancelled")
     assert decision.finishes_move is not None
+
+
+def test_nothing_but_a_move_is_turned_round_by_taking_a_move_back() -> None:
+    cluster = owned(1)
+    cluster.node(1, paused=True, drain="d")
+    assert cluster.carry_out().cause == "drained"
+    cluster.intent(persistent_state=True, move=Move(id="x", cancels=True))
+    assert cluster.decide() is None
+    cluster.fact(states="offline", stopped=True)
+    assert cluster.carry_out().owner == 2
 
 
 def test_locked_from_moving_it_is_neither_moved_nor_drained_but_taken_over() -> None:
@@ -427,6 +440,21 @@ def test_delays_limits_and_a_request_that_says_now() -> None:
     assert waits(cluster, wall_s=1005.0, here=1) is None
     cluster.intent(persistent_state=True, unordered=True)
     assert waits(cluster, here=2) is None
+
+
+@pytest.mark.parametrize(("critical", "waited"), [(True, "waits_for_provider"), (False, "")])
+def test_a_provider_is_ready_without_what_does_not_matter_in_it(critical: bool, waited: str) -> None:
+    cluster = Cluster(2)
+    to_start("p", cluster)
+    cluster.resource("extra", "p", critical=critical)
+    to_start("g", cluster, depends_on=(("p",),))
+    cluster.fact("p")
+    now = cluster.view.assignments["p"].record
+    known = cluster.view.fact(now)
+    assert known is not None
+    gone = {**known.resources, "extra": ResourceFact(state="failed", exhausted=True)}
+    cluster.put(keys.fact_group(now.owner, "p"), replace(known, resources=gone))
+    assert code(waits(cluster)) == waited
 
 
 def test_a_provider_that_is_a_group_of_lower_priority_holds_nobody_up_for_ever() -> None:

@@ -15,8 +15,8 @@ from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import CoordinatorRecord, Mark, MemberRecord
+from quorate.model.nodes import NodeSpec
 from quorate.model.records import Change, Put
-from quorate.model.workload import NodeSpec
 from quorate.node.fence_keeper import FenceKeeper
 from quorate.ports.fencing import AgentAnswer, MemoryAgents
 from quorate.ports.store_memory import MemoryStore

@@ -16,8 +16,9 @@ from quorate.model import keys
 from quorate.model.base import Value, decode, encode
 from quorate.model.checkpoint import Checkpoint
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import NodeSpec
 from quorate.model.records import Change, KeyValue, Position, Put
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeSpec, ResourceFact, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, ResourceFact, ResourceSpec
 from quorate.node.host_fleet import HostFleet
 from quorate.node.host_link import SHARED
 from quorate.node.outputs import HostCommand, StoreRequest

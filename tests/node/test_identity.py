@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Refused
-from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.node.identity import Identity, Replica, load_identity, load_replica, save_replica, write_file
 from quorate.node.places import Places
 

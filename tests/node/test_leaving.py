@@ -11,8 +11,9 @@ import pytest
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.membership import MemberRecord
+from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.records import Change, Position, Put
-from quorate.model.workload import Assignment, GroupSpec, NodeIntent, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupSpec, ResourceSpec
 from quorate.node.create import Wish, create_cluster
 from quorate.node.leaving import Leaving
 from quorate.node.places import Places

@@ -14,8 +14,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.votes import VOTERS_MOST
 from quorate.model import keys
 from quorate.model.base import encode
+from quorate.model.nodes import NodeSpec
 from quorate.model.records import Change, Position
-from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity
 from quorate.node.member_keeper import MemberKeeper, member_name
 from quorate.node.places import Places

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.model.workload import ClusterSpec
+from quorate.model.nodes import ClusterSpec
 from quorate.node.create import Wish, create_cluster
 from quorate.node.identity import Replica, save_replica
 from quorate.node.places import ROOT_ENVIRONMENT, Places

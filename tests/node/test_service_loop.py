@@ -11,8 +11,9 @@ from quorate.core.authority.timings import FAST
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
+from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.records import Absent, Change, KeyValue, Position, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, NodeIntent, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
 from quorate.node.service_loop import ServiceLoop

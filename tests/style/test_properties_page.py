@@ -7,9 +7,10 @@ import pytest
 from properties_page import PAGE, page
 from quorate.model.base import Value
 from quorate.model.common_properties import CLASSES, fields_of, values_of
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.properties import check_value
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupSpec, ResourceSpec
 
 FRESH: dict[str, Value] = {
     "cluster": ClusterSpec(name="alpha", id="c"),

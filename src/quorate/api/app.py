@@ -31,8 +31,8 @@ from quorate.control.executor import CannotNow, Unsettled
 from quorate.control.lookup import find_node
 from quorate.control.wait import node_stopped, until_unheard, wait_for
 from quorate.model.base import decode
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, Refused, error
-from quorate.model.workload import NodeSpec
 
 log = logging.getLogger("quorate.api")
 

@@ -22,8 +22,8 @@ from quorate.core.explain import explain_group
 from quorate.core.placement.choosing import place
 from quorate.core.reasons import in_words
 from quorate.model.base import Value
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, error
-from quorate.model.workload import NodeSpec
 
 I = TypeVar("I", bound=Value)
 Command = Callable[[ClusterView, Occasion], Change[Done]]

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from quorate.api.identity import TlsPaths, client_context
 from quorate.control.executor import CannotNow, Unsettled
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Refused, error
-from quorate.model.workload import NodeSpec
 
 ON_BEHALF_OF: Final = "x-quorate-on-behalf-of"
 FORWARD_LIMIT_S: Final = 10.0

@@ -12,7 +12,7 @@ from quorate.api.handlers import Nothing
 from quorate.control import names, network_views, networks, path_views, views
 from quorate.control.change import Changed
 from quorate.model.base import Damaged, decode
-from quorate.model.workload import NodeSpec
+from quorate.model.nodes import NodeSpec
 
 
 async def list_networks(call: Call[Nothing]) -> views.NetworkList:

@@ -15,8 +15,8 @@ from quorate.control.context import Context
 from quorate.control.executor import unreadable
 from quorate.core.reasons import node_name
 from quorate.model.backup import BACKUP_FORMAT, BackupArchive, BackupEntry, BackupManifest
+from quorate.model.nodes import ClusterSpec
 from quorate.model.records import Snapshot
-from quorate.model.workload import ClusterSpec
 from quorate.ports.store import StoreAlarm, StoreUnavailable
 from quorate.wire.backup_archive import entries_digest, entry_lines, write_archive
 

@@ -18,7 +18,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.quarantine import quarantine, standing
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.model import keys
-from quorate.model.workload import Assignment, GroupState, NodeIntent, ResourceFact, ResourceFlags, ResourceSpec
+from quorate.model.nodes import NodeIntent
+from quorate.model.workload import Assignment, GroupState, ResourceFact, ResourceFlags, ResourceSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import CLUSTER, fields_of, read_common
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue
-from quorate.model.workload import ClusterSpec
 
 
 class ClusterChange(Value, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.membership import Attestation, MemberRecord
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, Refused, error
-from quorate.model.workload import NodeSpec
 
 
 class ConfirmOffWish(Value, frozen=True, kw_only=True):

@@ -14,9 +14,9 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.nodes import Destruction
 from quorate.model.problems import Problem, Refused, error, warning
 from quorate.model.records import Guard, Write
-from quorate.model.workload import Destruction
 
 
 class DestroyWish(Value, frozen=True, kw_only=True):

@@ -22,10 +22,10 @@ from quorate.core.versions import incompatibility
 from quorate.model import keys
 from quorate.model.base import Value, decode, encode
 from quorate.model.enrolment import ADD_EVICT_DELAY, Credentials, EnrolmentRequest, TokenRecord
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.records import KeyValue, Put
 from quorate.model.versions import Software
-from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.wire.join_token import SECRET_BYTES, secret_hash
 
 NODES_MOST: Final = 64

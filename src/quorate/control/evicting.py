@@ -15,8 +15,8 @@ from quorate.core.proofs import waiting_for
 from quorate.core.reasons import in_words
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.nodes import Eviction, NodeSpec
 from quorate.model.problems import Problem, Refused, error, stops, warning
-from quorate.model.workload import Eviction, NodeSpec
 
 
 class EvictWish(Value, frozen=True, kw_only=True):

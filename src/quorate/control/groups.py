@@ -25,7 +25,7 @@ from quorate.model.common_properties import GROUP, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
-from quorate.model.workload import GroupIntent, GroupSpec
+from quorate.model.workload import GroupIntent, GroupSpec, wants_online
 
 FAILBACK = {"prevent": 0, "immediate": 1}
 
@@ -191,10 +191,10 @@ def group_online(
 def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:
     """Why nothing of the group can be brought online where it is (spec/03 §6.1)."""
     assignment = assignment_of(view, spec.id)
-    if assignment is None:
-        return []
-    found = objection(view, spec, assignment.owner)
-    if found is None or found.code not in {"node_paused", "not_possible_owner"}:
+    if assignment is None or assignment.phase == "hold":
+        return []  # what is on hold goes to a node that can take it, as soon as there is one
+    found = objection(view, spec, assignment.owner, runs=True)
+    if found is None or found.code in {"node_down", "node_stopping", "node_draining", "node_evicted_soon"}:
         return []  # a node that is down or leaving loses the group anyway
     return [
         error(
@@ -213,7 +213,7 @@ def group_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_lo
     if spec is None:
         raise Refused(problems)
     intent = view.intent(spec.id)
-    if not intent.persistent_state and not any(intent.own_states.values()) and intent.move is None:
+    if not wants_online(intent) and intent.move is None:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     problems += [] if ignore_locked else group_locked_problems(view, spec.id)
     if problems:

@@ -13,8 +13,8 @@ from typing import Final
 from quorate.core.authority.paces import REACHES, Reach
 from quorate.core.authority.timings import PROFILES
 from quorate.core.topology import settings_of
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, error
-from quorate.model.workload import ClusterSpec
 
 THRESHOLD_LEAST: Final = 3
 """As in the reference (spec/02 §4.1): two heartbeats lost by chance are no silence."""

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from quorate.control.names import name_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.topology import Interface, network_id, quiet_networks
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, error
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec
 
 
 def network_problems(view: ClusterView, cluster: ClusterSpec, networks: dict[str, str]) -> list[Problem]:

@@ -16,10 +16,11 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.networks import NetworkInterface, standings
 from quorate.core.reasons import node_name
 from quorate.model import keys
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, error
 from quorate.model.records import Guard
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupSpec, ResourceSpec
 
 
 def find_group(view: ClusterView, name: str, problems: list[Problem], where: str = "group") -> GroupSpec | None:

@@ -14,8 +14,10 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.maintenance import covering, over
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.maintenance import Maintenance
+from quorate.model.nodes import ClusterIntent
 from quorate.model.problems import Problem, Refused, error, warning
-from quorate.model.workload import ClusterIntent, GroupSpec, Maintenance
+from quorate.model.workload import GroupSpec
 
 Kind = Literal["cluster", "node", "group"]
 LONGEST_S = 366 * 86_400

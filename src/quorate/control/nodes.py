@@ -16,9 +16,9 @@ from quorate.core.quorum_outlook import holds_without, left_after
 from quorate.core.votes import majority_of
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.problems import Problem, Refused, error, warning
 from quorate.model.records import Guard, Put, Write
-from quorate.model.workload import NodeIntent, NodeSpec
 
 
 class DrainWish(Value, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from quorate.core.authority.paces import REACHES, Reach, reach_of
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.core.topology import places_of, quiet_networks, settings_of
-from quorate.model.workload import ClusterSpec
+from quorate.model.nodes import ClusterSpec
 
 
 def pairs_by_reach(view: ClusterView) -> dict[Reach, tuple[tuple[int, int], ...]]:

@@ -18,7 +18,7 @@ from quorate.core.paths import PathState
 from quorate.core.reasons import node_name
 from quorate.core.topology import places_of, quiet_networks, settings_of
 from quorate.model.base import Value
-from quorate.model.workload import NodeSpec
+from quorate.model.nodes import NodeSpec
 
 
 class HeardBeat(Value, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import zoneinfo
 
 from quorate.core.cluster_view import ClusterView
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, error, warning
-from quorate.model.workload import ClusterSpec, GroupSpec
+from quorate.model.workload import GroupSpec
 
 
 def placement_warnings(view: ClusterView, spec: GroupSpec) -> tuple[Problem, ...]:

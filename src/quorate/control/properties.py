@@ -23,10 +23,11 @@ from quorate.core.proofs import demanded
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
 from quorate.model.common_properties import CLASSES
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Refused
 from quorate.model.properties import PropertyValue
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec
+from quorate.model.workload import GroupSpec
 
 
 class PropertyList(Value, frozen=True, kw_only=True):

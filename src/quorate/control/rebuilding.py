@@ -17,8 +17,8 @@ from quorate.core.quorum_outlook import voter_name
 from quorate.core.votes import majority_of
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, Refused, error, warning
-from quorate.model.workload import NodeSpec
 
 
 class RebuildWish(Value, frozen=True, kw_only=True):

@@ -25,11 +25,12 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import CLUSTER_PROPERTIES
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, warning
 from quorate.model.records import Guard, Put, Snapshot, Write
 from quorate.model.restore import RestoreItem
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupIntent, GroupSpec, ResourceSpec
+from quorate.model.workload import GroupIntent, GroupSpec, ResourceSpec
 
 PART_WRITES: Final = 1000
 """Writes of one transaction, below what the store takes (2048 guards, 2048 writes)."""

@@ -21,9 +21,10 @@ from quorate.model.backup import Backup, BackupEntry
 from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Problem, error, warning
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupIntent, GroupSpec, ResourceSpec
 
 RESTORABLE: Final = (
     keys.SPEC_CLUSTER,

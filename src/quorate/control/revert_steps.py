@@ -46,10 +46,11 @@ from quorate.model.common_properties import (
 from quorate.model.dependency import Expression, format_dependency, providers
 from quorate.model.fencing import FenceDevice
 from quorate.model.history import Plain
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Refused, error
 from quorate.model.properties import PropertyDefinition, PropertyValue
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupSpec, ResourceSpec
 
 Step = Callable[[ClusterView, Occasion], Change[Done]]
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
-from quorate.model.workload import ClusterSpec, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.nodes import ClusterSpec, NodeSpec
+from quorate.model.workload import GroupSpec, ResourceSpec
 
 Told = tuple[str, str, str, dict[str, str | int]]
 """Kind, subject, sentence, data."""

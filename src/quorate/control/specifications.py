@@ -19,9 +19,10 @@ from quorate.model.base import Value, decode, encode, replace
 from quorate.model.dependency import format_dependency
 from quorate.model.fencing import FenceDevice
 from quorate.model.history import Action, FieldChange, ObjectChange, Plain
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.quorum import QuorumSpec
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import ClusterSpec, GroupSetSpec, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import GroupSetSpec, GroupSpec, ResourceSpec
 
 _CLASSES: Final[tuple[tuple[str, str, type[Value]], ...]] = (
     (keys.SPEC_CLUSTER, "cluster", ClusterSpec),

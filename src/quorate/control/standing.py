@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.proofs import owed
-from quorate.model.workload import Assignment, GroupFact, GroupState, ResourceFact, ResourceSpec, desired, group_state
+from quorate.model.workload import (
+    Assignment,
+    GroupFact,
+    GroupState,
+    ResourceFact,
+    ResourceSpec,
+    desired,
+    group_state,
+    wants_online,
+)
 
 AT_REST = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
 """States in which nothing of a resource runs."""
@@ -91,7 +100,7 @@ def at_rest(view: ClusterView, group: str) -> bool:
     """Nothing of the group should be online, and nothing is."""
     members = view.members_of.get(group, {})
     intent = view.intent(group)
-    wanted = intent.persistent_state or any(intent.own_states.values())
+    wanted = wants_online(intent)
     quiet = all(resource_fact(view, resource).state in AT_REST for resource in members.values())
     return not wanted and quiet and heeded(view, group)
 

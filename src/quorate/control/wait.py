@@ -19,8 +19,9 @@ from quorate.core.eviction import stuck_groups, vote_obstacle
 from quorate.core.light_view import record_settled
 from quorate.core.placement.choosing import place
 from quorate.core.votes import VOTERS_MOST, NodeVote, Picture, may_vote
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_MODELS
-from quorate.model.workload import NodeSpec, desired
+from quorate.model.workload import desired
 
 Outcome = Literal["done", "failed", "pending"]
 Condition = Callable[[ClusterView], Outcome]

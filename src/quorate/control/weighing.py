@@ -18,9 +18,9 @@ from quorate.core.votes import further_losses, majority_of
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.common_properties import NODE, fields_of, read_common
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue
-from quorate.model.workload import NodeSpec
 
 
 class NodeChange(Value, frozen=True, kw_only=True):

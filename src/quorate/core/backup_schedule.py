@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from quorate.model.backup import BackupStanding
+from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, error, warning
-from quorate.model.workload import ClusterSpec
 
 RETRY_S: Final = 300.0
 CLOCK_BACK_S: Final = 60.0

@@ -19,24 +19,13 @@ from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
 from quorate.model.membership import Formed, NodeStanding, WatchdogFact
+from quorate.model.nodes import ClusterIntent, ClusterSpec, EvictedNode, NodeIntent, NodeSpec
 from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
 from quorate.model.records import Change, KeyValue, Position
 from quorate.model.store_member import MemberFact
 from quorate.model.topology import AdaptersFact, NetworkSpec, PathsFact
 from quorate.model.versions import Software
-from quorate.model.workload import (
-    Assignment,
-    ClusterIntent,
-    ClusterSpec,
-    EvictedNode,
-    GroupFact,
-    GroupIntent,
-    GroupSetSpec,
-    GroupSpec,
-    NodeIntent,
-    NodeSpec,
-    ResourceSpec,
-)
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSetSpec, GroupSpec, ResourceSpec
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -318,6 +307,12 @@ class ClusterView:
         """What an administrator wants of a node."""
         known = self.node_intents.get(node)
         return known.record if known else NodeIntent()
+
+    def owner_lives(self, assignment: Assignment) -> bool:
+        """The owner is up in the very life for which the assignment holds."""
+        member = self.authority.members.get(assignment.owner)
+        alive = member is not None and member.record.state == "up"
+        return alive and member is not None and member.record.incarnation == assignment.incarnation
 
     def fact(self, assignment: Assignment) -> GroupFact | None:
         """What the owner reports under exactly this assignment; older facts read as Offline (rule 14)."""

@@ -19,8 +19,8 @@ from quorate.core.proofs import waiting_for
 from quorate.core.votes import has_majority, majority_of
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.nodes import EvictedNode, Eviction, NodeSpec
 from quorate.model.records import Absent, Delete, Guard, Put, Unchanged, Write
-from quorate.model.workload import EvictedNode, Eviction, NodeSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from quorate.core.placement.choosing import objection, place
 from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
-from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired
+from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired, wants_online
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     told: list[str] = []
     helps: list[str] = []
     _stuck(view, group, assignment, told, helps)
-    if not told and not intent.persistent_state and not any(intent.own_states.values()):
+    if not told and not wants_online(intent):
         return ["nobody asked for it to be online, or it was taken offline"], [f"quorate group online {name!r}"]
     if view.authority.coordinator is None:
         told.append("the cluster has no coordinator, so nobody decides")

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.explain_now import now_of
-from quorate.core.failover.decision import wants_online
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import place
 from quorate.core.placement.scene import Scene
 from quorate.core.quarantine import is_needed, quarantine
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
 from quorate.core.versions import incompatibility
-from quorate.model.workload import Assignment, GroupSpec
+from quorate.model.workload import Assignment, GroupSpec, wants_online
 
 
 @dataclass(frozen=True, slots=True)

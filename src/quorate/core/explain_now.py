@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.deciding import decide
-from quorate.core.failover.decision import Decision, wants_online
+from quorate.core.failover.decision import Decision
 from quorate.core.moment import Moment
 from quorate.core.placement.scene import Scene
 from quorate.core.reasons import cause_sentence, in_words, node_name
 from quorate.core.start_order import StartOrder
-from quorate.model.workload import GroupSpec
+from quorate.model.workload import GroupSpec, wants_online
 
 
 @dataclass(frozen=True, slots=True)

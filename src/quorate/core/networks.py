@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
+from quorate.model.nodes import NodeSpec
 from quorate.model.topology import AdapterFact, InterfaceState, NetworkSpec, NetworkState, PathsFact
-from quorate.model.workload import NodeSpec
 
 
 @dataclass(frozen=True, slots=True)

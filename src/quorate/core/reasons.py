@@ -40,6 +40,7 @@ SENTENCES: Final = {
     "cold_start_off": "cold_start_setting is {detail}: it does not start when the cluster forms",
     "all_stay_offline": "ignore_persistent_state_on_startup is set: nothing starts when the cluster forms",
     "not_wanted": "nobody wants it online any more",
+    "asked_for": "somebody asked for it, and {node} can take it",
     "room_again": "{node} can take it now",
     "preempted": "group {subject} of priority {detail} needs the room on {node}",
     "in_maintenance": "the {subject} is in maintenance by {detail}: the cluster does nothing by itself",

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from quorate.core.cluster_view import ClusterView
-from quorate.model.workload import ClusterSpec, GroupSetSpec, GroupSpec, Reason, desired
+from quorate.model.nodes import ClusterSpec
+from quorate.model.workload import GroupSetSpec, GroupSpec, Reason, as_wanted, desired, wants_online
 
 _DEFAULTS = ClusterSpec(name="", id="")
 
@@ -91,14 +92,14 @@ class StartOrder:
         return 0.0 if provider not in self.view.groups or self.online(provider) else never_s
 
     def online(self, group: str) -> bool:
-        """All that should be online of the group is, and something should."""
+        """All that should be online of the group is, but for what does not matter, and something should."""
         known = self.view.assignments.get(group)
         fact = self.view.fact(known.record) if known is not None else None
         if fact is None:
             return False
         intent, members = self.view.intent(group), self.view.members_of.get(group, {})
-        wanted = [r for r, spec in members.items() if desired(spec, intent)]
-        return bool(wanted) and all((f := fact.resources.get(r)) is not None and f.state == "online" for r in wanted)
+        wanted = [spec for spec in members.values() if desired(spec, intent)]
+        return bool(wanted) and as_wanted(wanted, intent, fact)
 
     def set_ready(self, one: GroupSetSpec) -> bool:
         """Those who depend on the set may start."""
@@ -124,11 +125,7 @@ class StartOrder:
     def _begun_s(self, group: str, never_s: float, *, online: bool) -> float:
         """When the group was given to its owner; `online`: and is online."""
         known, intent = self.view.assignments.get(group), self.view.intent(group)
-        if (
-            known is None
-            or known.record.phase != "run"
-            or not (intent.persistent_state or any(intent.own_states.values()))
-        ):
+        if known is None or known.record.phase != "run" or not wants_online(intent):
             return never_s
         if online and not self.online(group):
             return never_s
@@ -163,8 +160,7 @@ class StartOrder:
             return False
         if self.wall_s >= now.at_s + self._cluster.priority_stagger_s or self.online(group.id):
             return False
-        member = self.view.authority.members.get(now.owner)
-        if member is None or member.record.state != "up" or member.record.incarnation != now.incarnation:
+        if not self.view.owner_lives(now):
             return False
         fact = self.view.fact(now)
         if fact is not None and any(

@@ -18,8 +18,8 @@ from quorate.core.authority.paces import Paces, Place, Settings, paces_of
 from quorate.core.authority.timings import Timings
 from quorate.core.cluster_view import ClusterView
 from quorate.model.base import replace
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.topology import AdapterFact, NetworkRole, NetworkSpec
-from quorate.model.workload import ClusterSpec, NodeSpec
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from quorate.model.base import Value
-from quorate.model.workload import ClusterSpec, NodeSpec
+from quorate.model.nodes import ClusterSpec, NodeSpec
 
 ADD_EVICT_DELAY: Final = "add_evict_delay"
 """Code of the one refusal that passes by itself: a machine that joins waits for its end."""

@@ -22,8 +22,8 @@ from quorate.core.reasons import node_name
 from quorate.model import keys
 from quorate.model.backup import BackupArchive, BackupStanding
 from quorate.model.base import encode, replace
+from quorate.model.nodes import ClusterSpec
 from quorate.model.records import Absent, Guard, Put, Unchanged
-from quorate.model.workload import ClusterSpec
 from quorate.node.disk_work import DiskSilent, DiskWork
 from quorate.ports.store import Store, StoreError
 

@@ -20,9 +20,9 @@ from quorate.adapters import pki
 from quorate.adapters.profiles import Profile, save_profile
 from quorate.control.names import name_problems, taken, unknown
 from quorate.core.authority.timings import PROFILES
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.versions import RELEASE
-from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.node.founding import Founding, address_problems, chosen_ports, found, machine_problems
 from quorate.node.identity import Identity, Replica
 from quorate.node.joining_authority import make_credentials, node_files

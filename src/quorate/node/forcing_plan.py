@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from quorate.control.names import unknown
 from quorate.core.votes import majority_of
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.quorum import LIGHT_KINDS
-from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity, Replica, load_identity, load_replica
 from quorate.node.member_keeper import member_name
 from quorate.node.places import Places

@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 
 from quorate.model.base import Damaged, Value, decode, encode
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Refused, error
 from quorate.model.quorum import QuorumSpec
-from quorate.model.workload import ClusterSpec, NodeSpec
 from quorate.node.places import Places
 
 

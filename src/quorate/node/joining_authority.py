@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from quorate.model.enrolment import Credentials
-from quorate.model.workload import NodeSpec
+from quorate.model.nodes import NodeSpec
 from quorate.node.places import Places
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from quorate.adapters.etcd.messages import Member, Status
 from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import QuorumFact
 from quorate.model.records import Put, Unchanged
-from quorate.model.workload import NodeSpec
 from quorate.node.light_memory import LightMemory
 from quorate.node.service_log import log
 from quorate.node.stand_in import peer_url

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from quorate.adapters.etcd.member import argv
 from quorate.adapters.routes import Routes
-from quorate.model.workload import NodeSpec
+from quorate.model.nodes import NodeSpec
 from quorate.node.member_keeper import etcd_binary, member_name, member_settings
 from quorate.node.stand_in import listed_by, peer_list, peer_url, stand_in_certificate
 from quorate.wire import sentinel_channel as channel

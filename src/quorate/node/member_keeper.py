@@ -24,8 +24,8 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.votes import VOTERS_MOST
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.nodes import NodeSpec
 from quorate.model.records import Put, Unchanged
-from quorate.model.workload import NodeSpec
 from quorate.node.identity import Identity, write_file
 from quorate.node.places import Places
 from quorate.ports.store import Store, StoreError

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.decision import wants_online
 from quorate.core.failover.maintenance import ends_s, hands_off
 from quorate.core.group_run import GroupRun
 from quorate.core.placement.choosing import place
@@ -28,6 +27,7 @@ from quorate.model.workload import (
     ResourceSpec,
     ResourceState,
     desired,
+    wants_online,
 )
 from quorate.node.host_link import SHARED, host_of, own_host_of
 from quorate.node.outputs import HostCommand, NeedHost, Output, Prepare, Settled

@@ -19,9 +19,9 @@ from quorate.adapters.etcd.messages import Member
 from quorate.core.quorum_keeping import Mode, wanted_mode
 from quorate.model import keys
 from quorate.model.base import encode
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_MODELS, MEMBER_NAME, QuorumFact, QuorumSpec
 from quorate.model.records import Put, Unchanged
-from quorate.model.workload import NodeSpec
 from quorate.node.member_keeper import etcd_binary
 from quorate.node.quorum_link import QuorumLink
 from quorate.node.service_log import log

@@ -27,9 +27,10 @@ from quorate.core.topology import metrics, quiet_networks, timings_of
 from quorate.core.votes import may_become_voter
 from quorate.model import keys
 from quorate.model.base import encode
+from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Refused
 from quorate.model.records import Absent, Put, Write
-from quorate.model.workload import NodeSpec, ResourceSpec
+from quorate.model.workload import ResourceSpec
 from quorate.node.faces import Faces
 from quorate.node.host_fleet import HostFleet
 from quorate.node.identity import Replica, load_identity, load_replica, save_replica

@@ -21,8 +21,8 @@ from quorate.adapters.etcd.member import MemberTls
 from quorate.adapters.etcd.messages import Member
 from quorate.adapters.etcd.peers import Peers, PeerUnreachable
 from quorate.model.base import replace
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_NAME
-from quorate.model.workload import NodeSpec
 from quorate.node.joining_authority import issue_node_certificate
 from quorate.node.places import Places
 from quorate.node.store_link import tls_context

@@ -21,9 +21,9 @@ from quorate.core.quorum_outlook import storage_objection
 from quorate.core.votes import NodeVote, Picture, StoreMember
 from quorate.model import keys
 from quorate.model.base import encode, replace
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_MODELS, MEMBER_NAME, QUORUM_VOTER, QuorumSpec
 from quorate.model.records import Absent, Delete, Guard, Put, Unchanged
-from quorate.model.workload import NodeSpec
 from quorate.node.service_log import log
 from quorate.ports.store import StoreError
 

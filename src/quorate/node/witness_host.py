@@ -26,9 +26,9 @@ from quorate.core.authority.timings import PROFILES
 from quorate.core.witnessing import Create, Decision, ListedMember, Lost, Run, Wait, witness_decision
 from quorate.model import keys
 from quorate.model.base import Damaged, decode, encode, replace
+from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_NAME
 from quorate.model.witness import WitnessedNode, WitnessWord
-from quorate.model.workload import NodeSpec
 from quorate.node.member_keeper import etcd_binary
 from quorate.node.places import Places
 from quorate.node.process import hold_alone, log

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from quorate.model import keys
 from quorate.model.base import decode, encode, replace
+from quorate.model.nodes import ClusterSpec
 from quorate.model.records import Put
-from quorate.model.workload import ClusterSpec, GroupIntent, Move
+from quorate.model.workload import GroupIntent, Move
 from quorate.sim.node import ProcessName
 from quorate.sim.scripts import confirm, coordinator, isolate
 from quorate.sim.world import World

@@ -16,9 +16,10 @@ from quorate.core.authority.orders import Acknowledgement, Heartbeat
 from quorate.model import keys
 from quorate.model.base import decode, encode
 from quorate.model.membership import MemberRecord
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.quorum import QuorumSpec
 from quorate.model.records import Put, Write
-from quorate.model.workload import Assignment, ClusterSpec, GroupIntent, GroupSpec, NodeSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupIntent, GroupSpec, ResourceSpec
 from quorate.ports.quorum_storage_memory import MemoryStorage
 from quorate.ports.store_engine import MemoryEngine
 from quorate.sim.checkers import Checker

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover import failback as returning
-from quorate.core.failover.decision import STAYS, Verdict, decided, first, left, taken, wants_online
+from quorate.core.failover.decision import STAYS, Verdict, decided, first, left, taken
 from quorate.core.failover.holding import held, without_room
 from quorate.core.failover.lost_owner import after_loss
 from quorate.core.failover.maintenance import ends_s, hands_off
@@ -22,7 +22,7 @@ from quorate.core.placement.ranking import Mode
 from quorate.core.placement.scene import Scene
 from quorate.core.proofs import owed
 from quorate.model.base import replace
-from quorate.model.workload import Assignment, GroupFact, GroupSpec, Reason, desired
+from quorate.model.workload import Assignment, GroupFact, GroupSpec, Reason, as_wanted, wants_online
 
 
 def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed_proofs: bool = True) -> Verdict:
@@ -34,17 +34,10 @@ def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed
     view = scene.view
     known = view.assignments.get(group.id)
     if known is None:
-        best, against = choose(scene, group, "place")
-        if best is None:
-            best, against = choose(scene, group, "place", room=False)
-        return (
-            decided(first(view, group, best.node, (best.reason,), moment), best.node) if best else Verdict((), against)
-        )
+        return _first(scene, group, moment)
     now = known.record
-    member = view.authority.members.get(now.owner)
-    alive = member is not None and member.record.state == "up" and member.record.incarnation == now.incarnation
     off = hands_off(view, group.id, now.owner, moment.wall_s)
-    if not alive:
+    if not view.owner_lives(now):
         if heed_proofs and owed(view, group.id) is not None:
             return STAYS  # perhaps something of it still runs there (design §4)
         if off is not None:
@@ -62,30 +55,31 @@ def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed
         return held(scene, group, now, fact, moment)
     if fact is not None and fact.gives_up is not None:
         return _failed(scene, group, now, fact.gives_up, moment)
-    if fact is None or not _settled(view, group, fact):
+    if fact is None or not as_wanted(view.members_of.get(group.id, {}).values(), view.intent(group.id), fact):
         return STAYS
     if now.returns_to:
         return arrived_well(now)
-    if not wants_online(view.intent(group.id)) or _locked(view, group, now) is not None:
+    if not wants_online(view.intent(group.id)) or _locked(view, group, fact) is not None:
         return STAYS
     return returning.failback(scene, group, now, moment)
 
 
-def _settled(view: ClusterView, group: GroupSpec, fact: GroupFact) -> bool:
-    """Every resource is as it should be, or has failed and does not matter."""
-    intent = view.intent(group.id)
-    return all(
-        (known := fact.resources.get(r.id)) is not None
-        and (known.state == ("online" if desired(r, intent) else "offline") or (known.exhausted and not r.critical))
-        for r in view.members_of.get(group.id, {}).values()
-    )
+def _first(scene: Scene, group: GroupSpec, moment: Moment) -> Verdict:
+    """A group that nobody had yet; where it should run and cannot, it waits on a node that may own it."""
+    best, against = choose(scene, group, "place")
+    if best is not None:
+        return decided(first(scene.view, group, best.node, (best.reason,), moment), best.node)
+    keeper, _ = choose(scene, group, "place", runs=False)
+    if keeper is None:
+        return Verdict((), against)
+    return decided(first(scene.view, group, keeper.node, against, moment, phase="hold"), keeper.node)
 
 
-def _locked(view: ClusterView, group: GroupSpec, now: Assignment) -> Reason | None:
+def _locked(view: ClusterView, group: GroupSpec, fact: GroupFact | None) -> Reason | None:
     """A resource whose own type forbids for now that it is taken away (spec/03 §14.1)."""
-    fact = view.fact(now)
-    for resource in view.members_of.get(group.id, {}).values() if fact is not None else ():
-        known = fact.resources.get(resource.id) if fact is not None else None
+    told = fact.resources if fact is not None else {}
+    for resource in view.members_of.get(group.id, {}).values():
+        known = told.get(resource.id)
         if known is not None and known.flags.locked:
             return Reason(code="resource_locked", subject=resource.name, detail=known.flags.locked)
     return None
@@ -95,7 +89,7 @@ def _leaving(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | 
     """The group is being stopped under the old owner; when it is, it may run under the new one."""
     view = scene.view
     move = view.intent(group.id).move
-    if move is not None and move.cancels:
+    if move is not None and move.cancels and now.cause == "moved":
         return turned_round(scene, now, move, moment)
     if fact is None or not fact.stopped:
         return STAYS
@@ -133,7 +127,7 @@ def _asked_to_leave(scene: Scene, group: GroupSpec, now: Assignment, moment: Mom
     why = Reason(code="node_draining", node=now.owner)
     if group.locked_from_moving and not wish.stopping and wish.eviction is None:
         return Verdict(waits=(why, Reason(code="locked_from_moving")))
-    locked = _locked(view, group, now)
+    locked = _locked(view, group, view.fact(now))
     if locked is not None and not wish.stopping and wish.eviction is None:
         return Verdict(waits=(why, locked))
     if scene.leaving_full(now.owner):
@@ -141,7 +135,7 @@ def _asked_to_leave(scene: Scene, group: GroupSpec, now: Assignment, moment: Mom
     if wish.drain_target and objection(scene, group, wish.drain_target) is None:
         to, chosen = wish.drain_target, Reason(code="drain_target", node=wish.drain_target)
     else:
-        best, against = choose(scene, group, "move", owner=now.owner, room=wants_online(view.intent(group.id)))
+        best, against = choose(scene, group, "move", owner=now.owner)
         if best is None:
             return Verdict(waits=(why, Reason(code="nowhere_to_go"), *against))
         to, chosen = best.node, best.reason

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from quorate.core.cluster_view import ClusterView
 from quorate.core.moment import Moment
 from quorate.model.base import replace
-from quorate.model.workload import Assignment, GroupIntent, GroupSpec, Move, Phase, Reason
+from quorate.model.workload import Assignment, GroupSpec, Move, Phase, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,6 @@ class Verdict:
 STAYS = Verdict()
 
 
-def wants_online(intent: GroupIntent) -> bool:
-    """Something of the group should be online."""
-    return intent.persistent_state or any(intent.own_states.values())
-
-
 def incarnation_of(view: ClusterView, node: int) -> str:
     """The present life of a node; empty where it has none."""
     known = view.authority.members.get(node)
@@ -54,13 +49,22 @@ def decided(made: Assignment, *watches: int, finishes_move: Move | None = None) 
     return Verdict((Decision(made, finishes_move, tuple(dict.fromkeys(watches))),))
 
 
-def first(view: ClusterView, group: GroupSpec, owner: int, reasons: tuple[Reason, ...], moment: Moment) -> Assignment:
+def first(
+    view: ClusterView,
+    group: GroupSpec,
+    owner: int,
+    reasons: tuple[Reason, ...],
+    moment: Moment,
+    *,
+    phase: Phase = "run",
+) -> Assignment:
     """The first assignment of a group."""
     return Assignment(
         group=group.id,
         owner=owner,
         incarnation=incarnation_of(view, owner),
         number=1,
+        phase=phase,
         cause="created",
         reasons=reasons,
         clear_failures=view.intent(group.id).clear_failures,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate.core.failover.decision import STAYS, Decision, Verdict, decided, taken, wants_online
+from quorate.core.failover.decision import STAYS, Decision, Verdict, decided, taken
 from quorate.core.moment import Moment
-from quorate.core.placement.choosing import choose, place
+from quorate.core.placement.choosing import choose
 from quorate.core.placement.preemption import victims
 from quorate.core.placement.scene import Scene
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Reason
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Reason, wants_online
 
 BY_SETTING: Final = frozenset({"priority_zero", "cold_start_off", "all_stay_offline"})
 """Holds that end only when somebody asks for the group."""
@@ -31,20 +31,12 @@ def without_room(
 ) -> Verdict:
     """No node can take the group as it is: others make room, or it waits on a node that is up, or where it is."""
     made_room = _preempted(scene, group, moment)
-    placement = place(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
-    against = placement.against
-    here = scene.view.authority.members.get(now.owner)
-    alive = here is not None and here.record.state == "up" and here.record.incarnation == now.incarnation
-    if alive or not scene.able:
+    _, against = choose(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
+    keeper, _ = choose(scene, group, "failover", owner=now.owner, runs=False)
+    if scene.view.owner_lives(now) or keeper is None:
         return Verdict(made_room, against)
-    node = min(scene.able, key=lambda able: (scene.occupancy.load(able).groups, able))
-    allowed = place(scene, group, "failover", owner=now.owner, room=False).best
-    if allowed is not None:
-        node = allowed.node
-    elif not any(reason.code in {"anti_affinity", "companions_elsewhere", "lacks_capacity"} for reason in against):
-        return Verdict(made_room, against)  # nobody may own it at all
-    held = taken(scene.view, now, node, cause, (*why, *against), moment, phase="hold")
-    return Verdict((*made_room, Decision(held, None, (now.owner, node))), against)
+    held = taken(scene.view, now, keeper.node, cause, (*why, *against), moment, phase="hold")
+    return Verdict((*made_room, Decision(held, None, (now.owner, keeper.node))), against)
 
 
 def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:
@@ -62,7 +54,8 @@ def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None
     best, against = choose(scene, group, "place", owner=now.owner)
     if best is None:
         return Verdict(_preempted(scene, group, moment), against)
-    reasons = (Reason(code="room_again", node=best.node), best.reason)
+    code = "asked_for" if setting is not None else "room_again"
+    reasons = (Reason(code=code, node=best.node), best.reason)
     return decided(taken(view, now, best.node, "released", reasons, moment), now.owner, best.node)
 
 

@@ -6,14 +6,12 @@ Does not know: whether the owner's end is proved (`deciding` asks first).
 
 from __future__ import annotations
 
-from quorate.core.failover.decision import Verdict, decided, taken, wants_online
+from quorate.core.failover.decision import Verdict, decided, taken
 from quorate.core.failover.holding import without_room
 from quorate.core.moment import Moment
-from quorate.core.placement.choosing import objection, place
+from quorate.core.placement.choosing import choose, objection
 from quorate.core.placement.scene import Scene
-from quorate.model.workload import Assignment, GroupSpec, Reason
-
-UNCOUNTED_PROOFS = frozenset({"released", "ended", ""})
+from quorate.model.workload import Assignment, GroupSpec, Reason, wants_online
 
 
 def after_loss(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) -> Verdict:
@@ -29,16 +27,16 @@ def after_loss(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) 
             return waits
     lost = Reason(code="owner_lost", node=now.owner, detail=_proof(scene, now.owner))
     refusal = _stays_offline(scene, group, cold=cold) if wanted and not by_hand else None
-    placement = place(scene, group, "failover", owner=now.owner, room=wanted and refusal is None)
-    back = objection(scene, group, now.owner) is None
-    best = placement.best
+    runs = wanted and refusal is None
+    best, against = choose(scene, group, "failover", owner=now.owner, runs=runs)
+    back = objection(scene, group, now.owner, runs=runs) is None
     if back and (group.preferred_owners[:1] == (now.owner,) or best is None or not wanted):
         node, reason = now.owner, Reason(code="owner_returned", node=now.owner)
     elif best is not None:
         node, reason = best.node, best.reason
     else:
         return without_room(scene, group, now, "node_lost", (lost,), moment)
-    reasons = (lost, *((refusal,) if refusal is not None else ()), reason, *placement.against)
+    reasons = (lost, *((refusal,) if refusal is not None else ()), reason, *against)
     made = taken(view, now, node, "node_lost", reasons, moment, phase="hold" if refusal is not None else "run")
     return decided(made, now.owner, node, finishes_move=intent.move)
 

@@ -8,7 +8,8 @@ first; one whose time is over counts no more, even before somebody has cleared i
 from __future__ import annotations
 
 from quorate.core.cluster_view import ClusterView
-from quorate.model.workload import Maintenance, Reason
+from quorate.model.maintenance import Maintenance
+from quorate.model.workload import Reason
 
 
 def over(maintenance: Maintenance, wall_s: float) -> bool:

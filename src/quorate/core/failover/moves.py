@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from quorate.core.failover.decision import Verdict, decided, incarnation_of, left, taken
 from quorate.core.moment import Moment
-from quorate.core.placement.choosing import objection, place
+from quorate.core.placement.choosing import choose, objection
 from quorate.core.placement.scene import Scene
 from quorate.model.base import replace
 from quorate.model.workload import Assignment, GroupSpec, Move, Reason
@@ -28,7 +28,7 @@ def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, momen
     elif move.to:
         found = objection(scene, group, move.to)
     else:
-        best = place(scene, group, "move", without=frozenset({now.owner})).best
+        best, _ = choose(scene, group, "move", without=frozenset({now.owner}))
         found = Reason(code="nowhere_to_go") if best is None else None
         target, chosen = (best.node, best.reason) if best is not None else (0, chosen)
     if found is not None and move.queue and found.code != "locked_from_moving":

@@ -51,7 +51,7 @@ def place(
 
     Without `room`, as if every node had enough of it: to ask who would have to make some.
     """
-    able, against, applied, order = _ordered(world, group, mode, owner, without, room=room)
+    able, against, applied, order = _ordered(world, group, mode, owner, without, runs=None, room=room)
     candidates = tuple(Candidate(able[at], _why(applied, able, order, rank)) for rank, at in enumerate(order))
     return Placement(candidates, tuple(against))
 
@@ -63,10 +63,10 @@ def choose(
     *,
     owner: int = 0,
     without: frozenset[int] = frozenset(),
-    room: bool = True,
+    runs: bool | None = None,
 ) -> tuple[Candidate | None, tuple[Reason, ...]]:
-    """The best candidate alone, and why every other node that is none is none."""
-    able, against, applied, order = _ordered(world, group, mode, owner, without, room=room)
+    """The best candidate alone, and why every other node that is none is none; `runs` as `filters.demands` has it."""
+    able, against, applied, order = _ordered(world, group, mode, owner, without, runs=runs, room=True)
     best = Candidate(able[order[0]], _why(applied, able, order, 0)) if order else None
     return best, tuple(against)
 
@@ -78,11 +78,12 @@ def _ordered(
     owner: int,
     without: frozenset[int],
     *,
+    runs: bool | None,
     room: bool,
 ) -> tuple[list[int], list[Reason], list[Rule], list[int]]:
     """Nodes that are able, the rules, and the nodes' places in `able` in order."""
     scene = world if isinstance(world, Scene) else Scene(world)
-    able, against = able_nodes(scene, group, without, room=room)
+    able, against = able_nodes(scene, group, demands(scene, group, runs=runs, room=room), without)
     applied = rules(scene, group, able, mode, owner)
     columns = [rule.numbers for rule in applied]
     order = [row[-1] for row in sorted(zip(*columns, range(len(able)), strict=True))]
@@ -102,11 +103,11 @@ def _why(applied: list[Rule], able: list[int], order: list[int], rank: int) -> R
     return applied[0].say(node, applied[0].numbers[at]) if len(applied) > 1 else Reason(code="only_one", node=node)
 
 
-def objection(world: ClusterView | Scene, group: GroupSpec, node: int) -> Reason | None:
-    """Why that node cannot own the group now, or None."""
+def objection(world: ClusterView | Scene, group: GroupSpec, node: int, *, runs: bool | None = None) -> Reason | None:
+    """Why that node cannot own the group now, or None; `runs` as `filters.demands` has it."""
     view = world.view if isinstance(world, Scene) else world
     found = bar(view, node)
     if found is not None:
         return found
     scene = world if isinstance(world, Scene) else Scene(view)
-    return found_against(scene, group, node, demands(scene, group), room=True)
+    return found_against(scene, group, node, demands(scene, group, runs=runs, room=True))

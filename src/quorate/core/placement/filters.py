@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from quorate.core.placement.occupancy import APART, TOGETHER
 from quorate.core.placement.scene import Scene
-from quorate.model.workload import GroupSpec, Reason, ResourceSpec
+from quorate.model.workload import GroupSpec, Reason, ResourceSpec, wants_online
 
 
 def allowed_nodes(members: dict[str, ResourceSpec]) -> frozenset[int] | None:
@@ -60,8 +60,6 @@ def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
 
 def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
     """The quantity of which too little is left there for the group."""
-    if not group.demand:
-        return None
     load, capacity = scene.occupancy.load(node), scene.spec(node).capacity
     own = scene.occupancy.share(group.id)
     for name, amount in group.demand.items():
@@ -81,44 +79,51 @@ class Demands:
     apart: bool
     wanted: frozenset[int]
     """Nodes with companions, where it must be with them."""
+    room: bool
+    """It must fit."""
 
     @property
     def none(self) -> bool:
         """Every node will do."""
-        return self.allowed is None and not self.apart and not self.wanted
+        return self.allowed is None and not self.apart and not self.wanted and not self.room
 
 
-def demands(scene: Scene, group: GroupSpec) -> Demands:
-    """What the group asks of every node."""
+def demands(scene: Scene, group: GroupSpec, *, runs: bool | None, room: bool) -> Demands:
+    """What the group asks of every node.
+
+    `runs`: whether something of it is to run there; None: as its intent says. What does not run has to have an owner,
+    and takes neither room nor distance. `room`: False to ask as if there were enough of it.
+    """
+    runs = wants_online(scene.view.intent(group.id)) if runs is None else runs
     return Demands(
         allowed_nodes(scene.view.members_of.get(group.id, {})),
-        enforced_apart(scene, group),
-        companions(scene, group) if group.affinity_enforced else frozenset(),
+        runs and enforced_apart(scene, group),
+        companions(scene, group) if runs and group.affinity_enforced else frozenset(),
+        runs and room and bool(group.demand),
     )
 
 
-def found_against(scene: Scene, group: GroupSpec, node: int, asked: Demands, *, room: bool) -> Reason | None:
-    """The first rule of the group that removes a node which takes groups; `room`: it must have room."""
+def found_against(scene: Scene, group: GroupSpec, node: int, asked: Demands) -> Reason | None:
+    """The first rule of the group that removes a node which takes groups."""
     if asked.allowed is not None and node not in asked.allowed:
         return not_an_owner(scene, group, node)
     if asked.apart and (found := apart_conflict(scene, group, node)) is not None:
         return found
     if asked.wanted and node not in asked.wanted:
         return Reason(code="companions_elsewhere", node=node, subject=", ".join(group.affinity_class_names))
-    return lack(scene, group, node) if room else None
+    return lack(scene, group, node) if asked.room else None
 
 
 def able_nodes(
-    scene: Scene, group: GroupSpec, without: frozenset[int] = frozenset(), *, room: bool = True
+    scene: Scene, group: GroupSpec, asked: Demands, without: frozenset[int] = frozenset()
 ) -> tuple[list[int], list[Reason]]:
     """Nodes that may own the group now, by number, and why every other one may not."""
-    asked = demands(scene, group)
     against = list(scene.barred.values())
-    if asked.none and not without and not group.demand:
+    if asked.none and not without:
         return list(scene.able), against
     able: list[int] = []
     for node in scene.able:
-        found = found_against(scene, group, node, asked, room=room)
+        found = found_against(scene, group, node, asked)
         if found is None and node in without:
             found = Reason(code="excluded_this_round", node=node)
         if found is None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import ItemsView, Mapping
 from dataclasses import dataclass, field
 
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, wants_online
 
 APART, TOGETHER, SPREAD = "apart", "together", "spread"
 """Why a class is counted."""
@@ -121,7 +121,7 @@ def share_of(
     spec: GroupSpec, intent: GroupIntent, assignment: Assignment | None, fact: GroupFact | None
 ) -> Share | None:
     """Where a group counts and with what; nowhere while nobody wants it online or nothing of it may run."""
-    if assignment is None or not (intent.persistent_state or any(intent.own_states.values())):
+    if assignment is None or not wants_online(intent):
         return None
     if assignment.phase == "hold" and fact is not None and fact.stopped:
         return None

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement.occupancy import Occupancy, share_of
-from quorate.model.workload import Assignment, GroupSpec, NodeSpec, Reason, SeparationLevel
+from quorate.model.nodes import NodeSpec
+from quorate.model.workload import Assignment, GroupSpec, Reason, SeparationLevel
 
 _NOWHERE = NodeSpec(node=0, name="")
 
