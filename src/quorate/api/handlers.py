@@ -14,6 +14,7 @@ from quorate.control import (
     evicting,
     explanations,
     groups,
+    incidents,
     nodes,
     queries,
     quorum,
@@ -148,6 +149,16 @@ async def explain_node(call: Call[Nothing]) -> explanations.NodeExplanation:
 async def explain_resource(call: Call[Nothing]) -> explanations.ResourceExplanation:
     """Why a resource is in its state, what it waits for, and what follows if it fails."""
     return explanations.explain_resource_view(call.context, call.name)
+
+
+async def list_incidents(call: Call[Nothing]) -> incidents.IncidentList:
+    """Failures that took groups from where they ran, newest first."""
+    return incidents.list_incidents(call.context, call.query.get("group", ""))
+
+
+async def show_incident(call: Call[Nothing]) -> incidents.IncidentView:
+    """One of them (`last`: the newest) with its course, and where the time went."""
+    return incidents.show_incident(call.context, call.name)
 
 
 async def list_resources(call: Call[Nothing]) -> views.ResourceList:

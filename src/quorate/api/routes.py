@@ -35,6 +35,7 @@ from quorate.control import (
     fencing,
     group_sets,
     groups,
+    incidents,
     maintenance,
     moving,
     names,
@@ -256,6 +257,8 @@ ROUTES: Final = (
     _get("/v1/interfaces", network_handlers.list_interfaces, views.InterfaceList),
     _get("/v1/interfaces/{name}", network_handlers.show_interface, views.InterfaceView),
     _administer("PATCH", "/v1/interfaces/{name}", network_handlers.change_interface, networks.NetworkChange),
+    Route("GET", "/v1/incidents", Role.VIEWER, handlers.list_incidents, Nothing, incidents.IncidentList, ("group",)),
+    _get("/v1/incidents/{name}", handlers.show_incident, incidents.IncidentView),
     Route("GET", "/v1/history", Role.VIEWER, backup_handlers.list_history, Nothing, PastChanges, ("limit", "object")),
     Route(
         "GET",

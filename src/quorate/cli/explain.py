@@ -46,3 +46,25 @@ def resource(session: Session, name: str) -> None:
     from quorate.control.explanations import ResourceExplanation
 
     session.show(session.client.look(path_of("resources", name, "explanation"), ResourceExplanation))
+
+
+@explain.command()
+@click.argument("incident_id", metavar="[ID]", default="last")
+@looks
+def incident(session: Session, incident_id: str) -> None:
+    """What a failure was, what became of every group, where the time went; the newest where no ID is given."""
+    from quorate.client import path_of
+    from quorate.control.incidents import IncidentView
+
+    session.show(session.client.look(path_of("incidents", incident_id), IncidentView))
+
+
+@explain.command()
+@click.option("--group", metavar="NAME", default="", help="Only those that concerned this group.")
+@looks
+def incidents(session: Session, group: str) -> None:
+    """The failures that took groups from where they ran, newest first; the last 100 are kept."""
+    from quorate.client import path_of
+    from quorate.control.incidents import IncidentList
+
+    session.show(session.client.look(path_of("incidents"), IncidentList, {"group": group} if group else {}))

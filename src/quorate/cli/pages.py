@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from quorate.cli.explanation_pages import group_page, node_page, resource_page
 from quorate.cli.fence_pages import fence_page, fence_table, fence_test_page
+from quorate.cli.incident_pages import incident_list_page, incident_page
 from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
 from quorate.cli.set_pages import set_table
@@ -15,6 +16,7 @@ from quorate.control.explanations import GroupExplanation, NodeExplanation, Reso
 from quorate.control.fence_testing import FenceTest
 from quorate.control.fencing import FenceDeviceList, FenceDeviceView
 from quorate.control.group_sets import GroupSetList, GroupSetView
+from quorate.control.incidents import IncidentList, IncidentView
 from quorate.control.path_views import PathMatrix
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken, TokenList
@@ -77,6 +79,10 @@ def page_of(value: Value) -> Page:
             return node_page(value)
         case ResourceExplanation():
             return resource_page(value)
+        case IncidentView():
+            return incident_page(value)
+        case IncidentList():
+            return incident_list_page(value)
         case QuorumView():
             return _quorum(value)
         case NewToken():

@@ -50,6 +50,7 @@ class Chronicle:
         self._up: frozenset[int] = frozenset()
         self._nodes: dict[int, str] = {}
         self._quarantined: set[int] = set()
+        self._incidents: set[str] = set()
 
     def look(self, view: ClusterView, changed: Iterable[str] | None) -> list[Happening]:
         """What happened since the last look, as far as these keys go; None means all keys."""
@@ -79,6 +80,7 @@ class Chronicle:
             yield from self._look_group(view, group)
             yield from self._look_assignment(view, group)
             yield from self._look_states(view, group)
+        yield from self._look_incidents(view)
         yield from self._look_networks(view)
 
     def _look_membership(self, view: ClusterView) -> list[Happening]:
@@ -111,6 +113,8 @@ class Chronicle:
             yield from self._look_listing(view, int(key.removeprefix(keys.SPEC_NODE)))
         elif key.startswith(keys.STANDING):
             yield from self._look_standing(view, int(rest))
+        elif key.startswith(keys.INCIDENT):
+            yield from self._look_incidents(view)
         elif key.startswith(keys.SPEC_GROUP):
             yield from self._look_group(view, key.removeprefix(keys.SPEC_GROUP))
         elif key.startswith(keys.ASSIGNMENT):
@@ -159,6 +163,14 @@ class Chronicle:
         elif not failures and node in self._quarantined:
             self._quarantined.discard(node)
             yield Happening("quarantine_cleared", name, f"{name} may come back", data={"node": node})
+
+    def _look_incidents(self, view: ClusterView) -> Iterator[Happening]:
+        """A failure is over: what happened, in one sentence."""
+        for incident in sorted(view.incidents.keys() - self._incidents):
+            record = view.incidents[incident].record
+            data: dict[str, str | int] = {"incident": record.id, "cause": record.cause, "took_ms": record.took_ms}
+            yield Happening("incident", node_name(view, record.node), record.sentence, data=data)
+        self._incidents = set(view.incidents)
 
     def _look_member(self, view: ClusterView, node: int) -> Iterator[Happening]:
         known = view.authority.members.get(node)

@@ -18,6 +18,7 @@ from quorate.model.backup import BackupStanding
 from quorate.model.base import Damaged, decode
 from quorate.model.checkpoint import CheckpointState
 from quorate.model.fencing import FenceDevice, FenceHistory
+from quorate.model.incident import Incident
 from quorate.model.membership import Formed, NodeStanding, WatchdogFact
 from quorate.model.nodes import ClusterIntent, ClusterSpec, EvictedNode, NodeIntent, NodeSpec
 from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER, ForcedQuorum, QuorumFact, QuorumSpec
@@ -44,6 +45,7 @@ class ClusterView:
         self.software: dict[int, Known[Software]] = {}
         self.standings: dict[int, Known[NodeStanding]] = {}
         self.watchdogs: dict[int, Known[WatchdogFact]] = {}
+        self.incidents: dict[str, Known[Incident]] = {}
         self.fence_devices: dict[str, Known[FenceDevice]] = {}
         self.fence_histories: dict[int, Known[FenceHistory]] = {}
         self.node_intents: dict[int, Known[NodeIntent]] = {}
@@ -90,6 +92,7 @@ class ClusterView:
         self.evicted.clear()
         self.standings.clear()
         self.watchdogs.clear()
+        self.incidents.clear()
         self.fence_devices.clear()
         self.fence_histories.clear()
         self.software.clear()
@@ -207,6 +210,8 @@ class ClusterView:
             put(self.networks, key.removeprefix(keys.SPEC_NETWORK), NetworkSpec)
         elif key.startswith(keys.STANDING):
             put(self.standings, int(key.removeprefix(keys.STANDING)), NodeStanding)
+        elif key.startswith(keys.INCIDENT):
+            put(self.incidents, key.removeprefix(keys.INCIDENT), Incident)
         elif key.startswith(keys.SPEC_FENCE):
             put(self.fence_devices, key.removeprefix(keys.SPEC_FENCE), FenceDevice)
         elif key.startswith(keys.FENCING):

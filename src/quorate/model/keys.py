@@ -49,6 +49,9 @@ FENCING = "fencing/"
 FORMED = "formed"
 """The newest forming of the cluster."""
 
+INCIDENT = "incident/"
+"""Failures that took groups from where they ran, by the revision with which they began; the newest are kept."""
+
 STANDING = "standing/"
 """Failures counted against a node, by its number."""
 
@@ -65,6 +68,7 @@ REPLICA = (
     NAME,
     EVICTED,
     STANDING,
+    INCIDENT,
     FENCING,
     FORCED,
     FORMED,

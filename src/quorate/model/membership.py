@@ -56,6 +56,8 @@ class Mark(Value, frozen=True, kw_only=True):
     epoch: int
     reason: str = ""
     attestation: Attestation | None = None
+    silent_ms: int = 0
+    """So long the member had been silent when its author suspected it; for people (`core.incidents`)."""
 
 
 class MemberRecord(Value, frozen=True, kw_only=True):

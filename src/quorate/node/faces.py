@@ -226,6 +226,7 @@ class Faces:
     def changed(self, batch: WatchBatch | None) -> None:
         """The database changed; None where everything may have."""
         changed = None if batch is None else [change.key for change in batch.changes]
+        self._service.keepers.incidents.changed(changed)
         if self._events is not None and (changed is None or changed):
             self._events.observe(self.view, self.wall_time(), changed)
 

@@ -22,6 +22,7 @@ from quorate.node.evicting import EvictionKeeper
 from quorate.node.fence_keeper import FenceKeeper
 from quorate.node.history_keeper import HistoryKeeper
 from quorate.node.history_pruner import HistoryPruner
+from quorate.node.incident_keeper import IncidentKeeper
 from quorate.node.member_watch import MemberWatch
 from quorate.node.service_log import log
 from quorate.wire.lease_page import boot_time_s
@@ -82,6 +83,15 @@ class Keepers:
             service.faces.wall_time_s,
             lambda text: log.info("history", detail=text),
         )
+        self.incidents = IncidentKeeper(
+            service.node,
+            service.view,
+            service.store,
+            service.faces.leads,
+            boot_time_s,
+            service.faces.wall_time_s,
+            lambda text: log.info("incident", detail=text),
+        )
         self.backups = BackupKeeper(
             service.node,
             service.view,
@@ -120,6 +130,7 @@ class Keepers:
             ("history keeper", self.history.run()),
             ("member watch", self.member_watch.run()),
             ("history pruner", self.pruner.run()),
+            ("incident keeper", self.incidents.run()),
             ("backup keeper", self.backups.run()),
             ("copy keeper", self.copies.run()),
             ("checkpoint keeper", self.checkpoints.run()),

@@ -40,6 +40,8 @@ class Pursuit:
 
     peer: Peer
     kind: MarkKind
+    silent_since: float | None = None
+    """The last sign of life, as far as that can be told; None: it is not for silence."""
     held_by: int = 0
     """Serial of the first order that forbids acknowledging the peer."""
     mark_revision: int = 0
@@ -101,7 +103,9 @@ class Suspicions:
         if pursuit is None:
             quicker = frame.suspicion_s(peer.node) < frame.timings.suspicion_s
             frame.note(5, "suspect at a quicker pace" if quicker else "suspect", peer.node)
-            self.pursuits[peer] = Pursuit(peer, kind)
+            heard = frame.heard(peer)
+            silent = kind == "suspicion" and (heard is None or heard.silent)
+            self.pursuits[peer] = Pursuit(peer, kind, frame.now - frame.suspicion_s(peer.node) if silent else None)
         elif kind == "order":
             pursuit.kind = kind
 
@@ -219,6 +223,7 @@ class Suspicions:
             author=frame.node,
             epoch=coordinator.record.epoch,
             attestation=attestation_of(record),
+            silent_ms=round(1000 * (frame.now - pursuit.silent_since)) if pursuit.silent_since is not None else 0,
         )
         marked = MemberRecord(
             node=record.node, state="up", incarnation=record.incarnation, mark=mark, boot_id=record.boot_id

@@ -1,0 +1,1 @@
+"""Incidents: failures that took groups from where they ran, followed until every group is settled again."""

@@ -1,0 +1,264 @@
+"""Incidents as one node sees them in its replica: when one begins, what happens in it, when it is over (promise 5).
+
+Owns: the open incidents of this observer. Does not know: who writes the records (`node.incident_keeper`), how they are
+shown. Pure: time is an argument, and every node that watches the same database finds the same incidents under the same
+ids, a little apart in time; so whoever leads when one ends can write it.
+How it works: it remembers every member's state and whom it saw suspected, and compares only what changed. A member that
+goes down in a life in which it owned groups, or an owner that gives a group up, opens an incident; it is over when
+every group of it is settled. The first look opens nothing: it is the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quorate.core.cluster_view import ClusterView
+from quorate.core.incidents.course import Course
+from quorate.core.incidents.opened import Opened
+from quorate.core.incidents.telling import Telling
+from quorate.core.proofs import owed
+from quorate.core.reasons import PROOFS, in_words
+from quorate.model import keys
+from quorate.model.incident import Incident
+from quorate.model.membership import MemberRecord
+from quorate.model.workload import Assignment, GroupFact, wants_online
+
+OPEN_MOST_S = 1800.0
+"""Longer is no failover any more: the record is closed with what is known."""
+ENDED_KEPT = 50
+
+
+@dataclass(slots=True)
+class Suspected:
+    """A mark was seen on a member."""
+
+    incarnation: str
+    at_s: float
+    silent_s: float
+    author: int
+
+
+class IncidentBook:
+    """The incidents of one observer. Feed it with `look`; take what is over from `ended`."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, Incident] = {}
+        """Over, and not seen in the database yet, by id."""
+        self._open: dict[str, Opened] = {}
+        self._members: dict[int, MemberRecord] = {}
+        self._suspected: dict[int, Suspected] = {}
+        self._failing: dict[str, tuple[float, str, str]] = {}
+        """By group: since when, which resource, and what is told of it."""
+        self._owned: dict[str, Assignment] = {}
+        """As of the last look: what stood when a member was lost, also where its successor came with the same news."""
+        self._leader = 0
+        self._begun = False
+
+    @property
+    def under_way(self) -> bool:
+        """Something is not settled yet: look again, also where nothing changes."""
+        return bool(self._open)
+
+    def look(self, view: ClusterView, changed: Iterable[str] | None, now_s: float, wall_s: float) -> None:
+        """Take what changed; None: everything may have. `now_s` never jumps; `wall_s` is for people."""
+        kept = None if changed is None else list(dict.fromkeys(changed))
+        nodes = view.authority.members.keys() if kept is None else _nodes(kept)
+        groups = view.groups.keys() if kept is None else _groups(kept)
+        if not self._begun:
+            self._begun = True
+            self._members = {node: known.record for node, known in view.authority.members.items()}
+            coordinator = view.authority.coordinator
+            self._leader = coordinator.record.node if coordinator is not None else 0
+            self._remember(view, view.groups.keys())
+            return
+        for node in sorted(nodes):
+            self._member(view, node, now_s, wall_s)
+        self._lead(view, now_s)
+        for group in sorted(groups):
+            self._group(view, group, now_s, wall_s)
+        for known in list(self._open.values()):
+            self._advance(view, known, now_s, known.left if not kept or nodes else known.left & groups)
+        self._remember(view, view.assignments.keys() | self._owned.keys() if kept is None else groups)
+        for seen in self.ended.keys() & view.incidents.keys():
+            del self.ended[seen]
+
+    def _remember(self, view: ClusterView, groups: Iterable[str]) -> None:
+        for group in list(groups):
+            known = view.assignments.get(group)
+            if known is None:
+                self._owned.pop(group, None)
+            else:
+                self._owned[group] = known.record
+
+    def _lead(self, view: ClusterView, now_s: float) -> None:
+        known = view.authority.coordinator
+        if known is None or known.record.node == self._leader:
+            return
+        former, self._leader = self._leader, known.record.node
+        for incident in self._open.values() if former else ():
+            incident.telling.leads(view, self._leader, now_s)
+
+    # ---------------------------------------------------------------- members
+
+    def _member(self, view: ClusterView, node: int, now_s: float, wall_s: float) -> None:
+        known, before = view.authority.members.get(node), self._members.get(node)
+        if known is None:
+            self._members.pop(node, None)
+            return
+        record = self._members[node] = known.record
+        mark = record.mark
+        if record.state == "up" and mark is None:
+            self._suspected.pop(node, None)
+        elif mark is not None and node not in self._suspected:
+            silent_s = mark.silent_ms / 1000
+            self._suspected[node] = Suspected(record.incarnation, now_s, silent_s, mark.author)
+        if before is None or before.state != "up":
+            if before is not None and before.proof != record.proof:
+                self._better_proof(view, record, now_s)
+            return
+        if record.state == "up" and record.incarnation == before.incarnation:
+            return
+        proof = record.proof if record.state == "down" else "replaced"
+        if proof != "released":
+            self._lost(view, before, proof, str(known.revision), now_s, wall_s)
+
+    def _lost(
+        self, view: ClusterView, member: MemberRecord, proof: str, incident: str, now_s: float, wall_s: float
+    ) -> None:
+        """A life of a node is over that it did not end itself."""
+        seen = self._suspected.pop(member.node, None)
+        if seen is not None and seen.incarnation != member.incarnation:
+            seen = None
+        suspected_s = seen.at_s if seen is not None else None
+        began_s = seen.at_s - seen.silent_s if seen is not None else now_s
+        made = Opened(
+            incident,
+            "node_lost",
+            member.node,
+            "",
+            PROOFS.get(proof, proof),
+            began_s,
+            wall_s - (now_s - began_s),
+            round(1000 * seen.silent_s) if seen is not None else 0,
+            suspected_s,
+            Telling(began_s),
+        )
+        if seen is not None:
+            made.telling.silent(view, member.node, seen.author, seen.at_s)
+        made.telling.lost(view, member.node, made.detail, now_s)
+        for group, now in self._owned.items():
+            if now.owner != member.node or now.incarnation != member.incarnation or group not in view.groups:
+                continue
+            if not wants_online(view.intent(group)) or now.phase == "hold":
+                continue
+            for other in self._open.values():
+                other.give_away(group, now_s, f"its new owner was lost (incident {incident})")
+            free_s = now_s if owed(view, group) is None else None
+            name = view.groups[group].record.name
+            made.follow(Course(group, name, member.node, member.node, free_s, now.number))
+        self._open[incident] = made
+
+    def _better_proof(self, view: ClusterView, record: MemberRecord, now_s: float) -> None:
+        for known in self._open.values():
+            if known.cause == "node_lost" and known.node == record.node:
+                known.telling.proved(view, record.node, PROOFS.get(record.proof, record.proof), now_s)
+
+    # ---------------------------------------------------------------- groups
+
+    def _group(self, view: ClusterView, group: str, now_s: float, wall_s: float) -> None:
+        """A group of no incident: remember since when it fails; its owner gives it up: that is one."""
+        assigned = view.assignments.get(group)
+        fact = view.fact(assigned.record) if assigned is not None else None
+        if any(group in known.left for known in self._open.values()):
+            return
+        if assigned is None or fact is None or group not in view.groups:
+            self._failing.pop(group, None)
+            return
+        failing = _failing(view, group, fact)
+        if failing is None:
+            self._failing.pop(group, None)
+            return
+        began_s, _, _ = self._failing.setdefault(group, (now_s, *failing))
+        if fact.gives_up is None or not wants_online(view.intent(group)):
+            return
+        owner = assigned.record.owner
+        subject, detail = failing
+        known_fact = view.facts[(owner, group)]
+        spec = view.groups[group].record
+        made = Opened(
+            str(known_fact.revision),
+            "resource_failed",
+            owner,
+            subject,
+            detail,
+            began_s,
+            wall_s - (now_s - began_s),
+            round(1000 * (now_s - began_s)),
+            None,
+            Telling(began_s),
+        )
+        made.telling.failed(view, owner, subject, detail, began_s)
+        made.telling.given_up(view, owner, spec.name, in_words(view, fact.gives_up), now_s)
+        course = Course(group, spec.name, owner, owner, now_s, assigned.record.number, gave_up_s=now_s)
+        made.follow(course)
+        del self._failing[group]
+        if made.id not in view.incidents and made.id not in self.ended:
+            self._open[made.id] = made
+
+    # ---------------------------------------------------------------- the course of things
+
+    def _advance(self, view: ClusterView, known: Opened, now_s: float, groups: set[str]) -> None:
+        for group in sorted(groups):
+            course = known.courses[group]
+            if course.free_s is None and owed(view, course.group) is None:
+                course.free_s = now_s
+            for word in course.look(view, now_s):
+                known.telling.group(view, word, course, len(known.courses), now_s)
+            if course.done:
+                known.left.discard(group)
+        overdue = now_s >= known.began_s + OPEN_MOST_S
+        if known.left and not overdue:
+            return
+        del self._open[known.id]
+        courses = list(known.courses.values())
+        self.ended[known.id] = known.telling.record(
+            view,
+            id=known.id,
+            cause=known.cause,
+            node=known.node,
+            subject=known.subject,
+            detail=known.detail,
+            began_wall_s=known.began_wall_s,
+            detect_ms=known.detect_ms,
+            suspected_s=known.suspected_s,
+            courses=courses,
+            now_s=now_s,
+        )
+        while len(self.ended) > ENDED_KEPT:
+            del self.ended[next(iter(self.ended))]
+
+
+def _failing(view: ClusterView, group: str, fact: GroupFact) -> tuple[str, str] | None:
+    """The resource that is not well, and what is told of it; None where all are."""
+    for resource in view.members_of.get(group, {}).values():
+        one = fact.resources.get(resource.id)
+        if one is not None and (one.state in {"failed", "cannot_here", "cannot_anywhere", "stop_failed"}):
+            return resource.name, one.detail or one.last_failure
+    if fact.gives_up is not None:
+        return fact.gives_up.subject or "", fact.gives_up.detail
+    for resource in view.members_of.get(group, {}).values():
+        one = fact.resources.get(resource.id)
+        if one is not None and one.restarts and one.state == "online_pending":
+            return resource.name, one.last_failure
+    return None
+
+
+def _nodes(changed: list[str]) -> set[int]:
+    found = (key.removeprefix(keys.MEMBER) for key in changed if key.startswith(keys.MEMBER))
+    return {int(node) for node in found if node.isdigit()}
+
+
+def _groups(changed: list[str]) -> set[str]:
+    facts = {key.rpartition("/")[2] for key in changed if key.startswith(keys.FACT) and "/group/" in key}
+    return facts | {key.removeprefix(keys.ASSIGNMENT) for key in changed if key.startswith(keys.ASSIGNMENT)}
