@@ -188,6 +188,20 @@ def test_a_group_that_nobody_can_bring_online_stays_failed() -> None:
     assert "group g: could not be brought online" in seen.one().sentence
 
 
+def test_what_stays_failed_is_told_once() -> None:
+    seen = Watched(nodes=2, failover_threshold=0)
+    seen.said("g", 1.0, states="failed", gives_up=GIVES_UP)
+    seen.see(1.0 + STAYS_FAILED_S, [])
+    first = seen.one()
+    seen.said("g", 20.0, states="failed", gives_up=GIVES_UP)
+    seen.see(20.0 + STAYS_FAILED_S, [])
+    assert seen.one() == first
+    seen.said("g", 30.0)
+    seen.said("g", 40.0, states="failed", gives_up=GIVES_UP)
+    seen.see(40.0 + STAYS_FAILED_S, [])
+    assert len(seen.book.ended) == 2
+
+
 def test_a_group_that_waits_is_told_with_what_it_waits_for() -> None:
     seen = Watched(priority=0)
     seen.down(2, 1.0)

@@ -52,6 +52,12 @@ def test_power_loss_moves_the_group_and_the_return_brings_it_back(cluster: Clust
         cluster.outlast_a_takeover()
         assert cluster.onlines(began_s) == [taker], "once only"
         assert cluster.states(taker)[HOME] == "down"
+        lost = cluster.tell(taker, "explain", "incident")
+        assert str(lost["sentence"]).startswith(f"{HOME} was lost (")
+        assert f"group {GROUP} is online on {taker}, " in str(lost["sentence"])
+        spent = lost["spent"]
+        assert isinstance(spent, dict)
+        assert min(spent[phase] for phase in ("detect_ms", "fence_ms", "start_ms")) > 0, "where the time went"
         cluster.lab.power_on(HOME, (sys.executable, "-m", "quorate"))
         cluster.until_answering(HOME)
         assert cluster.states(taker)[HOME] == "up"

@@ -20,7 +20,7 @@ def _spent(spent: Spent) -> tuple[str, ...]:
 def incident_list_page(found: IncidentList) -> Page:
     """The newest first."""
     if not found.incidents:
-        return Page((Section(sentences=("nothing has failed so far that is still kept",)),))
+        return Page((Section(sentences=("no such failure is kept",)),))
     rows = tuple((one.id, one.at[:19].replace("T", " "), one.node, one.sentence) for one in found.incidents)
     return Page((Section(table=Table(("id", "began (UTC)", "node", "what happened"), rows)),))
 

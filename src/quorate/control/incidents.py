@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from quorate.control.context import Context
+from quorate.control.lookup import find_group
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
 from quorate.model.incident import Incident, IncidentEntry, Spent
-from quorate.model.problems import Refused, error
+from quorate.model.problems import Problem, Refused, error
 
 LAST: Final = "last"
 """In place of an id: the newest."""
@@ -70,9 +71,12 @@ class IncidentView(Value, frozen=True, kw_only=True):
 
 
 def list_incidents(context: Context, group: str = "") -> IncidentList:
-    """All that are kept; with `group`, those that concerned the group of that name."""
+    """All that are kept; with `group`, those that concerned the group of that name, which may be gone. Raises Refused."""
     wanted = group.casefold()
     kept = [i for i in _kept(context.view) if not wanted or wanted in {one.name.casefold() for one in i.groups}]
+    problems: list[Problem] = []
+    if wanted and not kept and find_group(context.view, group, problems) is None:
+        raise Refused(problems)
     lines = tuple(
         IncidentLine(
             id=incident.id,

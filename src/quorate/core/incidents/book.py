@@ -50,6 +50,8 @@ class IncidentBook:
         self._suspected: dict[int, Suspected] = {}
         self._failing: dict[str, tuple[float, str, str]] = {}
         """By group: since when, which resource, and what is told of it."""
+        self._given_up: dict[str, int] = {}
+        """Groups that have had their incident and have not been well since, by the assignment under which that was."""
         self._owned: dict[str, Assignment] = {}
         """As of the last look: what stood when a member was lost, also where its successor came with the same news."""
         self._leader = 0
@@ -175,8 +177,10 @@ class IncidentBook:
         if assigned is None or fact is None or group not in view.groups:
             self._failing.pop(group, None)
             return
-        failing = _failing(view, group, fact)
-        if failing is None:
+        failing, number = _failing(view, group, fact), assigned.record.number
+        if fact.gives_up is None or self._given_up.get(group) != number:
+            self._given_up.pop(group, None)
+        if failing is None or group in self._given_up:
             self._failing.pop(group, None)
             return
         began_s, _, _ = self._failing.setdefault(group, (now_s, *failing))
@@ -200,7 +204,8 @@ class IncidentBook:
         )
         made.telling.failed(view, owner, subject, detail, began_s)
         made.telling.given_up(view, owner, spec.name, in_words(view, fact.gives_up), now_s)
-        course = Course(group, spec.name, owner, owner, now_s, assigned.record.number, gave_up_s=now_s)
+        self._given_up[group] = number
+        course = Course(group, spec.name, owner, owner, now_s, number, gave_up_s=now_s)
         made.follow(course)
         del self._failing[group]
         if made.id not in view.incidents and made.id not in self.ended:
