@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -41,7 +42,13 @@ def test_each_line_has_one_of_three_states() -> None:
 def test_page_counts_what_it_lists() -> None:
     page = Report(LIST, {"AA-01": ["tests/x.py::test_y"]}).page()
     assert "| Tier 1 | 1 | 0 | 1 |\n| Tier 2 | 0 | 1 | 0 |" in page
-    assert "| AA-01 | 1 | tested | `tests/x.py::test_y` |" in page
+    assert "| AA-01 | 1 | tested | y | `tests/x.py::test_y` |" in page
+
+
+def test_in_a_complete_area_no_line_is_open() -> None:
+    lists = replace(LIST, complete=frozenset({"AA"}))
+    assert Report(lists, {"AA-01": ["tests/x.py::test_y"]}).owing() == ["AA-02"]
+    assert Report(replace(LIST, complete=frozenset({"BB"})), {}).owing() == []
 
 
 def test_a_tested_line_applies() -> None:
