@@ -32,7 +32,8 @@ class HandlerStage(Stage):
                     inside = ", failed inside" if shown.failure is FailureKind.EMBEDDED else ""
                     locked = f", locked: {self.life.locked}" if self.life.locked else ""
                     words = shown.state.value.replace("_", " ") + (f" ({shown.detail})" if shown.detail else "")
-                    found.append(words + inside + locked)
+                    maintained = ", in maintenance" if self.life.maintained else ""
+                    found.append(words + inside + locked + maintained)
                 case machine.CallOnline():
                     found.append("calls online")
                 case machine.CallOffline():
@@ -71,6 +72,10 @@ class HandlerStage(Stage):
     def locks(self) -> Iterable[str]:
         return self.tell(machine.Locked("a snapshot is made"))
 
+    def maintained(self, what: str) -> Iterable[str]:
+        """`begins` or `ends`."""
+        return self.tell(machine.Maintained(what == "begins"))
+
     def passes(self, amount: str, unit: str) -> Iterable[str]:
         end, found = self.now + seconds(amount, unit), []
         while (due := machine.deadline(self.life)) is not None and due <= end:
@@ -94,6 +99,7 @@ class HandlerStage(Stage):
         Verb("it reports a {kind} failure", reports),
         Verb("it clears the failure", clears),
         Verb("it is locked", locks),
+        Verb("its maintenance {what}", maintained),
         Verb("{call} returns", returns),
         Verb("{call} raises", raises),
         Verb("{poll} says {answer}", says),

@@ -16,12 +16,10 @@ from quorate.model.probation import digest_of
 from quorate.model.properties import check_value
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import (
-    NO_FLAGS,
     Assignment,
     FailRequest,
     GroupFact,
     GroupIntent,
-    ResourceFlags,
     ResourceSpec,
     ResourceState,
 )
@@ -48,6 +46,8 @@ class ResourceStage(Stage):
         self.fact: GroupFact | None = None
         self.starting: dict[str, tuple[ResourceState, str]] = {}
         self.proofs: dict[str, frozenset[str]] = {}
+        self.maintained: set[str] = set()
+        self.hands_off = False
         self.slow_start: set[str] = set()
         self.slow_stop: set[str] = set()
         self._shown: dict[str, str] = {}
@@ -176,8 +176,17 @@ class ResourceStage(Stage):
 
     def inside(self, name: str, what: str) -> Iterable[str]:
         """`fails`, or `works`: the type takes it back."""
-        flags = ResourceFlags(embedded="a thread hangs") if what == "fails" else NO_FLAGS
-        self.run.reported(name, self.run.resources[name].state, "", flags)
+        run = self.run.resources[name]
+        flags = replace(run.flags, embedded="a thread hangs" if what == "fails" else "")
+        self.run.reported(name, run.state, "", flags)
+        return self.settle()
+
+    def maintenance(self, name: str, what: str) -> Iterable[str]:
+        """`begins` or `ends`; of `the group`, too."""
+        if name == "the group":
+            self.hands_off = what == "begins"
+        else:
+            (self.maintained.add if what == "begins" else self.maintained.discard)(name)
         return self.settle()
 
     def worked(self, name: str) -> Iterable[str]:
@@ -222,6 +231,8 @@ class ResourceStage(Stage):
                 self.intent,
                 may_start=True,
                 paused=self.paused,
+                hands_off=self.hands_off,
+                maintained=frozenset(self.maintained),
                 proofs=self.proofs,
                 wall_s=self._wall(),
             )
@@ -247,8 +258,11 @@ class ResourceStage(Stage):
             case End(resource=resource):
                 yield f"end {resource}"
                 self._stop(resource)
-            case Respecify():
-                return
+            case Respecify(spec=spec, maintained=maintained):
+                if maintained is not None:
+                    yield f"{'overlook' if maintained else 'heed'} the health of {spec.name}"
+                    run = self.run.resources[spec.id]
+                    self.run.reported(spec.id, run.state, "", replace(run.flags, maintained=maintained))
 
     def _stop(self, resource: str) -> None:
         self.run.reported(resource, "offline_pending" if resource in self.slow_stop else "offline", "")
@@ -299,6 +313,7 @@ class ResourceStage(Stage):
         Verb("somebody asks for counts", counts),
         Verb("somebody asks to fail {name}", asks_to_fail),
         Verb("something inside {name} {what}", inside),
+        Verb("maintenance of {name...} {what}", maintenance),
         Verb("{name} has worked somewhere", worked),
         Verb("{name} gets the properties {rest...}", properties),
         Verb("{name} gets no properties", properties),

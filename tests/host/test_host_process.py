@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from host_under_test import (
     HostUnderTest,
@@ -316,6 +317,30 @@ def test_what_fails_inside_can_be_taken_back_and_a_lock_ends_with_what_runs(host
     assert recovered.locked
     service.send(Offline("s", 1))
     assert not service.state(ReportedState.OFFLINE, "s").locked
+
+
+@pytest.mark.root
+@pytest.mark.conformance("SP-04")
+def test_in_maintenance_a_failing_check_and_a_lost_program_fail_nothing_until_it_ends(host: HostUnderTest) -> None:
+    service = host.connect()
+    spec = open_program("sleep 86400", looks_alive_poll_interval_ms=50, is_alive_poll_interval_ms=50)
+    bring_online(service, spec)
+    service.send(msgspec.structs.replace(spec, maintained=True))
+    begun = service.state(ReportedState.ONLINE)
+    assert begun.maintained
+    (program,) = processes_with("QUORATE_RESOURCE=r\0")
+    os.kill(program, signal.SIGKILL)
+    for words in ("ended by signal 9", "is_alive says no"):
+        seen = service.until(lambda report, words=words: isinstance(report, State) and words in report.detail)  # type: ignore[misc]
+        assert isinstance(seen, State)
+        assert (seen.state, seen.maintained) == (ReportedState.ONLINE, True)
+    assert host.connect().inventory.states[0].maintained, "a new service learns of it"
+    service.send(spec)
+    failed = service.state(ReportedState.FAILED)
+    assert not failed.maintained
+    bring_online(service, spec, 2)
+    service.send(msgspec.structs.replace(spec, maintained=True), Offline("r", 2))
+    assert not service.state(ReportedState.OFFLINE).maintained, "it ends with what runs"
 
 
 def test_what_runs_already_is_told_and_dealt_with_before_it_is_brought_online(host: HostUnderTest) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
-from quorate.core.group_run import BringOnline, End, TakeOffline
+from quorate.core.group_run import BringOnline, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceSpec
 from quorate.node.host_link import SHARED, HostLink, host_of, open_message
 from quorate.wire import host_channel as channel
@@ -150,6 +151,28 @@ async def test_a_resource_is_opened_once_and_again_when_its_specification_change
             open_message(changed),
             channel.Online(WEB.id, 3),
         ]
+
+
+async def test_maintenance_is_told_once_and_stays_until_somebody_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    kept = open_message(WEB, maintained=True)
+    async with connected(tmp_path) as host:
+        host.say(inventory(state(WEB.id, "online")))
+        await host.until(lambda: host.link.told)
+        host.link.send(Respecify(WEB, maintained=True))
+        host.link.send(Respecify(WEB, maintained=True))
+        host.say(replace(state(WEB.id, "online"), maintained=True))
+        await host.until(lambda: len(host.seen) == 2)
+        host.link.send(Respecify(WEB))
+        host.link.send(TakeOffline(WEB.id, 1, "request"))
+        await host.until(lambda: len(host.heard) == 2)
+        assert host.heard == [kept, channel.Offline(WEB.id, 1)]
+        host.say(state(WEB.id, "offline"))
+        await host.until(lambda: len(host.seen) == 3)
+        host.link.send(BringOnline(WEB, 1))
+        await host.until(lambda: len(host.heard) == 4)
+        assert host.heard[2:] == [open_message(WEB), channel.Online(WEB.id, 1)]
 
 
 async def test_what_is_prepared_is_open_when_it_comes_online(tmp_path: Path) -> None:

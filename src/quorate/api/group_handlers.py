@@ -9,6 +9,7 @@ from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
 from quorate.control import group_sets, maintenance, moving, wait
 from quorate.control.change import Changed
+from quorate.control.resource_maintenance import set_resource_maintenance
 from quorate.model.problems import Problem, Refused
 
 
@@ -33,6 +34,15 @@ async def maintain_group(call: Call[maintenance.MaintenanceWish]) -> Changed:
     """Begin or end the maintenance of a group."""
     return await Plan(call).run(
         lambda view, occasion: maintenance.set_maintenance(view, "group", call.name, call.body, occasion), at_once
+    )
+
+
+async def maintain_resource(call: Call[maintenance.MaintenanceWish]) -> Changed:
+    """Begin or end the maintenance of a resource: meanwhile its health checks do not fail it."""
+    find, on = call.context.types.find, call.body.on
+    return await Plan(call).run(
+        lambda view, occasion: set_resource_maintenance(view, call.name, call.body, occasion, find),
+        lambda _, done: wait.resource_maintained(done.id, on=on),
     )
 
 

@@ -227,6 +227,7 @@ ROUTES: Final = (
     _operate("/v1/resources/{name}/online", handlers.resource_online, Nothing, "ignore_locked"),
     _operate("/v1/resources/{name}/offline", handlers.resource_offline, Nothing, "ignore_locked"),
     _operate("/v1/resources/{name}/fail", handlers.resource_fail),
+    _operate("/v1/resources/{name}/maintenance", group_handlers.maintain_resource, maintenance.MaintenanceWish),
     Route(
         "GET",
         "/v1/properties",

@@ -1,4 +1,4 @@
-"""`quorate cluster|node|group maintenance`: begin, prolong and end it.
+"""`quorate cluster|node|group|resource maintenance`: begin, prolong and end it.
 
 Owns: words and options of these commands, and how a duration is written. Does not know: what follows from it.
 """
@@ -6,6 +6,7 @@ Owns: words and options of these commands, and how a duration is written. Does n
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Final
 
 import click
@@ -32,6 +33,12 @@ class Duration(click.ParamType[int]):
         return int(found[1]) * UNITS[found[2] or "s"]
 
 
+IN_MAINTENANCE: Final = defaultdict(
+    lambda: "in maintenance: the cluster keeps its hands off",
+    resources="in maintenance: its health checks are overlooked until it ends, or its group leaves the node",
+)
+"""What is said of each kind of object."""
+
 FOR = click.option(
     "--for", "for_s", type=Duration(), default=0, metavar="TIME", help="It ends by itself after 30m, 4h …"
 )
@@ -44,7 +51,7 @@ def ask(session: Session, kind: str, name: str, for_s: int, *, off: bool) -> Non
 
     path = (kind, name, "maintenance") if name else (kind, "maintenance")
     changed = session.change("POST", *path, body=MaintenanceWish(on=not off, for_s=for_s))
-    session.finish(changed, "maintenance has ended" if off else "in maintenance: the cluster keeps its hands off")
+    session.finish(changed, "maintenance has ended" if off else IN_MAINTENANCE[kind])
 
 
 @click.command("maintenance")
@@ -55,6 +62,19 @@ def ask(session: Session, kind: str, name: str, for_s: int, *, off: bool) -> Non
 def of_group(session: Session, name: str, for_s: int, off: bool) -> None:
     """Work on the group by hand: the cluster neither restarts nor moves it meanwhile. Needs --reason."""
     ask(session, "groups", name, for_s, off=off)
+
+
+@click.command("maintenance")
+@click.argument("name")
+@FOR
+@OFF
+@changes
+def of_resource(session: Session, name: str, for_s: int, off: bool) -> None:
+    """Work on what runs by hand: failing health checks do not fail it. Needs --reason.
+
+    It ends with a move or failover of its group and a restart of the node; and when it is taken offline.
+    """
+    ask(session, "resources", name, for_s, off=off)
 
 
 @click.command("maintenance")

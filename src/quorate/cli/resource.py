@@ -14,6 +14,7 @@ import click
 from quorate.cli.checkpoint import checkpoint
 from quorate.cli.dependency import add_dependency, can_depend, dependencies, impact, remove_dependency
 from quorate.cli.frame import Session, changes, ignore_locked, listed, looks
+from quorate.cli.maintenance import of_resource as maintenance
 from quorate.cli.values import given_properties
 from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
 
@@ -228,5 +229,5 @@ def show(session: Session, name: str) -> None:
     session.show(session.client.look(path_of("resources", name), ResourceView))
 
 
-for command in (checkpoint, add_dependency, remove_dependency, can_depend, dependencies, impact):
+for command in (checkpoint, maintenance, add_dependency, remove_dependency, can_depend, dependencies, impact):
     resource.add_command(command)

@@ -254,6 +254,8 @@ class Chronicle:
             self._states[resource.id] = state
             if fact is not None:
                 yield from _look_flags(resource, before.flags, state.flags)
+            elif before.flags.maintained:
+                yield _maintenance_ended(resource)  # with the change of hands
             if before.state == state.state or fact is None:
                 continue  # a new owner that has said nothing yet: the change of hands tells it all
             told = f": {state.detail}" if state.detail else ""
@@ -266,6 +268,11 @@ class Chronicle:
             )
 
 
+def _maintenance_ended(resource: ResourceSpec) -> Happening:
+    what = f"resource {resource.name} is in maintenance no more"
+    return Happening("resource_maintenance_ended", resource.name, what, data={"group": resource.group})
+
+
 def _look_flags(resource: ResourceSpec, before: ResourceFlags, now: ResourceFlags) -> Iterator[Happening]:
     name, words = resource.name, resource.embedded_failure_action
     data: dict[str, str | int] = {"group": resource.group}
@@ -273,6 +280,11 @@ def _look_flags(resource: ResourceSpec, before: ResourceFlags, now: ResourceFlag
         yield Happening("resource_locked", name, f"resource {name} is locked by its type: {now.locked}", data=data)
     elif before.locked and not now.locked:
         yield Happening("resource_unlocked", name, f"resource {name} is unlocked", data=data)
+    if now.maintained and not before.maintained:
+        what = f"resource {name} is in maintenance: its health checks are overlooked"
+        yield Happening("resource_maintenance_began", name, what, data=data)
+    elif before.maintained and not now.maintained:
+        yield _maintenance_ended(resource)
     if now.found and now.found != before.found:
         what = f"resource {name} was active before it was started: {now.found}"
         yield Happening("resource_was_active", name, what, data={**data, "action": resource.already_running_action})

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from quorate.control.resource_maintenance import maintenance_words
 from quorate.control.standing import AT_REST, assignment_of, shown_fact
 from quorate.control.views import FailureCounts
 from quorate.core.cluster_view import ClusterView
@@ -25,6 +26,7 @@ REPORTED_AS: Final[Mapping[ResourceState, str]] = MappingProxyType(
 
 FLAGS: Final = (
     "locked",
+    "in_maintenance",
     "was_active",
     "embedded_failure",
     "network_failure",
@@ -82,6 +84,9 @@ def _flags(view: ClusterView, resource: ResourceSpec) -> Iterator[tuple[str, str
     wanted = desired(resource, view.intent(resource.group))
     if fact.flags.locked:
         yield "locked", fact.flags.locked
+    if fact.flags.maintained:
+        held = view.intent(resource.group).resource_maintenance.get(resource.id)
+        yield "in_maintenance", maintenance_words(held) if held is not None else ""
     if fact.flags.found:
         yield "was_active", fact.flags.found
     if fact.flags.embedded:

@@ -218,7 +218,7 @@ def group_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_lo
     problems += [] if ignore_locked else group_locked_problems(view, spec.id)
     if problems:
         raise Refused(problems)
-    wanted = altered(intent, persistent_state=False, own_states={}, move=None)
+    wanted = altered(intent, persistent_state=False, own_states={}, move=None, resource_maintenance={})
     return intend(view, spec, wanted, occasion, "offline")
 
 

@@ -1,7 +1,7 @@
 """Maintenance of a group, a node or the whole cluster: somebody works there by hand, the cluster keeps its hands off.
 
 Owns: the commands that begin and end it, and what is refused meanwhile. Does not know: what is left undone meanwhile
-(`core.failover.maintenance`, `core.group_run`).
+(`core.failover.maintenance`, `core.group_run`); a single resource has its own (`control.resource_maintenance`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.lookup import find_group, find_node, guard_group, guard_intent
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.maintenance import covering, over
+from quorate.core.resource_maintenance import maintained
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.maintenance import Maintenance
@@ -35,20 +36,14 @@ def set_maintenance(
     view: ClusterView, kind: Kind, name: str, wish: MaintenanceWish, occasion: Occasion
 ) -> Change[Done]:
     """Begin, prolong or end the maintenance of that object."""
-    problems: list[Problem] = []
-    if not 0 <= wish.for_s <= LONGEST_S:
-        what = f"it cannot last {wish.for_s} s"
-        problems.append(error("maintenance_duration", what, where="for_s", remedy=f"give 0 to {LONGEST_S} seconds"))
-    if wish.on and not occasion.reason:
-        remedy = "say why, for whoever finds it like that: --reason TEXT"
-        problems.append(error("maintenance_without_reason", "a maintenance needs a reason", remedy=remedy))
+    problems = wish_problems(wish, occasion)
     made = None
     if wish.on:
         made = Maintenance(
             author=occasion.author,
             reason=occasion.reason,
             since=occasion.at,
-            until_s=occasion.at_s + wish.for_s if wish.for_s else 0.0,
+            until_s=until_s(wish, occasion),
         )
     change = _written(view, kind, name, made, problems)
     if not change.answer.changed:
@@ -56,6 +51,23 @@ def set_maintenance(
     verb = "begin-maintenance" if wish.on else "end-maintenance"
     done = change.answer
     return audited(change, occasion, verb=verb, kind=kind, object_id=done.id, object_name=done.name)
+
+
+def wish_problems(wish: MaintenanceWish, occasion: Occasion) -> list[Problem]:
+    """What is wrong with the wish itself, whatever it is for."""
+    problems: list[Problem] = []
+    if not 0 <= wish.for_s <= LONGEST_S:
+        what = f"it cannot last {wish.for_s} s"
+        problems.append(error("maintenance_duration", what, where="for_s", remedy=f"give 0 to {LONGEST_S} seconds"))
+    if wish.on and not occasion.reason:
+        remedy = "say why, for whoever finds it like that: --reason TEXT"
+        problems.append(error("maintenance_without_reason", "a maintenance needs a reason", remedy=remedy))
+    return problems
+
+
+def until_s(wish: MaintenanceWish, occasion: Occasion) -> float:
+    """Wall time at which it ends by itself; 0: it does not."""
+    return occasion.at_s + wish.for_s if wish.for_s else 0.0
 
 
 def _written(
@@ -114,6 +126,7 @@ def maintenance_problems(view: ClusterView, spec: GroupSpec, wall_s: float) -> l
 def maintenance_warnings(view: ClusterView, wall_s: float) -> list[Problem]:
     """Everything that is in maintenance now: nobody should be surprised that nothing happens there."""
     whole = view.cluster_intent
+    found: list[tuple[str, str, Maintenance | None]]
     found = [("cluster", "", whole.record.maintenance if whole is not None else None)]
     found += [
         ("node", view.nodes[n].record.name, k.record.maintenance)
@@ -122,6 +135,12 @@ def maintenance_warnings(view: ClusterView, wall_s: float) -> list[Problem]:
     ]
     found += [
         ("group", view.groups[g].record.name, k.record.maintenance) for g, k in view.intents.items() if g in view.groups
+    ]
+    found += [
+        ("resource", view.resources[resource].record.name, one)
+        for group in view.intents
+        for resource, one in maintained(view, group, wall_s).items()
+        if resource in view.resources
     ]
     return [
         warning(

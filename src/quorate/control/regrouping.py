@@ -10,6 +10,7 @@ from __future__ import annotations
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.lookup import find_group, find_resource, guard_group, guard_intent
 from quorate.control.requirements import instance_problems
+from quorate.control.resource_maintenance import without_maintenance
 from quorate.control.standing import AT_REST, assignment_of, heeded, resource_fact
 from quorate.control.types import TypeCatalogue
 from quorate.core.cluster_view import ClusterView
@@ -69,10 +70,11 @@ def move_to_group(
     left, joined = view.intent(source.id), view.intent(target.id)
     writes: list[Write] = [put(keys.SPEC_RESOURCE + m.id, altered(m, group=target.id)) for m in moving]
     writes += [put(keys.SPEC_GROUP + group.id, group) for group in (source, target)]
-    if gone & (left.own_states.keys() | left.fail.keys()):
+    if gone & (left.own_states.keys() | left.fail.keys() | left.resource_maintenance.keys()):
         own = {resource: state for resource, state in left.own_states.items() if resource not in gone}
         fail = {resource: request for resource, request in left.fail.items() if resource not in gone}
-        writes.append(put(keys.INTENT_GROUP + source.id, altered(left, own_states=own, fail=fail)))
+        rest = altered(left, own_states=own, fail=fail, resource_maintenance=without_maintenance(left, *gone))
+        writes.append(put(keys.INTENT_GROUP + source.id, rest))
     if joined.persistent_state:
         states = {**joined.own_states, **dict.fromkeys(sorted(gone), False)}
         writes.append(put(keys.INTENT_GROUP + target.id, altered(joined, own_states=states)))

@@ -13,6 +13,7 @@ from quorate.control.locks import locked_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
 from quorate.control.maintenance import maintenance_problems
 from quorate.control.requirements import FindManifest, online_problems
+from quorate.control.resource_maintenance import not_online_problems, without_maintenance
 from quorate.control.standing import AT_REST, assignment_of, resource_fact
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
@@ -49,7 +50,10 @@ def resource_online(
 
 
 def resource_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore_locked: bool = False) -> Change[Done]:
-    """The resource should be offline from now on; what depends on it goes down first and waits."""
+    """The resource should be offline from now on; what depends on it goes down first and waits.
+
+    Its maintenance ends with that.
+    """
     spec = _resource(view, name)
     intent = view.intent(spec.group)
     if not desired(spec, intent):
@@ -57,7 +61,8 @@ def resource_offline(view: ClusterView, name: str, occasion: Occasion, *, ignore
     problems = [] if ignore_locked else locked_problems(view, _resting_on(spec, view.members_of.get(spec.group, {})))
     if problems:
         raise Refused(problems)
-    wanted = altered(intent, own_states={**intent.own_states, spec.id: False})
+    own, rest = {**intent.own_states, spec.id: False}, without_maintenance(intent, spec.id)
+    wanted = altered(intent, own_states=own, resource_maintenance=rest)
     return _intend(view, spec, wanted, occasion, "offline")
 
 
@@ -65,13 +70,9 @@ def resource_fail(view: ClusterView, name: str, occasion: Occasion) -> Change[Do
     """Treat the resource as failed, exactly as if it had failed by itself (FailClusterResource): it counts."""
     spec = _resource(view, name)
     intent, assignment = view.intent(spec.group), assignment_of(view, spec.group)
-    state = resource_fact(view, spec).state
-    if assignment is None or assignment.phase == "stop" or state not in {"online", "online_pending"}:
-        what = f"resource {spec.name} is {state.replace('_', ' ')}"
-        if assignment is not None and assignment.phase == "stop":
-            what = f"the group of resource {spec.name} is just leaving its node"
-        remedy = "only what is online can fail; quorate resource show tells its state"
-        raise Refused([error("resource_not_online", what, where="resource", remedy=remedy)])
+    problems = not_online_problems(view, spec, "fail", frozenset({"online", "online_pending"}))
+    if assignment is None or problems:
+        raise Refused(problems)
     request = FailRequest(id=occasion.id, number=assignment.number, author=occasion.author)
     wanted = altered(intent, fail={**intent.fail, spec.id: request})
     return _intend(view, spec, wanted, occasion, "fail", operation=occasion.id)
@@ -121,10 +122,11 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
         after = tuple(entry for entry in other.starts_after if entry != spec.id)
         freed = altered(other, depends_on=tuple(part for part in parts if part), starts_after=after)
         writes.append(put(keys.SPEC_RESOURCE + other.id, freed))
-    if spec.id in intent.own_states or spec.id in intent.fail:
+    if spec.id in intent.own_states or spec.id in intent.fail or spec.id in intent.resource_maintenance:
         own = {resource: state for resource, state in intent.own_states.items() if resource != spec.id}
         fail = {resource: request for resource, request in intent.fail.items() if resource != spec.id}
-        writes.append(put(keys.INTENT_GROUP + spec.group, altered(intent, own_states=own, fail=fail)))
+        left = altered(intent, own_states=own, fail=fail, resource_maintenance=without_maintenance(intent, spec.id))
+        writes.append(put(keys.INTENT_GROUP + spec.group, left))
     change = Change(tuple(guards), tuple(writes), Done(id=spec.id, name=spec.name))
     return audited(change, occasion, verb="delete", kind="resource", object_id=spec.id, object_name=spec.name)
 

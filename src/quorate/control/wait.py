@@ -143,6 +143,21 @@ def resource_failed(resource: str, request: str) -> Condition:
     return look
 
 
+def resource_maintained(resource: str, *, on: bool) -> Condition:
+    """The host of the resource overlooks its health checks, or heeds them again; failed where it is gone."""
+
+    def look(view: ClusterView) -> Outcome:
+        known = view.resources.get(resource)
+        if known is None or not heeded(view, known.record.group):
+            return "failed" if known is None else "pending"
+        fact = resource_fact(view, known.record)
+        if fact.flags.maintained == on:
+            return "done"
+        return "failed" if on and fact.state in AT_REST else "pending"
+
+    return look
+
+
 def node_drained(node: int) -> Condition:
     """The node owns no group any more; failed where groups are left that no other node can take."""
 

@@ -13,6 +13,8 @@ from quorate.core.explain_now import start_wait
 from quorate.core.moment import Moment
 from quorate.core.probation import on_probation
 from quorate.core.reasons import node_name
+from quorate.core.resource_maintenance import maintained
+from quorate.model.maintenance import ResourceMaintenance
 from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import Assignment, GroupFact, ResourceFact, ResourceSpec, desired
 
@@ -54,6 +56,10 @@ def explain_resource(view: ClusterView, resource: ResourceSpec, moment: Moment) 
     wanted = desired(resource, view.intent(resource.group))
     helps: list[str] = []
     why = _why(view, resource, group, now, state, helps, wanted=wanted)
+    held = maintained(view, resource.group, moment.wall_s).get(resource.id)
+    if held is not None:
+        why.append(_in_maintenance(held, moment))
+        helps.append(f"when the work is done: quorate resource maintenance {resource.name!r} --off")
     return ResourceExplanation(
         resource.name,
         group,
@@ -97,6 +103,14 @@ def _why(
     if not wanted:
         helps.append(f"quorate resource online {resource.name!r}")
     return told
+
+
+def _in_maintenance(held: ResourceMaintenance, moment: Moment) -> str:
+    ends = f", for {held.until_s - moment.wall_s:.0f} s more" if held.until_s else ""
+    return (
+        f"it is in maintenance by {held.author}: {held.reason}{ends}; its health checks do not fail it until that "
+        "ends, or its group leaves this node"
+    )
 
 
 def _waits(

@@ -63,7 +63,7 @@ class Instance:
         self._probed_token = 0
         self._desk = desk
         self._waiting_properties: Mapping[str, PropertyValue] | None = None
-        self.life = machine.Life(_intervals(spec), since_s=boot_time_s())
+        self.life = machine.Life(_intervals(spec), since_s=boot_time_s(), maintained=spec.maintained)
         self._context = InstanceContext(self, desk)
         self._type = kind(self._context)
         self._one_call = asyncio.Lock()
@@ -92,6 +92,7 @@ class Instance:
             failure=life.shown.failure,
             locked=life.locked,
             found=self.found,
+            maintained=life.maintained,
         )
 
     def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:
@@ -102,6 +103,7 @@ class Instance:
             self.properties = properties
         else:
             self._waiting_properties = properties
+        self.tell(machine.Maintained(spec.maintained))
 
     def tell(self, event: machine.Event) -> None:
         """Feed an event, carry the effects out."""

@@ -79,6 +79,10 @@ class Life:
     outcome: Standing = Standing(ReportedState.OFFLINE)
     locked: str = ""
     """Why the type has locked it; gone when nothing of it runs any more (spec/03 §14.1: volatile)."""
+    maintained: bool = False
+    """Somebody works on it by hand: what its health checks say is shown and has no consequence (spec/03 §14.2).
+
+    It ends with what runs of it."""
     early_failure: Standing | None = None
     """What the type reported before its `online` returned: a program may end in between."""
 
@@ -159,6 +163,13 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintained:
+    """Its maintenance begins, or ends: then it is checked at once."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A health check has answered."""
 
@@ -182,6 +193,7 @@ Event = (
     | FailureReported
     | FailureCleared
     | Locked
+    | Maintained
     | Verdict
     | Tick
 )
@@ -283,6 +295,8 @@ def step(life: Life, event: Event, now_s: float) -> Step:
             if life.phase is Phase.OFFLINE or life.locked == reason:
                 return life, ()
             return replace(life, locked=reason), (Show(),)
+        case Maintained(on):
+            return _maintained(life, now_s, on=on)
         case Verdict():
             return _verdict(life, event, now_s)
         case Tick():
@@ -348,13 +362,15 @@ def _call_returned(life: Life, problem: Standing | None, now_s: float) -> Step:
             outcome = problem or life.early_failure or Standing(ReportedState.FAILED)
             return _end(replace(life, wanted_online=False), outcome, now_s)
         case Phase.GOING if problem is None:
-            gone = replace(life, phase=Phase.OFFLINE, locked="")
+            gone = replace(life, phase=Phase.OFFLINE, locked="", maintained=False)
             return _settle(_show(gone, Standing(ReportedState.OFFLINE), now_s), now_s)
         case Phase.GOING:
             detail = problem.detail if problem else ""
             return _end(life, Standing(ReportedState.OFFLINE, f"ended, for it did not stop: {detail}"), now_s)
         case Phase.ENDING:
-            return _settle(_show(replace(life, phase=Phase.OFFLINE, locked=""), life.outcome, now_s), now_s)
+            return _settle(
+                _show(replace(life, phase=Phase.OFFLINE, locked="", maintained=False), life.outcome, now_s), now_s
+            )
         case Phase.OFFLINE | Phase.ONLINE:
             return life, ()
         case _ as unreachable:
@@ -368,6 +384,8 @@ def _failure_reported(life: Life, kind: FailureKind, detail: str, now_s: float) 
         return life, ()
     if kind is FailureKind.EMBEDDED:
         return replace(life, shown=Standing(ReportedState.ONLINE, detail, kind)), (Show(),)
+    if life.maintained:
+        return _overlooked(life, detail)
     return _end(replace(life, wanted_online=False), Standing(ReportedState.FAILED, detail, kind), now_s)
 
 
@@ -380,14 +398,34 @@ def _verdict(life: Life, verdict: Verdict, now_s: float) -> Step:
             return replace(life, polling=None, next_looks_alive_s=looks_alive_s), ()
         case Poll.LOOKS_ALIVE:
             return replace(life, polling=Poll.IS_ALIVE), (CallPoll(Poll.IS_ALIVE),)
-        case Poll.IS_ALIVE if verdict.alive:
+        case Poll.IS_ALIVE if verdict.alive or life.maintained:
             is_alive_s = now_s + life.intervals.is_alive_s
-            return replace(life, polling=None, next_looks_alive_s=looks_alive_s, next_is_alive_s=is_alive_s), ()
+            life = replace(life, polling=None, next_looks_alive_s=looks_alive_s, next_is_alive_s=is_alive_s)
+            return _overlooked(life, "" if verdict.alive else verdict.detail or "it is not alive")
         case Poll.IS_ALIVE:
             outcome = Standing(ReportedState.FAILED, verdict.detail or "it is not alive", FailureKind.GENERAL)
             return _end(replace(life, wanted_online=False), outcome, now_s)
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def _maintained(life: Life, now_s: float, *, on: bool) -> Step:
+    if life.maintained == on:
+        return life, ()
+    life = replace(life, maintained=on)
+    if on or life.phase is not Phase.ONLINE:
+        return life, (Show(),)
+    if life.shown.failure is None:
+        life = replace(life, shown=Standing(ReportedState.ONLINE))
+    return replace(life, next_is_alive_s=now_s), (Show(),)
+
+
+def _overlooked(life: Life, detail: str) -> Step:
+    """It stays online; in maintenance a check that fails is shown. What failed inside stays to be seen."""
+    shown = Standing(ReportedState.ONLINE, f"in maintenance, overlooked: {detail}" if detail else "")
+    if not life.maintained or life.shown.failure is not None or shown == life.shown:
+        return life, ()
+    return replace(life, shown=shown), (Show(),)
 
 
 def _tick(life: Life, now_s: float) -> Step:

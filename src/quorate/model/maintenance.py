@@ -14,3 +14,10 @@ class Maintenance(Value, frozen=True, kw_only=True):
     """Wall time, for people."""
     until_s: float = 0.0
     """Wall time at which it ends by itself, in seconds; 0: it does not."""
+
+
+class ResourceMaintenance(Maintenance, frozen=True, kw_only=True):
+    """Somebody works on one resource by hand: its health checks do not fail it (spec/03 §14.2, decision 0110)."""
+
+    number: int
+    """The assignment under which it holds: under any other, after a move or the owner's restart, it means nothing."""

@@ -82,6 +82,8 @@ class Manifest(Value, frozen=True, kw_only=True):
     stop_failure_endangers_data: bool = False
     can_adopt: bool = False
     """It can take over what runs already, so that this ends with the node's lease like what it started itself."""
+    can_be_maintained: bool = True
+    """Its health checks may be overlooked while somebody works on it by hand (spec/03 §14.2)."""
     takes_hold_of: tuple[str, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     """Sets of properties of which at least one must be given."""

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from quorate.model.base import Value
 from quorate.model.checkpoint import Checkpoint
-from quorate.model.maintenance import Maintenance
+from quorate.model.maintenance import Maintenance, ResourceMaintenance
 from quorate.model.proofs import ProofLevel
 
 PropertyValue = None | bool | int | float | str | list[str | int | float | bool]
@@ -173,6 +173,8 @@ class GroupIntent(Value, frozen=True, kw_only=True):
     fail: dict[str, FailRequest] = {}
     """The newest request to fail a resource, by resource."""
     maintenance: Maintenance | None = None
+    resource_maintenance: dict[str, ResourceMaintenance] = {}
+    """Maintenance of single resources, by id."""
     asked_s: float = 0.0
     """Wall time of the newest request for it to be online, in seconds; for start order alone."""
     unordered: bool = False
@@ -226,6 +228,8 @@ class ResourceFlags(Value, frozen=True, kw_only=True):
     """It failed because its network did."""
     found: str = ""
     """What of it was active before it was brought online under this assignment, and had not been started here."""
+    maintained: bool = False
+    """Its health checks have no consequence: it is in maintenance."""
 
 
 NO_FLAGS: Final = ResourceFlags()

@@ -62,7 +62,9 @@ class HostLink:
         self._inventoried = inventoried
         self._logged = logged
         self._writer: asyncio.StreamWriter | None = None
-        self._opened: dict[str, ResourceSpec] = {}
+        self._opened: dict[str, channel.Open] = {}
+        self._maintained: set[str] = set()
+        """Resources of which this host says that they are in maintenance."""
         self._coming: dict[str, tuple[ResourceState, str] | None] = {}
         """Onlines that the host has not answered yet, with what became of the Open before, where that was refused."""
 
@@ -99,6 +101,7 @@ class HostLink:
                 pass  # said before the host has read our Online: taken for its answer it would be told as *stopped*
             case channel.State(resource_id=resource, state=state, detail=detail):
                 self._coming.pop(resource, None)
+                self._note_maintenance(report)
                 self.present = self.present - {resource} if state.value in QUIET else self.present | {resource}
                 self._seen(resource, state.value, detail, flags_of(report))
             case channel.InventoryReport(states=present):
@@ -106,6 +109,7 @@ class HostLink:
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
                 self.former, self.present = self.present, _running(present)
                 for one in present:
+                    self._note_maintenance(one)
                     self._seen(one.resource_id, one.state.value, one.detail, flags_of(one))
                 self.told = True
                 # Told last: before every state is known a part of a group would look as if it did not run.
@@ -142,8 +146,8 @@ class HostLink:
                     self._coming[spec.id] = None
                     self.present |= {spec.id}
                 self._write(channel.Online(spec.id, token))
-            case Respecify(spec=spec):
-                self._open(spec)
+            case Respecify(spec=spec, maintained=maintained):
+                self._open(spec, maintained=spec.id in self._maintained if maintained is None else maintained)
             case TakeOffline(resource=resource, token=token, reason=reason):
                 self._write(channel.Offline(resource, token, _REASONS.get(reason, channel.OfflineReason.REQUEST)))
             case End(resource=resource, token=token):
@@ -158,10 +162,14 @@ class HostLink:
         self._open(spec)
         self._write(channel.Prepare(spec.id))
 
-    def _open(self, spec: ResourceSpec) -> None:
-        if self._writer is not None and self._opened.get(spec.id) != spec:
-            self._opened[spec.id] = spec
-            self._write(open_message(spec))
+    def _open(self, spec: ResourceSpec, *, maintained: bool = False) -> None:
+        wanted = open_message(spec, maintained=maintained)
+        if self._writer is not None and self._opened.get(spec.id) != wanted:
+            self._opened[spec.id] = wanted
+            self._write(wanted)
+
+    def _note_maintenance(self, state: channel.State) -> None:
+        (self._maintained.add if state.maintained else self._maintained.discard)(state.resource_id)
 
     def _write(self, message: channel.Command) -> None:
         if self._writer is not None:
@@ -172,14 +180,20 @@ def flags_of(state: channel.State) -> ResourceFlags:
     """What the type says beside the state."""
     embedded = state.detail or "no detail" if state.failure is channel.FailureKind.EMBEDDED else ""
     network = state.failure is channel.FailureKind.NETWORK_LOSS
-    return ResourceFlags(embedded=embedded, locked=state.locked, network_failure=network, found=state.found)
+    return ResourceFlags(
+        embedded=embedded,
+        locked=state.locked,
+        network_failure=network,
+        found=state.found,
+        maintained=state.maintained,
+    )
 
 
 def _running(states: Iterable[channel.State]) -> frozenset[str]:
     return frozenset(one.resource_id for one in states if one.state.value not in QUIET)
 
 
-def open_message(spec: ResourceSpec) -> channel.Open:
+def open_message(spec: ResourceSpec, *, maintained: bool = False) -> channel.Open:
     """Create the instance of a resource in its host."""
     return channel.Open(
         resource_id=spec.id,
@@ -192,4 +206,5 @@ def open_message(spec: ResourceSpec) -> channel.Open:
         deadlock_timeout_ms=spec.deadlock_timeout_ms,
         end_by_force=spec.stop_failure_action == "end",
         already_running_action=spec.already_running_action,
+        maintained=maintained,
     )

@@ -15,6 +15,7 @@ from quorate.core.failover.maintenance import ends_s, hands_off
 from quorate.core.group_run import GroupRun
 from quorate.core.placement.choosing import place
 from quorate.core.probation import proofs
+from quorate.core.resource_maintenance import maintained, next_end_s
 from quorate.core.start_order import StartOrder
 from quorate.model import keys
 from quorate.model.base import encode, replace
@@ -116,6 +117,7 @@ class Owning:
             assignment = replace(assignment, phase="stop", cause="shutdown")
         members = self._view.members_of.get(group, {})
         missing = {spec.id: host for spec in members.values() if (host := self._untold(spec))}
+        by_hand = maintained(self._view, group, order.wall_s)
         may_start = held and up and self._may_begin(run, assignment, order, now)
         commands, fact, due = run.step(
             now,
@@ -125,13 +127,15 @@ class Owning:
             may_start=may_start,
             paused=self._view.node_intent(self.node).paused,
             hands_off=hands_off(self._view, group, self.node, order.wall_s) is not None,
+            maintained=frozenset(by_hand),
             unknown=frozenset(missing),
             proofs=proofs(self._view, group),
             wall_s=self._wall_s(),
         )
-        over_s = ends_s(self._view, group, self.node, order.wall_s)
-        if over_s is not None:
-            self.due[group] = now + max(0.0, over_s - order.wall_s)
+        for over_s in (ends_s(self._view, group, self.node, order.wall_s), next_end_s(by_hand)):
+            if over_s is not None:
+                again = now + max(0.0, over_s - order.wall_s)
+                self.due[group] = min(again, self.due.get(group, again))
         if due is not None:
             self.due[group] = min(due, self.due.get(group, due))
         stuck = run.fencing_for(members)

@@ -14,6 +14,7 @@ import os
 import time
 from typing import ClassVar
 
+from quorate.model.base import replace
 from quorate.model.properties import PropertyDefinition, PropertyKind
 from quorate.model.resource_type import Manifest
 from quorate.sdk.facilities import Program, RunningProgram
@@ -241,3 +242,9 @@ class DeadInside(WellBehaved):
     @override
     async def is_alive(self) -> bool:
         return False
+
+
+class NotMaintained(WellBehaved):
+    """Its health checks cannot be overlooked."""
+
+    manifest: ClassVar[Manifest] = replace(WellBehaved.manifest, name="not_maintained", can_be_maintained=False)

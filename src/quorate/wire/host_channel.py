@@ -123,6 +123,8 @@ class Open(_Message, frozen=True, tag="open"):
     """Where `terminate` fails: end what it holds without the type, or leave it as it is."""
     already_running_action: str = "restart"
     """What is active before it is brought online: adopt, restart, or fail."""
+    maintained: bool = False
+    """Its health checks have no consequence: somebody works on it by hand."""
 
 
 class Online(_Message, frozen=True, tag="online"):
@@ -194,6 +196,8 @@ class State(_Message, frozen=True, tag="state"):
     """Why its type has locked it; empty where it is not locked."""
     found: str = ""
     """What was active of it before it was brought online under the present assignment, in words."""
+    maintained: bool = False
+    """Its health checks have no consequence for now."""
 
 
 class ControlAnswer(_Message, frozen=True, tag="control_answer"):

@@ -41,6 +41,8 @@ class Respecify:
     """Command: it goes by this specification from now on; what runs of it runs on."""
 
     spec: ResourceSpec
+    maintained: bool | None = None
+    """Whether it is in maintenance from now on; None: as before."""
 
 
 Command = BringOnline | TakeOffline | End | Respecify

@@ -25,8 +25,12 @@ def end_failing(
     runs: Mapping[str, ResourceRun],
     wanted: Mapping[str, bool],
     intent: GroupIntent,
+    overlooked: frozenset[str],
 ) -> list[Command]:
-    """End what somebody asked to fail, and that in which something failed, as if it had failed itself."""
+    """End what somebody asked to fail, and that in which something failed, as if it had failed itself.
+
+    `overlooked`: somebody works on these by hand, so what fails inside them ends nothing.
+    """
     found: list[Command] = []
     for resource, spec in members.items():
         run = runs[resource]
@@ -36,7 +40,7 @@ def end_failing(
         if request is not None and request.number == number and request.id != run.answered:
             run.answered = request.id
             run.fail(f"failed on request of {request.author or 'somebody'}")
-        elif not run.failing and run.flags.embedded and _recovers(spec):
+        elif not run.failing and run.flags.embedded and _recovers(spec) and resource not in overlooked:
             again = run.embedded_at is not None and now - run.embedded_at < EMBEDDED_AGAIN_S
             run.embedded_at = now
             run.fail(f"something inside it failed: {run.flags.embedded}", for_good=again)

@@ -105,6 +105,7 @@ class GroupRun:
         may_start: bool,
         paused: bool,
         hands_off: bool = False,
+        maintained: frozenset[str] = frozenset(),
         unknown: frozenset[str] = frozenset(),
         proofs: Mapping[str, frozenset[str]] = MappingProxyType({}),
         wall_s: float = 0.0,
@@ -112,7 +113,8 @@ class GroupRun:
         """Commands for the hosts, the fact to report, and when to look again.
 
         `may_start`: the lease is held; `paused`: nothing may be brought online here (spec/02 §7.1); `hands_off`: and
-        nothing is ended by itself either, somebody works here by hand; `unknown`:
+        nothing is ended by itself either, somebody works here by hand; `maintained`: resources whose health, by their
+        own word, has no consequence meanwhile; `unknown`:
         resources whose host has not told yet what it has, so that nothing is concluded of them and nothing is asked;
         `proofs`: with what each member has been online anywhere (`core.probation`); `wall_s`: wall time, for people.
         """
@@ -124,7 +126,8 @@ class GroupRun:
         wanted = {r: not stopping and desired(spec, intent) for r, spec in members.items()}
         due = self._apply_policy(now, members, wanted, paused=paused)
         picture = Picture(members, self.resources, wanted, paused=paused)
-        commands = end_failing(now, assignment.number, members, self.resources, wanted, intent)
+        overlooked = frozenset(members) if hands_off else maintained
+        commands = end_failing(now, assignment.number, members, self.resources, wanted, intent, overlooked)
         for resource, spec in members.items():
             run = self.resources[resource]
             if run.known and run.state == "stop_failed":
@@ -134,6 +137,9 @@ class GroupRun:
                 ready = starts and wanted[resource] and may_start and not paused and picture.may_start(spec)
                 keep = starts or (wanted[resource] and (hands_off or picture.provided(spec)))
                 command = self._next(spec, run, assignment, ready=ready, go=not keep and picture.may_stop(resource))
+                told = run.state != "online" or run.flags.maintained == (resource in maintained)
+                if command is None and wanted[resource] and not told:
+                    command = Respecify(self.in_effect(spec), maintained=resource in maintained)
                 commands += [command] if command is not None else []
         for resource, run in self.resources.items():
             if resource not in members and not run.asked and run.state != "stop_failed":
