@@ -293,3 +293,17 @@ def test_dependencies_as_typed(line: CommandLine) -> None:
     assert line.run("resource", "remove-dependency", "site", "addr") == "site: does not depend on addr any more\n"
     assert line.run("resource", "can-depend", "site", "addr") == "site can depend on addr\n"
     assert line.run("resource", "add-dependency", "site", "addr") == "site: depends on addr now\n"
+
+
+def test_maintenance_of_a_resource_as_typed(line: CommandLine) -> None:
+    make_web(line)
+    told = line.run("resource", "maintenance", "addr", status=2)
+    assert "maintenance_without_reason" in told
+    assert "resource_not_online" in told
+    line.run("group", "online", "web")
+    line.do(line.world.obey("web"))
+    told = line.run("resource", "maintenance", "addr", "--for", "2h", "--reason", "a new cable")
+    assert "its health checks are overlooked" in told
+    assert "addr is in maintenance by root since 2027-01-15T08:00:00.000Z: a new cable" in line.run("cluster", "status")
+    assert "for 7200 s more" in line.run("explain", "resource", "addr")
+    assert "has ended" in line.run("resource", "maintenance", "addr", "--off")
