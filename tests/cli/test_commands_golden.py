@@ -103,7 +103,7 @@ def test_explain_says_why_here_why_not_elsewhere_and_what_would_help(line: Comma
 
         Nodes
           NODE   NOW    RANK  WHY
-          node1  owner  1     node1 is preferred owner number 1
+          node1  owner  1     node1 is the only node that can own it
           node2  -      -     node2 is paused
           node3  -      -     node3 is not a possible owner of resource site
         """

@@ -153,6 +153,13 @@ async def test_a_value_beyond_either_end_is_refused_for_every_number(world: Face
                 assert await refused(world, kind, {definition.name: value}) == ["property_range"], definition.name
 
 
+@pytest.mark.conformance("PR-03")
+async def test_the_highest_priority_is_4999(world: FacesWorld) -> None:
+    await change(world, "group", {"Priority": 4999})
+    assert await refused(world, "group", {"Priority": 5000}) == ["property_range"]
+    assert next(iter(world.view.groups.values())).record.priority == 4999
+
+
 @pytest.mark.conformance("PP-03")
 @pytest.mark.parametrize("kind", SETTABLE)
 async def test_what_is_only_shown_cannot_be_set_under_any_of_its_names(world: FacesWorld, kind: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from decisions.replay import Stage, Verb
-from decisions.resource_stage import seconds
+from decisions.written_fields import seconds
 from quorate.host import machine
 from quorate.wire.host_channel import FailureKind, OfflineReason, ReportedState
 

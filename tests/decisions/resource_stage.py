@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from decisions.replay import Stage, Verb
+from decisions.written_fields import seconds, written_fields
 from quorate.core.group_run import BringOnline, Command, End, GroupRun, Respecify, TakeOffline
 from quorate.core.reasons import sentence
 from quorate.model.base import replace
-from quorate.model.common_properties import RESOURCE_PROPERTIES, find_common
+from quorate.model.common_properties import RESOURCE
 from quorate.model.dependency import parse_dependency
 from quorate.model.probation import digest_of
-from quorate.model.properties import check_value
-from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import (
     Assignment,
     FailRequest,
@@ -24,12 +23,7 @@ from quorate.model.workload import (
     ResourceState,
 )
 
-UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 START_WALL_S = 1_800_000_000.0
-
-
-def seconds(amount: str, unit: str) -> float:
-    return float(amount) * UNITS[unit]
 
 
 class ResourceStage(Stage):
@@ -66,13 +60,7 @@ class ResourceStage(Stage):
             fields["depends_on"] = parts
         if after:
             fields["starts_after"] = tuple(after.group(1).split(","))
-        for key, text in re.findall(r"(\w+)=(\S+)", rest):
-            definition = find_common(RESOURCE_PROPERTIES, key)
-            assert definition is not None, key
-            word = {"yes": True, "no": False, "never": NEVER_MS}.get(text, text)
-            value = word if not re.fullmatch(r"[\d.]+", text) else float(text) if "." in text else int(text)
-            assert not check_value(definition, value, key), (key, value)
-            fields[definition.name] = value
+        fields |= written_fields(RESOURCE, rest)
         known = self.members.get(name)
         made = known or ResourceSpec(id=name, name=name, type="t", group="g")
         self.members[name] = replace(made, **fields)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from decisions.group_stage import GroupStage
 from decisions.handler_stage import HandlerStage
 from decisions.replay import FOLDER, BadTranscript, Stage, covered, replay
 from decisions.resource_stage import ResourceStage
 
-STAGES: dict[str, type[Stage]] = {"handlers": HandlerStage, "resources": ResourceStage}
+STAGES: dict[str, type[Stage]] = {"groups": GroupStage, "handlers": HandlerStage, "resources": ResourceStage}
 """By folder."""
 
 

@@ -75,9 +75,9 @@ def voters(lab: Lab) -> list[str]:
     return json.loads(done.stdout)["store"]["voters_up"] if done.returncode == 0 else []
 
 
-def sleepers(lab: Lab, number: int) -> list[int]:
+def sleepers(lab: Lab, number: int, program: str = SLEEPER) -> list[int]:
     """The program itself on that node. Its environment is its own, so it is known by who its parents are."""
-    words = SLEEPER.encode().split()
+    words = program.encode().split()
     of_node = set(lab.ground.processes(lab.machine(number)))
     found = []
     for entry in Path("/proc").iterdir():
@@ -103,6 +103,21 @@ def test_a_group_is_online_where_it_is_preferred_and_moves(lab: Lab) -> None:
     group = json.loads(good(lab, 1, "group", "show", "app", "--json"))
     assert (group["state"], group["owner"]) == ("online", "node2")
     good(lab, 2, "group", "move", "app", "--to", "node1", "--wait")
+
+
+@pytest.mark.conformance("PP-07")
+def test_a_changed_command_line_is_in_force_when_it_has_been_offline_and_online(lab: Lab) -> None:
+    other = SLEEPER.replace(".5", ".75")
+    told = quorate(lab, 1, "resource", "set", "sleeper", "--set", f"command_line={other}")
+    assert told.returncode == 0
+    assert "takes_effect_at_next_online" in told.stdout + told.stderr
+    assert (len(sleepers(lab, 1)), sleepers(lab, 1, other)) == (1, []), "what runs goes on as it is"
+    for state in ("offline", "online"):
+        good(lab, 1, "resource", state, "sleeper", "--wait")
+    assert (sleepers(lab, 1), len(sleepers(lab, 1, other))) == ([], 1)
+    good(lab, 1, "resource", "set", "sleeper", "--set", f"command_line={SLEEPER}")
+    for state in ("offline", "online"):
+        good(lab, 1, "resource", state, "sleeper", "--wait")
 
 
 def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_host(lab: Lab) -> None:
@@ -160,11 +175,14 @@ def test_a_machine_that_is_a_node_does_not_become_one_again(lab: Lab) -> None:
     assert states(lab) == {"node1": "up", "node2": "up"}
 
 
-@pytest.mark.conformance("ST-08")
+@pytest.mark.conformance("ST-08", "PP-11")
 @pytest.mark.parametrize("cleanly", [True, False], ids=["one leaves first", "all at once"])
 def test_what_was_online_is_online_again_when_the_whole_cluster_starts(lab: Lab, cleanly: bool) -> None:
     idle = f"idle {'cleanly' if cleanly else 'at once'}"
     good(lab, 1, "group", "create", idle)
+    kept = {"priority": 3333, "demand": ["memory=7"], "failback_window_start": 22, "description": "kept as it is"}
+    given = {**kept, "demand": "memory=7"}
+    good(lab, 1, "group", "set", idle, *(f"{name}={value}" for name, value in given.items()))
     good(
         *(lab, 1, "resource", "create", f"{idle} sleeper", "--group", idle, "--type", "generic_application"),
         *("--set", "command_line=/bin/sleep 86398.5"),
@@ -183,3 +201,5 @@ def test_what_was_online_is_online_again_when_the_whole_cluster_starts(lab: Lab,
     until("both nodes are up", lambda: set(states(lab).values()) == {"up"}, LIMIT_S)
     group = json.loads(good(lab, 1, "group", "show", idle, "--json"))
     assert (group["state"], group["wanted"]) == ("offline", "offline")
+    listed = json.loads(good(lab, 1, "properties", "group", idle, "--json"))["objects"][0]["properties"]
+    assert {one["name"]: one["value"] for one in listed if one["name"] in kept} == kept

@@ -6,6 +6,8 @@ say what should be so, and coordinator and owner make it so.
 
 from __future__ import annotations
 
+from typing import Final
+
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.checkpoints import saved_keys
 from quorate.control.locks import group_locked_problems
@@ -27,6 +29,10 @@ from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
 from quorate.model.workload import GroupIntent, GroupSpec, wants_online
 
+TOLD_OTHERWISE: Final = frozenset(
+    {"node_down", "node_stopping", "node_draining", "node_evicted_soon", "node_in_maintenance"}
+)
+"""A node that is down or leaving loses the group anyway; a maintenance is a problem of its own."""
 FAILBACK = {"prevent": 0, "immediate": 1}
 
 
@@ -194,8 +200,8 @@ def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:
     if assignment is None or assignment.phase == "hold":
         return []  # what is on hold goes to a node that can take it, as soon as there is one
     found = objection(view, spec, assignment.owner, runs=True)
-    if found is None or found.code in {"node_down", "node_stopping", "node_draining", "node_evicted_soon"}:
-        return []  # a node that is down or leaving loses the group anyway
+    if found is None or found.code in TOLD_OTHERWISE:
+        return []
     return [
         error(
             "owner_cannot",

@@ -71,7 +71,7 @@ class IncidentView(Value, frozen=True, kw_only=True):
 
 
 def list_incidents(context: Context, group: str = "") -> IncidentList:
-    """All that are kept; with `group`, those that concerned the group of that name, which may be gone. Raises Refused."""
+    """All that are kept; with `group`, those that concerned a group of that name, there or gone. Raises Refused."""
     wanted = group.casefold()
     kept = [i for i in _kept(context.view) if not wanted or wanted in {one.name.casefold() for one in i.groups}]
     problems: list[Problem] = []

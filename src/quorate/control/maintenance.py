@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 from quorate.control.change import Change, Done, Occasion, altered, audited, guard, put, unchanged
 from quorate.control.lookup import find_group, find_node, guard_group, guard_intent
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.maintenance import covering, over
+from quorate.core.failover.maintenance import covering
 from quorate.core.resource_maintenance import maintained
 from quorate.model import keys
 from quorate.model.base import Value
@@ -150,5 +150,5 @@ def maintenance_warnings(view: ClusterView, wall_s: float) -> list[Problem]:
             remedy=f"when the work is done: quorate {kind} maintenance {name} --off".replace("  ", " "),
         )
         for kind, name, one in sorted(found, key=lambda entry: entry[:2])
-        if one is not None and not over(one, wall_s)
+        if one is not None and not one.over(wall_s)
     ]

@@ -14,6 +14,7 @@ from quorate.control.maintenance import maintenance_problems
 from quorate.control.standing import assignment_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement.choosing import objection, place
+from quorate.core.placement.scene import Scene
 from quorate.core.reasons import in_words
 from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error
@@ -56,7 +57,7 @@ def move_group(
     elif target is not None and target.node == assignment.owner:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     elif target is not None:
-        found = objection(view, spec, target.node)
+        found = objection(Scene(view, occasion.at_s), spec, target.node)
         if found is not None and not wish.queue:
             problems.append(
                 error(
@@ -67,7 +68,7 @@ def move_group(
                 )
             )
     elif not wish.queue:
-        placement = place(view, spec, "move", without=frozenset({assignment.owner}))
+        placement = place(Scene(view, occasion.at_s), spec, "move", without=frozenset({assignment.owner}))
         if placement.best is None:
             against = "; ".join(in_words(view, reason) for reason in placement.against)
             problems.append(

@@ -14,6 +14,7 @@ from quorate.core.explain_resource import missing_providers
 from quorate.core.failover.holding import BY_SETTING
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import objection, place
+from quorate.core.placement.scene import Scene
 from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
 from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
@@ -55,8 +56,9 @@ def explain_group(view: ClusterView, group_id: str, moment: Moment) -> Explanati
     group = view.groups[group_id].record
     known = view.assignments.get(group_id)
     assignment = known.record if known else None
-    obstacles, help_words = _obstacles(view, group, assignment)
-    follows = now_of(view, group, moment)
+    scene = Scene(view, moment.wall_s)
+    obstacles, help_words = _obstacles(scene, group, assignment)
+    follows = now_of(scene, group, moment)
     return Explanation(
         group=group.name,
         owner=assignment.owner if assignment else 0,
@@ -67,7 +69,7 @@ def explain_group(view: ClusterView, group_id: str, moment: Moment) -> Explanati
         due_now=follows.decides,
         waits_for=follows.waits,
         what_would_help=tuple(dict.fromkeys(help_words)),
-        nodes=_nodes(view, group, assignment),
+        nodes=_nodes(scene, group, assignment),
     )
 
 
@@ -84,9 +86,9 @@ def _why_here(view: ClusterView, assignment: Assignment | None) -> tuple[str, ..
     return tuple(told)
 
 
-def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | None) -> tuple[list[str], list[str]]:
+def _obstacles(scene: Scene, group: GroupSpec, assignment: Assignment | None) -> tuple[list[str], list[str]]:
     """What keeps the group from being online as a whole, and what would help."""
-    name = group.name
+    view, name = scene.view, group.name
     intent = view.intent(group.id)
     members = view.members_of.get(group.id, {})
     if not members:
@@ -100,7 +102,7 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
         told.append("the cluster has no coordinator, so nobody decides")
         helps.append("bring a majority of the voters up")
     if assignment is None:
-        _nowhere(view, group, told, helps)
+        _nowhere(scene, group, told, helps)
         return told, helps
     member = view.authority.members.get(assignment.owner)
     owner = node_name(view, assignment.owner)
@@ -112,7 +114,7 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
             helps.append(f"if {owner} is certainly off, quorate node confirm-off {owner} ends the wait")
             helps.append(f"start {owner}: it takes part only when nothing of its former life is left")
             return told, helps
-        _nowhere(view, group, told, helps)
+        _nowhere(scene, group, told, helps)
         return told, helps
     if member.record.mark is not None and member.record.mark.kind == "suspicion":
         told.append(f"its owner {owner} is silent; it is taken over when its lease is certainly over")
@@ -151,7 +153,7 @@ def _obstacles(view: ClusterView, group: GroupSpec, assignment: Assignment | Non
     if waiting and view.node_intent(assignment.owner).paused:
         told.append(f"{owner} is paused: nothing is brought online there")
         helps.append(f"quorate node resume {owner}, or quorate group move {name!r}")
-    told += _limit(view, group, assignment, fact, helps)
+    told += _limit(scene, group, assignment, fact, helps)
     return told, helps
 
 
@@ -196,9 +198,10 @@ def _resource_words(view: ClusterView, name: str, resource: str, group: str, sta
 
 
 def _limit(
-    view: ClusterView, group: GroupSpec, assignment: Assignment, fact: GroupFact | None, helps: list[str]
+    scene: Scene, group: GroupSpec, assignment: Assignment, fact: GroupFact | None, helps: list[str]
 ) -> list[str]:
     """The owner gives up: say why the group nevertheless stays."""
+    view = scene.view
     if fact is None or fact.gives_up is None:
         return []
     told = [f"the owner gives up: {in_words(view, fact.gives_up)}"]
@@ -209,14 +212,14 @@ def _limit(
             f"it failed over {len(assignment.failovers)} times within {group.failover_period_h} h; the limit is {limit}"
         )
         helps.append(f"quorate group online {group.name!r} starts the count anew")
-    elif place(view, group, "failover", owner=assignment.owner, without=frozenset({assignment.owner})).best is None:
+    elif place(scene, group, "failover", owner=assignment.owner, without=frozenset({assignment.owner})).best is None:
         told.append("no other node can take it")
         helps.append("bring another possible owner up, or resume one")
     return told
 
 
-def _nowhere(view: ClusterView, group: GroupSpec, told: list[str], helps: list[str]) -> None:
-    placement = place(view, group, "place")
+def _nowhere(scene: Scene, group: GroupSpec, told: list[str], helps: list[str]) -> None:
+    view, placement = scene.view, place(scene, group, "place")
     if placement.best is not None:
         told.append(f"it waits to be given to {node_name(view, placement.best.node)}")
         return
@@ -226,6 +229,7 @@ def _nowhere(view: ClusterView, group: GroupSpec, told: list[str], helps: list[s
         "node_down": "start {node}",
         "node_paused": "quorate node resume {node}",
         "node_draining": "quorate node resume {node}",
+        "node_in_maintenance": "quorate node maintenance {node} --off",
         "not_possible_owner": "add {node} to the possible owners of that resource",
     }
     for reason in placement.against:
@@ -233,14 +237,14 @@ def _nowhere(view: ClusterView, group: GroupSpec, told: list[str], helps: list[s
             helps.append(remedies[reason.code].format(node=node_name(view, reason.node)))
 
 
-def _nodes(view: ClusterView, group: GroupSpec, assignment: Assignment | None) -> tuple[NodeStanding, ...]:
+def _nodes(scene: Scene, group: GroupSpec, assignment: Assignment | None) -> tuple[NodeStanding, ...]:
     """Every node: as owner, as candidate with its rank, or why not."""
-    placement = place(view, group, "place")
+    view, placement = scene.view, place(scene, group, "place")
     ranks = {candidate.node: (rank, candidate.reason) for rank, candidate in enumerate(placement.candidates, 1)}
     owner = assignment.owner if assignment else 0
     found: list[NodeStanding] = []
     for node in sorted(view.nodes.keys() | view.authority.members.keys()):
-        rank, reason = ranks.get(node, (0, objection(view, group, node)))
+        rank, reason = ranks.get(node, (0, objection(scene, group, node)))
         why = in_words(view, reason) if reason is not None else ""
         found.append(NodeStanding(node, node_name(view, node), node == owner, rank, why))
     return tuple(found)

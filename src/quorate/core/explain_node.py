@@ -54,7 +54,7 @@ class NodeExplanation:
 
 def explain_node(view: ClusterView, node: int, moment: Moment) -> NodeExplanation:
     """Explain the node of that number, which must exist."""
-    scene = Scene(view)
+    scene = Scene(view, moment.wall_s)
     hosts: list[Hosted] = []
     elsewhere: list[Elsewhere] = []
     leaving: list[str] = []

@@ -31,7 +31,7 @@ class Now:
 
 def now_of(world: ClusterView | Scene, group: GroupSpec, moment: Moment) -> Now:
     """What follows for that group at that moment."""
-    scene = world if isinstance(world, Scene) else Scene(world)
+    scene = world if isinstance(world, Scene) else Scene(world, moment.wall_s)
     verdict = decide(scene, group, moment)
     waits = [in_words(scene.view, reason) for reason in verdict.waits]
     start = start_wait(scene.view, group, moment.wall_s)

@@ -62,6 +62,7 @@ SENTENCES: Final = {
     "drain_over": "the drain of {node} is over, and it takes its groups back",
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",
+    "node_in_maintenance": "{node} is in maintenance by {detail}",
     "not_listed": "{node} does not belong to the cluster",
     "software_incompatible": "the software of {node} does not fit: {detail}",
     "failure_not_counted": "the failure of {node} is being counted",

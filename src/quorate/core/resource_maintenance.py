@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.maintenance import over
 from quorate.model.maintenance import ResourceMaintenance
 from quorate.model.workload import Assignment, GroupIntent
 
@@ -24,7 +23,7 @@ def in_force(intent: GroupIntent, assignment: Assignment | None, wall_s: float) 
     if assignment is None or not intent.resource_maintenance:
         return NONE
     held = intent.resource_maintenance.items()
-    return {resource: one for resource, one in held if one.number == assignment.number and not over(one, wall_s)}
+    return {resource: one for resource, one in held if one.number == assignment.number and not one.over(wall_s)}
 
 
 def next_end_s(holding: Mapping[str, ResourceMaintenance]) -> float | None:

@@ -15,6 +15,10 @@ class Maintenance(Value, frozen=True, kw_only=True):
     until_s: float = 0.0
     """Wall time at which it ends by itself, in seconds; 0: it does not."""
 
+    def over(self, wall_s: float) -> bool:
+        """Its time has passed."""
+        return 0 < self.until_s <= wall_s
+
 
 class ResourceMaintenance(Maintenance, frozen=True, kw_only=True):
     """Somebody works on one resource by hand: its health checks do not fail it (spec/03 §14.2, decision 0110)."""

@@ -15,6 +15,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.deciding import decide
 from quorate.core.failover.decision import Decision, Verdict
 from quorate.core.failover.formed import formed_now
+from quorate.core.failover.maintenance import next_end_s
 from quorate.core.placement.scene import Scene
 from quorate.model import keys
 from quorate.model.base import encode, replace
@@ -37,6 +38,8 @@ class Coordinating:
     ) -> None:
         self.again_s: float | None = None
         """Wall time at which something waits no longer."""
+        self._node_again_s: float | None = None
+        """Wall time at which a node takes groups again, whoever may go there."""
         self._node = node
         self._view = view
         self._wall_s = wall_s
@@ -56,7 +59,7 @@ class Coordinating:
         """This node does not lead any more."""
         self._waiting.clear()
         self._day.forget()
-        self.again_s = None
+        self.again_s = self._node_again_s = None
 
     def assign(self, touched: set[str]) -> tuple[CommitRequest | None, list[Decided], set[str]]:
         """The batch that is due, what was decided, and the groups that must be looked at again."""
@@ -64,6 +67,8 @@ class Coordinating:
         coordinator = view.authority.coordinator
         if self.again_s is not None and wall_s >= self.again_s:
             touched = touched | {group for group, at_s in self._waiting.items() if at_s is not None}
+        if self._node_again_s is not None and wall_s >= self._node_again_s:
+            touched = touched | view.groups.keys()
         if not touched or coordinator is None or view.position.revision < self._answered_revision:
             return None, [], touched
         guard = Unchanged(keys.COORDINATOR, coordinator.revision)
@@ -72,7 +77,7 @@ class Coordinating:
             known = view.formed
             before = Unchanged(keys.FORMED, known.revision) if known is not None else Absent(keys.FORMED)
             return CommitRequest(PURPOSE, (guard, before), (Put(keys.FORMED, encode(formed)),)), [], touched
-        scene, moment = Scene(view), self._day.moment(view, wall_s)
+        scene, moment = Scene(view, wall_s), self._day.moment(view, wall_s)
         guards: dict[str, Guard] = {}
         writes: dict[str, Write] = {}
         decided: list[Decided] = []
@@ -95,7 +100,9 @@ class Coordinating:
                 size_bytes += self._gather(decision, guards, writes)
                 scene.decided(view.groups[made.group].record, made)
                 decided.append(Decided(made))
-        self.again_s = min((at_s for at_s in self._waiting.values() if at_s is not None), default=None)
+        self._node_again_s = next_end_s(view, wall_s)
+        dues = (self._node_again_s, *self._waiting.values())
+        self.again_s = min((at_s for at_s in dues if at_s is not None), default=None)
         if not writes:
             return None, [], again
         unguarded = Mutation.UNGUARDED in self._mutations

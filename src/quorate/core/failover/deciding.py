@@ -30,7 +30,7 @@ def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed
 
     `heed_proofs` is False in a mutation alone: a lost owner's group goes elsewhere whatever it demands.
     """
-    scene = world if isinstance(world, Scene) else Scene(world)
+    scene = world if isinstance(world, Scene) else Scene(world, moment.wall_s)
     view = scene.view
     known = view.assignments.get(group.id)
     if known is None:
@@ -137,7 +137,7 @@ def _asked_to_leave(scene: Scene, group: GroupSpec, now: Assignment, moment: Mom
     else:
         best, against = choose(scene, group, "move", owner=now.owner)
         if best is None:
-            return Verdict(waits=(why, Reason(code="nowhere_to_go"), *against))
+            return Verdict(waits=(why, Reason(code="nowhere_to_go"), *(other for other in against if other != why)))
         to, chosen = best.node, best.reason
     return decided(left(now, to, "drained", (why, chosen), moment), now.owner, to)
 

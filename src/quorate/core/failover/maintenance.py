@@ -12,11 +12,6 @@ from quorate.model.maintenance import Maintenance
 from quorate.model.workload import Reason
 
 
-def over(maintenance: Maintenance, wall_s: float) -> bool:
-    """Its time has passed."""
-    return 0 < maintenance.until_s <= wall_s
-
-
 def covering(view: ClusterView, group: str, owner: int, wall_s: float) -> tuple[str, Maintenance] | None:
     """The maintenance that covers the group, and of what it is: `group`, `node` or `cluster`; None where none does."""
     cluster = view.cluster_intent
@@ -25,7 +20,7 @@ def covering(view: ClusterView, group: str, owner: int, wall_s: float) -> tuple[
         ("node", view.node_intent(owner).maintenance),
         ("cluster", cluster.record.maintenance if cluster is not None else None),
     )
-    return next(((kind, one) for kind, one in found if one is not None and not over(one, wall_s)), None)
+    return next(((kind, one) for kind, one in found if one is not None and not one.over(wall_s)), None)
 
 
 def hands_off(view: ClusterView, group: str, owner: int, wall_s: float) -> Reason | None:
@@ -41,3 +36,9 @@ def ends_s(view: ClusterView, group: str, owner: int, wall_s: float) -> float | 
     """Wall time at which that maintenance ends by itself; None where it does not."""
     covered = covering(view, group, owner, wall_s)
     return covered[1].until_s or None if covered is not None else None
+
+
+def next_end_s(view: ClusterView, wall_s: float) -> float | None:
+    """When the next node takes groups again because its maintenance ends by itself, as wall time; None: none does."""
+    kept = (known.record.maintenance for known in view.node_intents.values())
+    return min((one.until_s for one in kept if one is not None and one.until_s > wall_s), default=None)

@@ -151,7 +151,7 @@ class GroupRun:
             number=assignment.number,
             resources={r: run.fact(now, wall_s) for r, run in sorted(self.resources.items())},
             stopped=stopping and self.quiet(),
-            gives_up=None if stopping else gives_up(members, self.resources, wanted, picture),
+            gives_up=None if stopping or hands_off else gives_up(members, self.resources, wanted, picture),
             clear_failures=intent.clear_failures,
         )
         return tuple(commands), fact, min(due, default=None)

@@ -93,20 +93,20 @@ def _ordered(
 def _why(applied: list[Rule], able: list[int], order: list[int], rank: int) -> Reason:
     """The rule by which the candidate of that rank is behind the best; for the best: ahead of the next."""
     at = order[rank]
-    other = order[0] if rank else (order[1] if len(order) > 1 else at)
     node = able[at]
+    if len(order) == 1:
+        return Reason(code="only_one", node=node)
+    other = order[0] if rank else order[1]
     for rule in applied:
         if rule.numbers[at] != rule.numbers[other]:
             return rule.say(node, rule.numbers[at])
-    if len(order) > 1:
-        return Reason(code="by_number", node=node)
-    return applied[0].say(node, applied[0].numbers[at]) if len(applied) > 1 else Reason(code="only_one", node=node)
+    return Reason(code="by_number", node=node)
 
 
 def objection(world: ClusterView | Scene, group: GroupSpec, node: int, *, runs: bool | None = None) -> Reason | None:
     """Why that node cannot own the group now, or None; `runs` as `filters.demands` has it."""
-    view = world.view if isinstance(world, Scene) else world
-    found = bar(view, node)
+    view, wall_s = (world.view, world.wall_s) if isinstance(world, Scene) else (world, 0.0)
+    found = bar(view, node, wall_s)
     if found is not None:
         return found
     scene = world if isinstance(world, Scene) else Scene(view)

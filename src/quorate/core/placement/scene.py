@@ -20,14 +20,16 @@ _NOWHERE = NodeSpec(node=0, name="")
 class Scene:
     """What is common to all groups that are placed together."""
 
-    def __init__(self, view: ClusterView) -> None:
+    def __init__(self, view: ClusterView, wall_s: float = 0.0) -> None:
+        """`wall_s`: which maintenances are over; 0.0: none is that is still recorded."""
         self.view = view
+        self.wall_s = wall_s
         self.occupancy = Occupancy(view.occupancy)
         self.barred: dict[int, Reason] = {}
         """Nodes that take no group now, and why."""
         able = []
         for node in sorted(view.nodes.keys() | view.authority.members.keys()):
-            found = bar(view, node)
+            found = bar(view, node, wall_s)
             if found is None:
                 able.append(node)
             else:
@@ -100,7 +102,7 @@ class Scene:
                 self.returning.add(made.to)
 
 
-def bar(view: ClusterView, node: int) -> Reason | None:
+def bar(view: ClusterView, node: int, wall_s: float) -> Reason | None:
     """Why that node takes no group at all now, or None."""
     known = view.authority.members.get(node)
     if known is None or known.record.state != "up":
@@ -114,4 +116,6 @@ def bar(view: ClusterView, node: int) -> Reason | None:
         return Reason(code="node_draining", node=node)
     if intent.paused:
         return Reason(code="node_paused", node=node)
+    if intent.maintenance is not None and not intent.maintenance.over(wall_s):
+        return Reason(code="node_in_maintenance", node=node, detail=intent.maintenance.author)
     return None
