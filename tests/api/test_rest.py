@@ -23,6 +23,7 @@ from quorate.control.access import Role, local_caller
 from quorate.control.change import altered
 from quorate.model import keys
 from quorate.model.membership import MemberRecord
+from quorate.model.workload import Assignment
 from quorate.node.places import Places
 from quorate.ports.store_memory import Fault
 
@@ -154,6 +155,65 @@ async def test_a_group_from_birth_to_death(rest: Rest) -> None:
         status = (await http.get("/v1/cluster")).json()
         assert status["store"]["further_losses"] == 1
         assert status["as_of"]["age_s"] == 0.25
+
+
+@pytest.mark.conformance("RS-01", "ST-01")
+async def test_an_online_request_is_answered_before_anything_is_online(rest: Rest) -> None:
+    site = {"name": "s", "group": "web", "type": "generic_application", "properties": {"command_line": "x"}}
+    async with rest.local() as http:
+        await http.post("/v1/groups", json={"name": "web"})
+        await rest.world.assign("web", 1)
+        made = (await http.post("/v1/resources", json=site)).json()
+        shown = (await http.get("/v1/resources/s")).json()
+        assert (shown["id"], shown["group"], shown["state"], shown["wanted"]) == (
+            made["id"],
+            "web",
+            "offline",
+            "offline",
+        )
+        asked = await http.post("/v1/resources/s/online")
+        assert (asked.status_code, asked.json()["outcome"]) == (202, "accepted")
+        await rest.world.report_states("web", {"s": "online_pending"})
+        assert (await http.get("/v1/resources/s")).json()["state"] == "online_pending"
+        again = await http.post("/v1/resources/s/online", params={"wait_s": "0.05"})
+        assert (again.status_code, again.json()["outcome"]) == (202, "pending")
+        second = {**site, "name": "t"}
+        await http.post("/v1/resources", json=second)
+        shown = (await http.get("/v1/resources/t")).json()
+        assert (shown["group"], shown["state"]) == ("web", "offline"), "until its owner has brought it online"
+
+
+@pytest.mark.conformance("ST-05")
+async def test_a_group_is_brought_online_on_a_named_node_or_not_at_all(rest: Rest) -> None:
+    site = {"name": "s", "group": "web", "type": "generic_application", "properties": {"command_line": "x"}}
+    world, at = rest.world, {"to": "node2", "wait_s": "30"}
+    async with rest.local() as http:
+        await http.post("/v1/groups", json={"name": "web"})
+        await http.post("/v1/resources", json={**site, "possible_owners": ["node1", "node2"]})
+        assert codes(await http.post("/v1/groups/web/online", params={"to": "node2"})) == {"group_without_owner"}
+        await world.assign("web", 1)
+        revision = world.engine.engine.revision
+        assert codes(await http.post("/v1/groups/web/online", params={"to": "node3"})) == {"node_cannot_own"}
+        assert codes(await http.post("/v1/groups/web/online", params={"to": "node9"})) == {"node_unknown"}
+        assert world.engine.engine.revision == revision
+        asking = asyncio.create_task(http.post("/v1/groups/web/online", params=at))
+        while (move := world.view.intent(world.group_id("web")).move) is None:
+            await world.events.moved()
+        wished = world.view.intent(world.group_id("web"))
+        assert (wished.persistent_state, move.to) == (True, 2), "in one record: nobody sees one without the other"
+        await world.assign("web", 1, number=2, phase="stop", to=2)
+        taken = Assignment(group=world.group_id("web"), owner=2, incarnation="2.a", number=3)
+        answered = (keys.INTENT_GROUP + taken.group, altered(wished, move=None))
+        await world.put(answered, (keys.ASSIGNMENT + taken.group, taken))
+        await world.obey("web")
+        assert (await asking).json()["outcome"] == "done"
+        here = await http.post("/v1/groups/web/online", params=at)
+        assert (here.status_code, here.json()["changed"], here.json()["outcome"]) == (200, False, "done")
+        asking = asyncio.create_task(http.post("/v1/groups/web/online", params={"to": "node1", "wait_s": "30"}))
+        while (wished := world.view.intent(world.group_id("web"))).move is None:
+            await world.events.moved()
+        await world.put((keys.INTENT_GROUP + world.group_id("web"), altered(wished, move=None)))
+        assert (await asking).json()["outcome"] == "failed", "it stays where it is: whoever leads has refused the move"
 
 
 async def test_waiting_ends_when_the_group_gets_there(rest: Rest) -> None:

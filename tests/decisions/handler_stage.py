@@ -66,6 +66,9 @@ class HandlerStage(Stage):
     def reports(self, kind: str) -> Iterable[str]:
         return self.tell(machine.FailureReported(FailureKind(kind), "from inside"))
 
+    def suspects(self) -> Iterable[str]:
+        return self.tell(machine.Suspected())
+
     def clears(self) -> Iterable[str]:
         return self.tell(machine.FailureCleared())
 
@@ -97,6 +100,7 @@ class HandlerStage(Stage):
         Verb("it reports progress", progress),
         Verb("it reports progress every {every} {unit} for {amount} {for_unit}", progress_every),
         Verb("it reports a {kind} failure", reports),
+        Verb("it says that it may have failed", suspects),
         Verb("it clears the failure", clears),
         Verb("it is locked", locks),
         Verb("its maintenance {what}", maintained),

@@ -320,6 +320,24 @@ def test_what_fails_inside_can_be_taken_back_and_a_lock_ends_with_what_runs(host
 
 
 @pytest.mark.root
+@pytest.mark.conformance("FR-04", "FR-05")
+def test_what_watches_itself_is_not_asked_how_it_looks_and_checked_at_once_when_it_says_so(host: HostUnderTest) -> None:
+    service = host.connect()
+    bring_online(service, open_misbehaving("WatchesItself", looks_alive_poll_interval_ms=10))
+
+    def asked(text: str) -> bool:
+        service.until(lambda report: isinstance(report, LogRecord) and text in report.text)
+        return True
+
+    service.send(Control(1, "r", "suspect"))
+    assert asked("a handle was signalled")
+    assert asked("asked whether it is alive")
+    service.send(Control(2, "r", "die"), Control(3, "r", "suspect"))
+    assert service.state(ReportedState.FAILED).detail == "is_alive says no"
+    assert not [one for one in service.seen if isinstance(one, LogRecord) and "looks alive" in one.text]
+
+
+@pytest.mark.root
 @pytest.mark.conformance("SP-04")
 def test_in_maintenance_a_failing_check_and_a_lost_program_fail_nothing_until_it_ends(host: HostUnderTest) -> None:
     service = host.connect()

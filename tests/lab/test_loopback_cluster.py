@@ -120,6 +120,7 @@ def test_a_changed_command_line_is_in_force_when_it_has_been_offline_and_online(
         good(lab, 1, "resource", state, "sleeper", "--wait")
 
 
+@pytest.mark.conformance("RS-13")
 def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_host(lab: Lab) -> None:
     def own_hosts() -> list[int]:
         return [
@@ -128,12 +129,16 @@ def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_
             if b"own-" in (Path(f"/proc/{pid}") / "cmdline").read_bytes()
         ]
 
+    (before,) = sleepers(lab, 1)
     good(lab, 1, "resource", "set", "sleeper", "--separate-monitor", "true")
+    shared = set(parents(before))
+    assert sleepers(lab, 1) == [before], "it takes effect when it has been offline"
+    assert not shared & set(own_hosts())
     good(lab, 1, "resource", "offline", "sleeper", "--wait")
     good(lab, 1, "resource", "online", "sleeper", "--wait")
     (host,) = own_hosts()
     (running,) = sleepers(lab, 1)
-    assert host in set(parents(running))
+    assert host in set(parents(running)) - shared
     lab.kill(1, ["service"])
     good(lab, 2, "group", "move", "app", "--to", "node2", "--wait")  # its new service found the host again
     assert (len(sleepers(lab, 1)), len(sleepers(lab, 2))) == (0, 1)

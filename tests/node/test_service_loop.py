@@ -13,7 +13,7 @@ from quorate.model.base import decode, encode
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.records import Absent, Change, KeyValue, Position, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Move, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
 from quorate.node.service_loop import ServiceLoop
@@ -101,6 +101,18 @@ def test_a_fact_names_the_intent_that_the_owner_went_by() -> None:
     (write,) = [write for request in asked if isinstance(request, CommitRequest) for write in request.writes]
     assert isinstance(write, Put)
     assert decode(write.value, GroupFact, write.key).intent == 31
+
+
+@pytest.mark.conformance("ST-05")
+def test_what_is_to_come_online_elsewhere_is_not_started_here_first() -> None:
+    loop = owner_of_a_group()
+    key, wish = f"{keys.INTENT_GROUP}g", GroupIntent(persistent_state=True, move=Move(id="m", to=1))
+    loop.watched(Position(1, 31), [Change(key, encode(wish), 31)])
+    loop.step(1.0)
+    assert not [output for output in loop.take() if isinstance(output, HostCommand)]
+    loop.watched(Position(1, 32), [Change(key, encode(GroupIntent(persistent_state=True)), 32)])
+    loop.step(1.0)
+    assert [output for output in loop.take() if isinstance(output, HostCommand)], "the move was refused"
 
 
 def test_nothing_starts_without_a_lease() -> None:

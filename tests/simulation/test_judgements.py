@@ -7,6 +7,11 @@ from dataclasses import replace
 import pytest
 
 from quorate.core.authority.timings import FAST
+from quorate.model import keys
+from quorate.model.base import encode
+from quorate.model.records import Put
+from quorate.model.workload import GroupIntent
+from quorate.sim.checkers import Violation
 from quorate.sim.faults import inject, touched
 from quorate.sim.options import Fault, FaultKind, Options
 from quorate.sim.run import judge
@@ -61,6 +66,14 @@ def test_a_group_that_stays_must_not_be_stopped() -> None:
     world.troubles.failed("g1", owner.number)
     world.stopped(owner, "g1")  # what depends on a failed resource
     assert judge(world) == ""
+
+
+@pytest.mark.conformance("ST-11")
+def test_a_node_that_changes_what_should_be_online_breaks_a_promise() -> None:
+    world = settled()
+    wish = GroupIntent(persistent_state=True, own_states={"r": False})
+    with pytest.raises(Violation, match="wishes"):
+        world.store.execute((), (Put(f"{keys.INTENT_GROUP}g1", encode(wish)),))
 
 
 def test_a_cluster_that_does_not_recover_in_time_has_made_no_progress() -> None:

@@ -17,7 +17,7 @@ BATCHES = 12
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("batch", range(BATCHES))
-@pytest.mark.conformance("MB-09", "MB-10")
+@pytest.mark.conformance("MB-09", "MB-10", "ST-11")
 def test_promises_hold_in_every_seed(batch: int) -> None:
     fired: Counter[tuple[int, str]] = Counter()
     for seed in range(batch, SEEDS, BATCHES):

@@ -7,10 +7,31 @@ from __future__ import annotations
 
 from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
-from quorate.control import group_sets, maintenance, moving, wait
+from quorate.control import group_sets, groups, maintenance, moving, wait
 from quorate.control.change import Changed
+from quorate.control.lookup import find_node
 from quorate.control.resource_maintenance import set_resource_maintenance
+from quorate.control.starting_elsewhere import group_online_at
 from quorate.model.problems import Problem, Refused
+
+
+async def group_online(call: Call[Nothing]) -> Changed:
+    """Bring a group online, and keep it so; with `to`, on that node."""
+    find, ignore, now, to = call.context.types.find, call.flag("ignore_locked"), call.flag("now"), call.query.get("to")
+    if to is None:
+        return await Plan(call).run(
+            lambda view, occasion: groups.group_online(
+                view, call.name, occasion, find, ignore_locked=ignore, unordered=now
+            ),
+            lambda _, done: wait.group_online(done.id),
+        )
+    target = find_node(call.context.view, to, [], "to")
+    return await Plan(call).run(
+        lambda view, occasion: group_online_at(
+            view, call.name, to, occasion, find, ignore_locked=ignore, unordered=now
+        ),
+        lambda _, done: wait.group_online_at(done.id, done.operation, target.node if target is not None else 0),
+    )
 
 
 async def move_group(call: Call[moving.MoveWish]) -> Changed:

@@ -194,17 +194,6 @@ async def delete_group(call: Call[Nothing]) -> Changed:
     )
 
 
-async def group_online(call: Call[Nothing]) -> Changed:
-    """Bring a group online, and keep it so."""
-    find, ignore, now = call.context.types.find, call.flag("ignore_locked"), call.flag("now")
-    return await Plan(call).run(
-        lambda view, occasion: groups.group_online(
-            view, call.name, occasion, find, ignore_locked=ignore, unordered=now
-        ),
-        lambda _, done: wait.group_online(done.id),
-    )
-
-
 async def group_offline(call: Call[Nothing]) -> Changed:
     """Take a group offline, and keep it so."""
     ignore = call.flag("ignore_locked")

@@ -174,7 +174,7 @@ ROUTES: Final = (
     _administer("POST", "/v1/groups/{name}/rename", object_handlers.rename_group, names.NewName),
     _administer("POST", "/v1/groups/{name}/destroy", object_handlers.destroy_group, Nothing, "ignore_locked"),
     _get("/v1/groups/{name}/explanation", handlers.explain_group, explanations.GroupExplanation),
-    _operate("/v1/groups/{name}/online", handlers.group_online, Nothing, "ignore_locked", "now"),
+    _operate("/v1/groups/{name}/online", group_handlers.group_online, Nothing, "ignore_locked", "now", "to"),
     _operate("/v1/groups/{name}/offline", handlers.group_offline, Nothing, "ignore_locked"),
     _operate("/v1/groups/{name}/move", group_handlers.move_group, moving.MoveWish, "ignore_locked"),
     _operate("/v1/groups/{name}/cancel-move", group_handlers.cancel_move),

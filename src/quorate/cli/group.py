@@ -56,11 +56,13 @@ def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> 
 @group.command()
 @click.argument("name")
 @click.option("--now", is_flag=True, help="Whatever it should wait for.")
+@click.option("--to", default="", metavar="NODE", help="There: it moves first, or nothing changes if it cannot.")
 @ignore_locked
 @changes
-def online(session: Session, name: str, now: bool, ignore_locked: bool) -> None:
+def online(session: Session, name: str, now: bool, to: str, ignore_locked: bool) -> None:
     """Bring the group online, and keep it so; failure counts start anew."""
     query = {"ignore_locked": "true"} if ignore_locked else {}
+    query |= {"to": to} if to else {}
     query |= {"now": "true"} if now else {}
     session.finish(session.change("POST", "groups", name, "online", query=query), "online", "is being brought online")
 

@@ -164,16 +164,18 @@ def group_online(
     *,
     ignore_locked: bool = False,
     unordered: bool = False,
+    stays: bool = True,
 ) -> Change[Done]:
     """The group should be online from now on, all members of it; failure counts start anew.
 
-    `unordered`: it starts now, whatever it should wait for (spec/03 §10.2, 0x08).
+    `unordered`: it starts now, whatever it should wait for (spec/03 §10.2, 0x08). `stays`: where it is, so its owner
+    must be able to run it.
     """
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
     if spec is None:
         raise Refused(problems)
-    problems += owner_problems(view, spec)
+    problems += owner_problems(view, spec) if stays else []
     problems += maintenance_problems(view, spec, occasion.at_s)
     for resource in view.members_of.get(spec.id, {}).values():
         problems += online_problems(view, resource, find_manifest)

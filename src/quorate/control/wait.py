@@ -67,6 +67,18 @@ def group_online(group: str) -> Condition:
     return look
 
 
+def group_online_at(group: str, move: str, node: int) -> Condition:
+    """The same on that node; failed where the move was not made after all."""
+
+    def look(view: ClusterView) -> Outcome:
+        intent, assignment = view.intent(group), assignment_of(view, group)
+        if assignment is None or (intent.move is not None and intent.move.id == move) or assignment.phase == "stop":
+            return "pending" if assignment is not None else "failed"
+        return group_online(group)(view) if assignment.owner == node else "failed"
+
+    return look
+
+
 def group_offline(group: str) -> Condition:
     """Nothing of the group runs; failed where a part of it does not stop and is left as it is."""
 

@@ -114,6 +114,11 @@ class InstanceContext(Context):
         self._instance.tell(machine.FailureReported(FailureKind(kind), detail))
 
     @override
+    def suspect_failure(self, detail: str) -> None:
+        self.log(f"it may have failed: {detail}", level="warning")
+        self._instance.tell(machine.Suspected())
+
+    @override
     def clear_failure(self) -> None:
         self._instance.tell(machine.FailureCleared())
 

@@ -63,7 +63,7 @@ class Instance:
         self._probed_token = 0
         self._desk = desk
         self._waiting_properties: Mapping[str, PropertyValue] | None = None
-        self.life = machine.Life(_intervals(spec), since_s=boot_time_s(), maintained=spec.maintained)
+        self.life = machine.Life(_intervals(spec, kind), since_s=boot_time_s(), maintained=spec.maintained)
         self._context = InstanceContext(self, desk)
         self._type = kind(self._context)
         self._one_call = asyncio.Lock()
@@ -98,7 +98,7 @@ class Instance:
     def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:
         """New properties; the private ones take effect at the next online, the intervals now."""
         self.spec = spec
-        self.life = replace(self.life, intervals=_intervals(spec))
+        self.life = replace(self.life, intervals=_intervals(spec, self.kind))
         if self.life.phase is machine.Phase.OFFLINE:
             self.properties = properties
         else:
@@ -320,6 +320,7 @@ class Instance:
         self._desk.log(self.resource_id, "error", f"{name}: …{text[-LOG_TEXT_LIMIT + 20 :]}")
 
 
-def _intervals(spec: Open) -> machine.Intervals:
+def _intervals(spec: Open, kind: type[ResourceType]) -> machine.Intervals:
     pending_s = NEVER_S if spec.pending_timeout_ms == NEVER_MS else spec.pending_timeout_ms / 1000
-    return machine.Intervals(spec.looks_alive_poll_interval_ms / 1000, spec.is_alive_poll_interval_ms / 1000, pending_s)
+    looks_alive_s = NEVER_S if kind.manifest.watches_itself else spec.looks_alive_poll_interval_ms / 1000
+    return machine.Intervals(looks_alive_s, spec.is_alive_poll_interval_ms / 1000, pending_s)

@@ -83,6 +83,8 @@ class Life:
     """Somebody works on it by hand: what its health checks say is shown and has no consequence (spec/03 §14.2).
 
     It ends with what runs of it."""
+    suspected: bool = False
+    """The type says that it may have failed, and the thorough check that follows has not begun."""
     early_failure: Standing | None = None
     """What the type reported before its `online` returned: a program may end in between."""
 
@@ -151,6 +153,11 @@ class FailureReported:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspected:
+    """The type says by itself that the resource may have failed: the thorough check decides, now (C5)."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailureCleared:
     """The type says that what failed inside works again."""
 
@@ -191,6 +198,7 @@ Event = (
     | StopFailed
     | Progress
     | FailureReported
+    | Suspected
     | FailureCleared
     | Locked
     | Maintained
@@ -287,6 +295,8 @@ def step(life: Life, event: Event, now_s: float) -> Step:
             return replace(life, checkpoint=life.checkpoint + 1, silent_since_s=now_s, shown=shown), (Show(),)
         case FailureReported(kind, detail):
             return _failure_reported(life, kind, detail, now_s)
+        case Suspected():
+            return _suspected(life)
         case FailureCleared():
             if life.phase is not Phase.ONLINE or life.shown.failure is None:
                 return life, ()
@@ -313,7 +323,8 @@ def _settle(life: Life, now_s: float) -> Step:
     """Start towards what is wanted, where the life stands still; show the standing either way."""
     if life.phase is Phase.OFFLINE and life.wanted_online:
         shown = Standing(ReportedState.ONLINE_PENDING, "coming online")
-        return _show(replace(life, phase=Phase.COMING, early_failure=None), shown, now_s), (Show(), CallOnline())
+        life = replace(life, phase=Phase.COMING, early_failure=None, suspected=False)
+        return _show(life, shown, now_s), (Show(), CallOnline())
     return life, (Show(),)
 
 
@@ -353,7 +364,8 @@ def _call_returned(life: Life, problem: Standing | None, now_s: float) -> Step:
                 phase=Phase.ONLINE,
                 polling=None,
                 next_looks_alive_s=now_s + life.intervals.looks_alive_s,
-                next_is_alive_s=now_s + life.intervals.is_alive_s,
+                next_is_alive_s=now_s if life.suspected else now_s + life.intervals.is_alive_s,
+                suspected=False,
             )
             return _show(life, Standing(ReportedState.ONLINE), now_s), (Show(),)
         case Phase.COMING:
@@ -389,6 +401,15 @@ def _failure_reported(life: Life, kind: FailureKind, detail: str, now_s: float) 
     return _end(replace(life, wanted_online=False), Standing(ReportedState.FAILED, detail, kind), now_s)
 
 
+def _suspected(life: Life) -> Step:
+    """Check it now; where it is being checked, once more after that, for the answer may be older than the suspicion."""
+    if life.phase is Phase.COMING or (life.phase is Phase.ONLINE and life.polling is Poll.IS_ALIVE):
+        return replace(life, suspected=True), ()
+    if life.phase is not Phase.ONLINE:
+        return life, ()
+    return replace(life, polling=Poll.IS_ALIVE), (CallPoll(Poll.IS_ALIVE),)
+
+
 def _verdict(life: Life, verdict: Verdict, now_s: float) -> Step:
     if life.phase is not Phase.ONLINE or life.polling is not verdict.poll:
         return life, ()
@@ -398,6 +419,8 @@ def _verdict(life: Life, verdict: Verdict, now_s: float) -> Step:
             return replace(life, polling=None, next_looks_alive_s=looks_alive_s), ()
         case Poll.LOOKS_ALIVE:
             return replace(life, polling=Poll.IS_ALIVE), (CallPoll(Poll.IS_ALIVE),)
+        case Poll.IS_ALIVE if life.suspected and verdict.alive:
+            return replace(life, suspected=False), (CallPoll(Poll.IS_ALIVE),)
         case Poll.IS_ALIVE if verdict.alive or life.maintained:
             is_alive_s = now_s + life.intervals.is_alive_s
             life = replace(life, polling=None, next_looks_alive_s=looks_alive_s, next_is_alive_s=is_alive_s)

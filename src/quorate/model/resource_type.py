@@ -82,6 +82,9 @@ class Manifest(Value, frozen=True, kw_only=True):
     stop_failure_endangers_data: bool = False
     can_adopt: bool = False
     """It can take over what runs already, so that this ends with the node's lease like what it started itself."""
+    watches_itself: bool = False
+    """It says at once when it may have failed (`Context.suspect_failure`, `report_failure`), as with an event handle in
+    the reference: it is not asked whether it looks alive (spec/04 §7)."""
     can_be_maintained: bool = True
     """Its health checks may be overlooked while somebody works on it by hand (spec/03 §14.2)."""
     takes_hold_of: tuple[str, ...] = ()

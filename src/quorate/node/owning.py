@@ -168,6 +168,9 @@ class Owning:
         if self._begun.get(group) == assignment.number or not run.quiet():
             self._begun[group] = assignment.number
             return True
+        move = self._view.intent(group).move
+        if move is not None and not move.queue and not move.cancels:
+            return False  # answered at once by whoever leads: it is not started here to be stopped again (spec/03 §6.2)
         starting = sum(1 for other in self._begun if other in self.runs and self.runs[other].changing())
         wait = order.wait_of(spec.record, starting)
         if wait is None:

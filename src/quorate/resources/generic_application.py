@@ -3,7 +3,7 @@
 Owns: what starting, stopping and living mean for a program. Does not know how it is contained; the host sees to that.
 How it works: online when the program has been executed, alive while it runs, failed at once when it ends by itself,
 with whatever code. Offline sends the stop signal to the program and all it started and kills what is left after the
-grace.
+grace. The end of the program is told by its handle, so nobody has to ask whether it looks alive.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ MANIFEST: Final = Manifest(
     display_name="Generic Application",
     description="Any program: online while it runs, failed as soon as it ends by itself.",
     takes_hold_of=("process",),
+    watches_itself=True,
     properties=(
         PropertyDefinition(
             name="command_line",

@@ -183,6 +183,7 @@ class MemoryContext:
         self.lines: list[str] = []
         self.progress: list[str] = []
         self.failures: list[tuple[Failure, str]] = []
+        self.suspicions: list[str] = []
         self.locked = self.found = ""
 
     def log(self, text: str, *, level: LogLevel = "info") -> None:
@@ -193,6 +194,9 @@ class MemoryContext:
 
     def report_failure(self, kind: Failure, detail: str) -> None:
         self.failures.append((kind, detail))
+
+    def suspect_failure(self, detail: str) -> None:
+        self.suspicions.append(detail)
 
     def clear_failure(self) -> None:
         self.failures = [(kind, detail) for kind, detail in self.failures if kind != "embedded"]

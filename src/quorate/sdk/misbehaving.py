@@ -244,6 +244,30 @@ class DeadInside(WellBehaved):
         return False
 
 
+class WatchesItself(WellBehaved):
+    """Hears of trouble by itself. `dead` says what the thorough check answers; the quick one must never be made."""
+
+    manifest: ClassVar[Manifest] = replace(WellBehaved.manifest, name="watches_itself", watches_itself=True)
+    dead = False
+
+    @override
+    async def looks_alive(self) -> bool:
+        raise ResourceFailed("it was asked whether it looks alive")
+
+    @override
+    async def is_alive(self) -> bool:
+        self.context.log("asked whether it is alive")
+        return not self.dead and await super().is_alive()
+
+    @override
+    async def control(self, verb: str, body: Json) -> Json:
+        """`suspect`, and before that `die`."""
+        self.dead = self.dead or verb == "die"
+        if verb == "suspect":
+            self.context.suspect_failure("a handle was signalled")
+        return await super().control(verb, body)
+
+
 class NotMaintained(WellBehaved):
     """Its health checks cannot be overlooked."""
 

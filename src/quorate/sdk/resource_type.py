@@ -110,6 +110,14 @@ class Context(Protocol):
         """
         ...
 
+    def suspect_failure(self, detail: str) -> None:
+        """Say at once, from any task, that it may have failed while online: `is_alive` is called now and decides.
+
+        For a type that hears of trouble by itself, without asking (`watches_itself` in its manifest: then `looks_alive`
+        is never called). Reported while it comes online, it is checked as soon as it is online; else ignored.
+        """
+        ...
+
     def clear_failure(self) -> None:
         """Take an *embedded* failure back: what failed inside works again. Harmless where there is none."""
         ...

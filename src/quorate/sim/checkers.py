@@ -58,6 +58,11 @@ class Checker:
         """That node does not act as coordinator."""
         self.acting.pop(node, None)
 
+    def wished(self, group: str, before: object, after: object, now: float) -> None:
+        """A node wrote what should be so of a group: only people change whether it should be online (spec/03 §5)."""
+        if before != after:
+            raise Violation(f"wishes: what should be online of {group} became {after} at {now:.3f} s, and was {before}")
+
     def put_out(self, node: int, now: float) -> None:
         """A node that had not come back was declared down, and not because somebody looked at it."""
         self.expelled.append(node)

@@ -13,6 +13,7 @@ from quorate.model import keys
 from quorate.model.base import decode
 from quorate.model.membership import MemberRecord
 from quorate.model.records import Committed, Guard, Put, Snapshot, Write
+from quorate.model.workload import GroupIntent
 
 if TYPE_CHECKING:
     from quorate.sim.world import World
@@ -148,7 +149,10 @@ class SimStore:
             item.key: decode(item.value, MemberRecord, item.key)
             for item in (world.engine.read(keys=touched).items if touched else ())
         }
+        wishes = self._wishes(writes)
         result = world.engine.commit(guards, writes)
+        for group, wish in self._wishes(writes).items():
+            world.checker.wished(group, wishes.get(group, wish), wish, world.now)
         if not result.succeeded:
             world.fired[(14, "refused by a guard")] += 1
         if result.succeeded and writes:
@@ -158,6 +162,13 @@ class SimStore:
             for node in world.nodes.values():
                 node.service.poke_watch()
         return result
+
+    def _wishes(self, writes: Sequence[Write]) -> dict[str, tuple[bool, dict[str, bool]]]:
+        """What should be online, of the groups whose intents are written."""
+        touched = [write.key for write in writes if write.key.startswith(keys.INTENT_GROUP)]
+        items = self._world.engine.read(keys=touched).items if touched else ()
+        found = ((item.key, decode(item.value, GroupIntent, item.key)) for item in items)
+        return {key.removeprefix(keys.INTENT_GROUP): (one.persistent_state, one.own_states) for key, one in found}
 
     def _observe(self, before: MemberRecord | None, after: MemberRecord) -> None:
         world = self._world
