@@ -178,6 +178,17 @@ class GroupStage(Stage):
             return self._asked(lambda view, occasion: groups.group_online(view, name, occasion, undemanding))
         return self._asked(lambda view, occasion: groups.group_offline(view, name, occasion))
 
+    def wanted_at_once(self, first: str, second: str) -> Iterable[str]:
+        """Two commands are checked against the same state; the second is sent when the first has been carried out."""
+        view = self.cluster.view
+        one, two = (groups.group_online(view, g, self._occasion(), undemanding) for g in (first, second))
+        self.cluster.commit(one.guards, one.writes)
+        if all(self.cluster.holds(guard) for guard in two.guards):
+            self.cluster.commit(two.guards, two.writes)
+            return self.settle()
+        again = self._command(lambda view, occasion: groups.group_online(view, second, occasion, undemanding))
+        return [f"{second} is checked anew", *again, *self.settle()]
+
     def one_wanted(self, name: str, state: str) -> Iterable[str]:
         if state == "online":
             return self._asked(lambda view, occasion: resources.resource_online(view, name, occasion, undemanding))
@@ -260,11 +271,13 @@ class GroupStage(Stage):
     def _resource(self, name: str) -> str:
         return name if name in self.cluster.view.resources else f"{name}-r"
 
-    def _command(self, command: Command, own_id: str = "") -> list[str]:
+    def _occasion(self, own_id: str = "") -> Occasion:
         self._count += 1
-        made_id = own_id or f"request-{self._count}"
-        wall_s = self.cluster.wall_s()
-        occasion = Occasion(author="ann", reason="work", at="", at_s=wall_s, id=made_id, audit_id=f"{self._count:026}")
+        made_id, audit_id = own_id or f"request-{self._count}", f"{self._count:026}"
+        return Occasion("ann", "work", "", self.cluster.wall_s(), made_id, audit_id)
+
+    def _command(self, command: Command, own_id: str = "") -> list[str]:
+        occasion = self._occasion(own_id)
         try:
             change = command(self.cluster.view, occasion)
         except Refused as refusal:
@@ -336,6 +349,7 @@ class GroupStage(Stage):
         Verb("the cluster forms again", forms),
         Verb("the cluster forms again {rest...}", forms),
         Verb("{amount} {unit} pass", passes),
+        Verb("{first} and {second} are wanted online at once", wanted_at_once),
         Verb("{name} is wanted {state}", wanted),
         Verb("resource {name} is wanted {state}", one_wanted),
         Verb("{name} is to move", move),

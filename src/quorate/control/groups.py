@@ -14,6 +14,7 @@ from quorate.control.locks import group_locked_problems
 from quorate.control.lookup import find_group, find_nodes, guard_group, guard_intent
 from quorate.control.maintenance import maintenance_problems
 from quorate.control.names import name_problems, taken, unknown
+from quorate.control.neighbours import neighbour_guards
 from quorate.control.placement_warnings import placement_warnings
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
@@ -241,8 +242,9 @@ def intend(
     detail: str = "",
 ) -> Change[Done]:
     """Write what should be so of the group from now on."""
+    beside = neighbour_guards(view, spec) if verb == "online" else ()
     change = Change(
-        guards=(guard_group(view, spec.id), guard_intent(view, spec.id)),
+        guards=(guard_group(view, spec.id), guard_intent(view, spec.id), *beside),
         writes=(put(keys.INTENT_GROUP + spec.id, wanted),),
         answer=Done(id=spec.id, name=spec.name, operation=operation),
     )

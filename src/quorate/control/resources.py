@@ -12,6 +12,7 @@ from quorate.control.groups import owner_problems
 from quorate.control.locks import locked_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
 from quorate.control.maintenance import maintenance_problems
+from quorate.control.neighbours import neighbour_guards
 from quorate.control.requirements import FindManifest, online_problems
 from quorate.control.resource_maintenance import not_online_problems, without_maintenance
 from quorate.control.standing import AT_REST, assignment_of, resource_fact
@@ -162,8 +163,9 @@ def _resting_on(spec: ResourceSpec, members: dict[str, ResourceSpec]) -> list[Re
 def _intend(
     view: ClusterView, spec: ResourceSpec, wanted: GroupIntent, occasion: Occasion, verb: str, *, operation: str = ""
 ) -> Change[Done]:
+    beside = neighbour_guards(view, view.groups[spec.group].record) if verb == "online" else ()
     change = Change(
-        guards=(guard_group(view, spec.group), guard_intent(view, spec.group)),
+        guards=(guard_group(view, spec.group), guard_intent(view, spec.group), *beside),
         writes=(put(keys.INTENT_GROUP + spec.group, wanted),),
         answer=Done(id=spec.id, name=spec.name, operation=operation),
     )

@@ -152,7 +152,7 @@ class ClusterView:
                 group = rest.removeprefix("group/")
                 put(self.facts, (int(node), group), GroupFact)
                 self.touched.add(group)
-                if (known := self.assignments.get(group)) is not None and known.record.phase == "hold":
+                if (known := self.assignments.get(group)) is not None and known.record.phase != "run":
                     self._count_group(group)
             elif rest == "quorum":
                 put(self.quorum_facts, int(node), QuorumFact)

@@ -16,10 +16,12 @@ from quorate.core.failover.deciding import decide
 from quorate.core.failover.decision import Decision, Verdict
 from quorate.core.failover.formed import formed_now
 from quorate.core.failover.maintenance import next_end_s
+from quorate.core.placement.filters import rivals
 from quorate.core.placement.scene import Scene
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Absent, Guard, Put, Unchanged, Write
+from quorate.model.workload import wants_online
 from quorate.node.day import Day
 from quorate.node.outputs import Decided
 
@@ -98,6 +100,7 @@ class Coordinating:
                     continue  # it has been decided on already in this batch
                 again.add(made.group)
                 size_bytes += self._gather(decision, guards, writes)
+                self._guard_rivals(scene, decision, guards)
                 scene.decided(view.groups[made.group].record, made)
                 decided.append(Decided(made))
         self._node_again_s = next_end_s(view, wall_s)
@@ -114,6 +117,15 @@ class Coordinating:
             self._waiting[group] = verdict.again_s
         else:
             self._waiting.pop(group, None)
+
+    def _guard_rivals(self, scene: Scene, decision: Decision, guards: dict[str, Guard]) -> None:
+        """That none which must not run beside it has been asked for meanwhile; nobody else writes assignments."""
+        made, view = decision.assignment, self._view
+        if made.phase != "run" or not wants_online(view.intent(made.group)):
+            return
+        for other in rivals(scene, view.groups[made.group].record):
+            place, intent = keys.INTENT_GROUP + other, view.intents.get(other)
+            guards.setdefault(place, Unchanged(place, intent.revision) if intent is not None else Absent(place))
 
     def _gather(self, decision: Decision, guards: dict[str, Guard], writes: dict[str, Write]) -> int:
         """Guard an assignment by what it replaces and by the lives it rests on (rule 14); its size in bytes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quorate.core.placement.occupancy import APART, TOGETHER
+from quorate.core.placement.occupancy import APART, STRICT, TOGETHER
 from quorate.core.placement.scene import Scene
 from quorate.model.workload import GroupSpec, Reason, ResourceSpec, wants_online
 
@@ -49,6 +49,24 @@ def apart_conflict(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
     return Reason(code="anti_affinity", node=node, subject=shared, detail=level)
 
 
+def shut_out(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
+    """A group counts in that node's place, as it sees places, that shares it with none of the class by force."""
+    names = group.anti_affinity_class_names
+    for level, kind in STRICT.items():
+        if scene.hosted(group, node, level, kind, names):
+            shared = next(name for name in names if scene.hosted(group, node, level, kind, (name,)))
+            return Reason(code="anti_affinity", node=node, subject=shared, detail=level)
+    return None
+
+
+def rivals(scene: Scene, group: GroupSpec) -> list[str]:
+    """Groups that must not run in one place with it, by its own word or by theirs."""
+    own = enforced_apart(scene, group)
+    found = {other for name in group.anti_affinity_class_names for other in scene.bearers.get(name.casefold(), ())}
+    groups = scene.view.groups
+    return sorted(o for o in found if o != group.id and (own or groups[o].record.anti_affinity_enforced))
+
+
 def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
     """Nodes that host a group which it is kept together with."""
     names = group.affinity_class_names
@@ -63,7 +81,7 @@ def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
     load, capacity = scene.occupancy.load(node), scene.spec(node).capacity
     own = scene.occupancy.share(group.id)
     for name, amount in group.demand.items():
-        taken = load.used.get(name, 0) - (own.demand.get(name, 0) if own is not None and own.node == node else 0)
+        taken = load.used.get(name, 0) - (own.demand.get(name, 0) if own is not None and own.on(node) else 0)
         left = capacity.get(name, 0) - taken
         if amount > left:
             words = f"{amount} needed, {max(left, 0)} of {capacity.get(name, 0)} left"
@@ -77,6 +95,9 @@ class Demands:
 
     allowed: frozenset[int] | None
     apart: bool
+    """It must not be with any that it is kept apart from."""
+    keeps_out: bool
+    """It belongs to a class of which some share their place with none."""
     wanted: frozenset[int]
     """Nodes with companions, where it must be with them."""
     room: bool
@@ -85,7 +106,7 @@ class Demands:
     @property
     def none(self) -> bool:
         """Every node will do."""
-        return self.allowed is None and not self.apart and not self.wanted and not self.room
+        return self.allowed is None and not self.apart and not self.keeps_out and not self.wanted and not self.room
 
 
 def demands(scene: Scene, group: GroupSpec, *, runs: bool | None, room: bool) -> Demands:
@@ -98,6 +119,7 @@ def demands(scene: Scene, group: GroupSpec, *, runs: bool | None, room: bool) ->
     return Demands(
         allowed_nodes(scene.view.members_of.get(group.id, {})),
         runs and enforced_apart(scene, group),
+        runs and bool(group.anti_affinity_class_names),
         companions(scene, group) if runs and group.affinity_enforced else frozenset(),
         runs and room and bool(group.demand),
     )
@@ -108,6 +130,8 @@ def found_against(scene: Scene, group: GroupSpec, node: int, asked: Demands) -> 
     if asked.allowed is not None and node not in asked.allowed:
         return not_an_owner(scene, group, node)
     if asked.apart and (found := apart_conflict(scene, group, node)) is not None:
+        return found
+    if asked.keeps_out and (found := shut_out(scene, group, node)) is not None:
         return found
     if asked.wanted and node not in asked.wanted:
         return Reason(code="companions_elsewhere", node=node, subject=", ".join(group.affinity_class_names))

@@ -1,8 +1,9 @@
 """Who hosts what: per node the groups that should be online there, what they demand, and the classes they bring.
 
 Owns: the counts that placement goes by, kept up to date group by group. Does not know: nodes' states, or what follows.
-How it works: a group counts where it is, or where it is going to; a group that is on hold counts until nothing of it
-runs. A copy made from a base is for trying a batch of decisions: only the nodes that change are copied.
+How it works: a group counts where it is, or where it is going to; what it takes, and whom it keeps away, counts where
+it leaves too, until nothing of it runs there. So does what is on hold. A copy made from a base is for trying a batch of
+decisions: only the nodes that change are copied.
 """
 
 from __future__ import annotations
@@ -10,11 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import ItemsView, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, wants_online
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, SeparationLevel, wants_online
 
 APART, TOGETHER, SPREAD = "apart", "together", "spread"
 """Why a class is counted."""
+STRICT: Final[dict[SeparationLevel, str]] = {
+    "node": "strict_node",
+    "fault_domain": "strict_fault_domain",
+    "site": "strict_site",
+}
+"""The class of a group that shares that place with none of it, whatever they say themselves."""
+_WHILE_IT_RUNS = frozenset({APART, *STRICT.values()})
 
 
 @dataclass(slots=True)
@@ -39,6 +48,12 @@ class Share:
     node: int
     demand: Mapping[str, int]
     classes: tuple[tuple[str, str], ...]
+    leaving: int = 0
+    """The node on which something of it may still run, on its way."""
+
+    def on(self, node: int) -> bool:
+        """It takes room there."""
+        return node in (self.node, self.leaving)
 
 
 NOTHING = Load()
@@ -87,6 +102,10 @@ class Occupancy:
         """Groups that count on a node, in the order of their ids."""
         return sorted(g for g in self.groups() if (share := self.share(g)) is not None and share.node == node)
 
+    def leaving(self, node: int) -> list[str]:
+        """Groups that are on their way from a node."""
+        return sorted(g for g in self.groups() if (share := self.share(g)) is not None and share.leaving == node)
+
     def groups(self) -> set[str]:
         """Groups that count somewhere, or did when this copy was made."""
         return set(self._shares) | (self._base.groups() if self._base is not None else set())
@@ -106,15 +125,28 @@ class Occupancy:
             self._shares[group] = share
 
     def _add(self, share: Share, sign: int) -> None:
-        load = self._loads.get(share.node)
-        if load is None or share.node not in self._own:
-            load = self._loads[share.node] = load.copy() if load is not None else Load()
-            self._own.add(share.node)
+        load = self._changing(share.node)
         load.groups += sign
         for name, amount in share.demand.items():
             load.used[name] = load.used.get(name, 0) + sign * amount
         for entry in share.classes:
             load.classes[entry] += sign
+        if not share.leaving:
+            return
+        load = self._changing(share.leaving)
+        for name, amount in share.demand.items():
+            load.used[name] = load.used.get(name, 0) + sign * amount
+        for entry in share.classes:
+            if entry[0] in _WHILE_IT_RUNS:
+                load.classes[entry] += sign
+
+    def _changing(self, node: int) -> Load:
+        """The node's load, this copy's own from now on."""
+        load = self._loads.get(node)
+        if load is None or node not in self._own:
+            load = self._loads[node] = load.copy() if load is not None else Load()
+            self._own.add(node)
+        return load
 
 
 def share_of(
@@ -125,16 +157,20 @@ def share_of(
         return None
     if assignment.phase == "hold" and fact is not None and fact.stopped:
         return None
-    return share_on(spec, assignment.to or assignment.owner)
+    on_its_way = assignment.phase == "stop" and assignment.to not in (0, assignment.owner)
+    leaving = assignment.owner if on_its_way and not (fact is not None and fact.stopped) else 0
+    return share_on(spec, assignment.to or assignment.owner, leaving)
 
 
-def share_on(spec: GroupSpec, node: int) -> Share:
-    """What the group takes where it is put."""
+def share_on(spec: GroupSpec, node: int, leaving: int = 0) -> Share:
+    """What the group takes where it is put, and where it leaves."""
     if not (spec.anti_affinity_class_names or spec.affinity_class_names or spec.spread_class_names):
-        return Share(node, spec.demand, ())
+        return Share(node, spec.demand, (), leaving)
     kinds = (
         (APART, spec.anti_affinity_class_names),
         (TOGETHER, spec.affinity_class_names),
         (SPREAD, spec.spread_class_names),
+        (STRICT[spec.separation_level], spec.anti_affinity_class_names if spec.anti_affinity_enforced else ()),
     )
-    return Share(node, spec.demand, tuple((kind, name.casefold()) for kind, names in kinds for name in names))
+    classes = tuple((kind, name.casefold()) for kind, names in kinds for name in names)
+    return Share(node, spec.demand, classes, leaving)

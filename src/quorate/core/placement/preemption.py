@@ -41,6 +41,9 @@ def _enough(scene: Scene, group: GroupSpec, node: int) -> tuple[str, ...] | None
             missing = {name: amount - spec.demand.get(name, 0) for name, amount in missing.items()}
         elif known.record.phase == "run" and spec.priority < min(group.priority, never):
             lower.append((spec.priority, other))
+    for other in scene.occupancy.leaving(node):
+        demand = view.groups[other].record.demand if other != group.id else {}
+        missing = {name: amount - demand.get(name, 0) for name, amount in missing.items()}
     for _, other in sorted(lower):
         if all(amount <= 0 for amount in missing.values()):
             break

@@ -71,7 +71,7 @@ class Scene:
                 continue
             for name in names:
                 entry = (kind, name.casefold())
-                count += load.classes.get(entry, 0) - (own is not None and own.node == other and entry in own.classes)
+                count += load.classes.get(entry, 0) - (own is not None and own.on(other) and entry in own.classes)
         return count
 
     @cached_property
@@ -79,6 +79,15 @@ class Scene:
         """How many groups are being stopped to leave each node."""
         known = self.view.assignments.values()
         return Counter(entry.record.owner for entry in known if entry.record.phase == "stop")
+
+    @cached_property
+    def bearers(self) -> dict[str, list[str]]:
+        """Groups by the classes that they are kept apart within, case folded."""
+        found: dict[str, list[str]] = {}
+        for group, known in self.view.groups.items():
+            for name in known.record.anti_affinity_class_names:
+                found.setdefault(name.casefold(), []).append(group)
+        return found
 
     def leaving_full(self, node: int) -> bool:
         """As many groups leave that node as may at a time."""
