@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faces_world import FacesWorld, faces_world
-from quorate.control import cluster, groups, networks, resource_writing, weighing
+from quorate.control import cluster, group_sets, groups, networks, resource_writing, weighing
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
 from quorate.control.queries import show_group, show_resource
@@ -57,6 +57,9 @@ REFERENCE = {
         Name DllName Description LooksAlivePollInterval IsAlivePollInterval PendingTimeout DeadlockTimeout
         MaximumMonitors DumpPolicy DumpServices DumpLogQuery EnabledEventLogs ResourceClass Characteristics Flags
         RequiredDependencyTypes RequiredDependencyClasses""",
+    "set": """
+        Name Description IsGlobal=False StartupSetting=1 StartupCount=4294967295 StartupDelay=20 StatusInformation
+        GroupNames ProviderNames""",
     "network": """
         Name Id Description Role=both Address AddressMask IPv4Addresses IPv4PrefixLengths IPv6Addresses
         IPv6PrefixLengths Metric=100 AutoMetric=True State Characteristics Flags""",
@@ -71,6 +74,8 @@ async def world(tmp_path: Path) -> AsyncIterator[FacesWorld]:
     async with faces_world(tmp_path) as made:
         await made.put((keys.SPEC_NETWORK + "n1", NetworkSpec(id="n1", name="lan", prefixes=("127.0.1.0/24",))))
         await create_group(made, {})
+        tier = group_sets.GroupSetWish(name="tier", groups=("web",))
+        await execute(made, lambda v, o: group_sets.create_set(v, tier, o), new_occasion(made, "ann", ""))
         wish = resource_writing.NewResource(
             name="site", group="web", type="generic_application", properties={"command_line": "/bin/sleep 9"}
         )
@@ -97,6 +102,7 @@ async def change(world: FacesWorld, kind: str, given: Given) -> Done:
         "resource": lambda v, o: resource_writing.change_resource(
             v, "site", resource_writing.ResourceChange(common=values), o, world.types
         ),
+        "set": lambda v, o: group_sets.change_set_properties(v, "tier", values, o),
         "network": lambda v, o: networks.change_network(v, "lan", networks.NetworkChange(properties=values), o),
         "interface": lambda v, o: networks.change_interface(
             v, "node1 - lan", networks.NetworkChange(properties=values), o
@@ -115,7 +121,7 @@ async def refused(world: FacesWorld, kind: str, given: Given) -> list[str]:
     return sorted(problem.code for problem in caught.value.problems)
 
 
-SETTABLE = ("cluster", "node", "group", "resource", "network", "interface")
+SETTABLE = ("cluster", "node", "group", "resource", "network", "set", "interface")
 
 
 @pytest.mark.conformance("PP-01")

@@ -13,6 +13,7 @@ from quorate.control.backup import take_backup
 from quorate.control.change import Done
 from quorate.control.cluster import ClusterChange, change_cluster
 from quorate.control.executor import Command, execute, new_occasion
+from quorate.control.group_sets import GroupSetWish, change_set, create_set, delete_set
 from quorate.control.groups import NewGroup, create_group, delete_group, group_offline, group_online
 from quorate.control.resource_writing import NewResource, ResourceChange, change_resource, create_resource
 from quorate.control.restoring import restore
@@ -84,7 +85,13 @@ async def life(world: FacesWorld) -> dict[str, bytes]:
 async def test_what_was_changed_added_and_removed_is_as_before(world: FacesWorld) -> None:
     await make(world, "web")
     await make(world, "mail")
+    for name in ("tier", "rest"):
+        one = GroupSetWish(name=name, groups=("web" if name == "tier" else "mail",))
+        await do(world, lambda v, o, one=one: create_set(v, one, o))  # type: ignore[misc]
     before, archive = await configuration(world), await kept(world)
+    await do(world, lambda v, o: delete_set(v, "rest", o))
+    await do(world, lambda v, o: change_set(v, "tier", GroupSetWish(startup_delay_s=1), o))
+    await do(world, lambda v, o: create_set(v, GroupSetWish(name="new"), o))
     await do(world, lambda v, o: delete_group(v, "mail", o, with_resources=True))
     await make(world, "News")
     wish = ResourceChange(properties={"command_line": "/bin/false"})
@@ -98,6 +105,7 @@ async def test_what_was_changed_added_and_removed_is_as_before(world: FacesWorld
     assert told == {
         ("removed", "group", "News"), ("removed", "resource", "News-app"), ("added", "group", "mail"),
         ("added", "resource", "mail-app"), ("changed", "resource", "web-app"), ("changed", "cluster", "alpha"),
+        ("added", "set", "rest"), ("changed", "set", "tier"), ("removed", "set", "new"),
     }  # fmt: skip
     assert await configuration(world) != before
     untouched = await life(world)

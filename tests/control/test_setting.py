@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faces_world import FacesWorld, faces_world
-from quorate.control import groups, resource_writing
+from quorate.control import group_sets, groups, resource_writing
 from quorate.control.change import Done
 from quorate.control.executor import execute, new_occasion
 from quorate.control.properties import list_properties
@@ -28,6 +28,8 @@ async def world(tmp_path: Path) -> AsyncIterator[FacesWorld]:
         await made.put((keys.SPEC_NETWORK + "n1", NetworkSpec(id="n1", name="a", prefixes=("127.0.1.0/24",))))
         group = groups.NewGroup(name="web")
         await execute(made, lambda v, o: groups.create_group(v, group, o), new_occasion(made, "ann", ""))
+        tier = group_sets.GroupSetWish(name="tier", groups=("web",))
+        await execute(made, lambda v, o: group_sets.create_set(v, tier, o), new_occasion(made, "ann", ""))
         for name in ("site", "log"):
             wish = resource_writing.NewResource(
                 name=name, group="web", type="generic_application", properties={"command_line": "/bin/sleep 9"}
@@ -57,6 +59,7 @@ async def test_objects_of_all_classes_change_in_one_transaction(world: FacesWorl
         one("group", "WEB", priority=3000),
         one("resource", "site", restart_threshold=1, command_line="/bin/sleep 8"),
         one("resource", "log", RestartDelay=7),
+        one("set", "tier", StartupCount=1, is_global=True),
         one("cluster", add_evict_delay_s=10),
         one("node", "node2", site="north"),
         one("network", "a", metric=5),
@@ -72,6 +75,8 @@ async def test_objects_of_all_classes_change_in_one_transaction(world: FacesWorl
     assert view.cluster is not None
     assert view.cluster.record.add_evict_delay_s == 10
     assert (view.networks["n1"].record.metric, view.networks["n1"].record.auto_metric) == (5, False)
+    (tier,) = (known.record for known in view.sets.values())
+    assert (tier.startup_count, tier.is_global, tier.groups) == (1, True, (group.id,))
     assert view.networks["n1"].record.interface_descriptions == {1: "left port"}
 
 

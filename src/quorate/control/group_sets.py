@@ -6,6 +6,8 @@ Owns: what such a command demands: one set for a group at most, no circles. Does
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
 from quorate.control.lookup import find_group, guard_group
 from quorate.control.names import name_problems, taken, unknown
@@ -13,13 +15,16 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.start_order import StartOrder
 from quorate.model import keys
 from quorate.model.base import Value
+from quorate.model.common_properties import SET, fields_of, read_common
 from quorate.model.dependency import Expression, find_cycle, format_dependency, parse_dependency, providers
 from quorate.model.problems import Problem, Refused, error
+from quorate.model.properties import PropertyValue
 from quorate.model.records import Put
+from quorate.model.resource_type import NEVER_MS
 from quorate.model.workload import GroupSetSpec
 
-ALL = 2**32 - 1
-"""As the reference writes that every group counts."""
+ALL = NEVER_MS
+"""As the reference writes that every group counts: all-ones."""
 
 
 class GroupSetWish(Value, frozen=True, kw_only=True):
@@ -129,11 +134,27 @@ def change_set(view: ClusterView, name: str, wish: GroupSetWish, occasion: Occas
     changed = _changed(view, spec, wish, problems)
     if problems:
         raise Refused(problems)
+    return _written(view, spec, changed, occasion)
+
+
+def _written(view: ClusterView, spec: GroupSetSpec, changed: GroupSetSpec, occasion: Occasion) -> Change[Done]:
     if changed == spec:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     key = keys.SPEC_SET + spec.id
     change = Change((guard(key, view.sets[spec.id].revision),), (put(key, changed),), Done(id=spec.id, name=spec.name))
     return audited(change, occasion, verb="set", kind="set", object_id=spec.id, object_name=spec.name)
+
+
+def change_set_properties(
+    view: ClusterView, name: str, given: Mapping[str, PropertyValue], occasion: Occasion
+) -> Change[Done]:
+    """Set common properties of a set, under our names or the reference's; None stands for the default."""
+    problems: list[Problem] = []
+    spec = find_set(view, name, problems)
+    values, faults = read_common(SET, given, "properties")
+    if spec is None or problems + faults:
+        raise Refused([*problems, *faults])
+    return _written(view, spec, altered(spec, **fields_of(SET, values)), occasion)
 
 
 def delete_set(view: ClusterView, name: str, occasion: Occasion) -> Change[Done]:
@@ -180,18 +201,9 @@ def set_group_dependency(view: ClusterView, name: str, wish: GroupDependencyWish
 
 
 def _changed(view: ClusterView, spec: GroupSetSpec, wish: GroupSetWish, problems: list[Problem]) -> GroupSetSpec:
-    fields: dict[str, object] = {}
-    for name, low, high in (("startup_setting", 1, 4), ("startup_count", 0, ALL), ("startup_delay_s", 0, 86_400)):
-        value = getattr(wish, name)
-        if value is not None and not low <= value <= high:
-            what, remedy = f"{name} must be {low} to {high}, not {value}", f"give {low} to {high}"
-            problems.append(error("property_range", what, where=name, remedy=remedy))
-        elif value is not None:
-            fields[name] = None if name == "startup_count" and value == ALL else value
-    if wish.is_global is not None:
-        fields["is_global"] = wish.is_global
-    if wish.description is not None:
-        fields["description"] = wish.description
+    given = {d.name: value for d in SET.settable if (value := getattr(wish, d.name)) is not None}
+    values, faults = read_common(SET, given, "")
+    problems += faults
     groups, expression = spec.groups, spec.depends_on
     if wish.groups is not None:
         found = [find_group(view, name, problems, f"groups.{rank}") for rank, name in enumerate(wish.groups)]
@@ -204,7 +216,9 @@ def _changed(view: ClusterView, spec: GroupSetSpec, wish: GroupSetWish, problems
         known = {k.record.name.casefold(): k.record.id for k in view.sets.values()} | {spec.name.casefold(): spec.id}
         expression = _expression(wish.depends_on, known, problems)
     problems += _circles(view, {spec.id: expression}, {spec.id: groups})
-    return altered(spec, groups=groups, depends_on=expression, **fields)
+    if faults:
+        return spec
+    return altered(spec, groups=groups, depends_on=expression, **fields_of(SET, values))
 
 
 def _expression(text: str, known: dict[str, str], problems: list[Problem]) -> Expression:

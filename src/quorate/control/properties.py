@@ -11,6 +11,7 @@ from collections.abc import Callable
 from quorate.control import queries
 from quorate.control.context import Context
 from quorate.control.enrolment import NODES_MOST
+from quorate.control.group_sets import list_sets
 from quorate.control.names import unknown
 from quorate.control.network_views import list_interfaces, list_networks
 from quorate.control.pace_views import view_paces
@@ -141,6 +142,20 @@ def _of_group(view: ClusterView, spec: GroupSpec) -> Effective:
     return made
 
 
+def _sets(context: Context) -> list[ObjectProperties]:
+    made = []
+    for seen in list_sets(context.view, context.wall_time_s()).sets:
+        shown: dict[str, PropertyValue] = {
+            "id": seen.id,
+            "name": seen.name,
+            "status_information": "ready" if seen.ready else "not ready",
+            "groups": list(seen.groups),
+            "depends_on": seen.depends_on,
+        }
+        made.append(object_properties("set", seen.name, context.view.sets[seen.id].record, {}, shown))
+    return made
+
+
 def _networks(context: Context) -> list[ObjectProperties]:
     made = []
     for seen in list_networks(context).networks:
@@ -193,6 +208,7 @@ _OBJECTS: dict[str, Callable[[Context], list[ObjectProperties]]] = {
     "cluster": _cluster,
     "node": _nodes,
     "group": _groups,
+    "set": _sets,
     "resource": resource_properties,
     "type": type_properties,
     "network": _networks,

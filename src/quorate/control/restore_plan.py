@@ -70,6 +70,7 @@ def units(view: ClusterView, wanted: Wanted, *, same_cluster: bool, as_they_were
         unit = _group(view, wanted, group, kept_names, as_they_were=as_they_were)
         if unit.writes:
             found.append(unit)
+    found += _sets(view, wanted)
     found += _fences(view, wanted)
     own = _cluster(view, wanted, same_cluster=same_cluster)
     return [*found, own] if own.writes else found
@@ -220,6 +221,32 @@ def _removed(view: ClusterView, group: str, kept_names: set[str], wanted: Wanted
             unit.guards.append(guard(keys.fact_group(node, of), fact.revision))
             unit.writes.append(delete(keys.fact_group(node, of)))
     return unit
+
+
+def _sets(view: ClusterView, wanted: Wanted) -> list[Unit]:
+    """Group sets; the order of starts alone follows from them, so nothing has to be at rest."""
+    found = []
+    kept_names = {keys.name("set", spec.name) for spec in wanted.sets.values()}
+    for own in sorted({*wanted.sets, *view.sets}):
+        known, spec = view.sets.get(own), wanted.sets.get(own)
+        if known is not None and known.record == spec:
+            continue
+        unit, key = Unit(), keys.SPEC_SET + own
+        unit.guards.append(guard(key, known.revision if known is not None else None))
+        if spec is None:
+            assert known is not None
+            unit.items.append(RestoreItem(action="removed", kind="set", name=known.record.name))
+            unit.writes.append(delete(key))
+        else:
+            action: Literal["added", "changed"] = "added" if known is None else "changed"
+            detail = _fields(known.record, spec) if known is not None else ""
+            unit.items.append(RestoreItem(action=action, kind="set", name=spec.name, detail=detail))
+            unit.writes.append(put(key, spec))
+            unit.names[keys.name("set", spec.name)] = own
+        if known is not None and (spec is None or known.record.name != spec.name):
+            _free_name(unit, keys.name("set", known.record.name), kept_names)
+        found.append(unit)
+    return found
 
 
 def _fences(view: ClusterView, wanted: Wanted) -> list[Unit]:

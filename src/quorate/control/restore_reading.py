@@ -24,13 +24,14 @@ from quorate.model.fencing import FenceDevice
 from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.problems import Problem, error, warning
 from quorate.model.topology import NetworkSpec
-from quorate.model.workload import GroupIntent, GroupSpec, ResourceSpec
+from quorate.model.workload import GroupIntent, GroupSetSpec, GroupSpec, ResourceSpec
 
 RESTORABLE: Final = (
     keys.SPEC_CLUSTER,
     keys.SPEC_NODE,
     keys.SPEC_GROUP,
     keys.SPEC_RESOURCE,
+    keys.SPEC_SET,
     keys.SPEC_NETWORK,
     keys.INTENT_GROUP,
     keys.SPEC_FENCE,
@@ -48,6 +49,7 @@ class Wanted:
     groups: dict[str, GroupSpec] = field(default_factory=dict)
     resources: dict[str, ResourceSpec] = field(default_factory=dict)
     intents: dict[str, GroupIntent] = field(default_factory=dict)
+    sets: dict[str, GroupSetSpec] = field(default_factory=dict)
     networks: list[NetworkSpec] = field(default_factory=list)
     fences: dict[str, FenceDevice] = field(default_factory=dict)
     """By key."""
@@ -120,6 +122,8 @@ def _read(wanted: Wanted, nodes: list[NodeSpec], entry: BackupEntry) -> None:
         wanted.groups[key.removeprefix(keys.SPEC_GROUP)] = decode(value, GroupSpec, key)
     elif key.startswith(keys.SPEC_RESOURCE):
         wanted.resources[key.removeprefix(keys.SPEC_RESOURCE)] = decode(value, ResourceSpec, key)
+    elif key.startswith(keys.SPEC_SET):
+        wanted.sets[key.removeprefix(keys.SPEC_SET)] = decode(value, GroupSetSpec, key)
     elif key.startswith(keys.INTENT_GROUP):
         wanted.intents[key.removeprefix(keys.INTENT_GROUP)] = altered(decode(value, GroupIntent, key), fail={})
     elif key.startswith(keys.SPEC_FENCE):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace as copied
 
-from quorate.control import cluster, groups, networks, resource_writing, weighing
+from quorate.control import cluster, group_sets, groups, networks, resource_writing, weighing
 from quorate.control.change import Change, Done, Occasion, audited
 from quorate.control.composing import Composed
 from quorate.control.names import unknown
@@ -20,7 +20,7 @@ from quorate.model.common_properties import RESOURCE, find_common
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.properties import PropertyValue
 
-KINDS = ("cluster", "node", "group", "resource", "network", "interface")
+KINDS = ("cluster", "node", "group", "set", "resource", "network", "interface")
 
 
 class ObjectWish(Value, frozen=True, kw_only=True):
@@ -75,6 +75,8 @@ def _change(view: ClusterView, one: ObjectWish, occasion: Occasion, types: TypeC
             return weighing.change_node(view, one.name, weighing.NodeChange(properties=given), occasion)
         case "group":
             return groups.change_group(view, one.name, groups.GroupChange(properties=given), occasion)
+        case "set":
+            return group_sets.change_set_properties(view, one.name, given, occasion)
         case "resource":
             return resource_writing.change_resource(view, one.name, _resource(view, one, types), occasion, types)
         case "network":

@@ -26,7 +26,7 @@ class RestoreItem(Value, frozen=True, kw_only=True):
     """One object that a restore touches."""
 
     action: Literal["added", "changed", "removed"]
-    kind: Literal["cluster", "network", "group", "resource", "fence_device"]
+    kind: Literal["cluster", "network", "group", "resource", "set", "fence_device"]
     name: str
     detail: str = ""
     """Which fields change."""
