@@ -184,6 +184,28 @@ async def test_every_class_tells_that_its_properties_were_changed(world: FacesWo
     assert told(world, before) == [("resource_deleted", "c")]
 
 
+@pytest.mark.conformance("RS-07")
+async def test_what_is_deleted_on_every_node_is_not_deleted_while_one_is_down(world: FacesWorld) -> None:
+    kind = "quorate.sdk.misbehaving:HearsEverything"
+    for name in ("all", "none"):
+        wish = resource_writing.NewResource(name=name, group="web", type=kind)
+        await run(world, lambda v, o, wish=wish: resource_writing.create_resource(v, wish, o, world.types))  # type: ignore[misc]
+    await world.obey("web")
+    up = world.view.authority.members[3].record
+    await world.put((keys.member(3), replace(up, state="down")))
+    assert await refused(world, lambda v, o: resources.delete_resource(v, "all", o, drop_dependencies=False)) == [
+        "host_node_not_available"
+    ]
+    assert await refused(world, lambda v, o: groups.delete_group(v, "web", o, with_resources=True)) == [
+        "host_node_not_available", "host_node_not_available",
+    ]  # fmt: skip
+    await run(world, lambda v, o: resources.delete_resource(v, "c", o, drop_dependencies=False))
+    await world.put((keys.member(3), up))
+    await run(world, lambda v, o: resources.delete_resource(v, "all", o, drop_dependencies=False))
+    await run(world, lambda v, o: groups.delete_group(v, "web", o, with_resources=True))
+    assert not world.view.resources
+
+
 class _Single:
     """The types of this node, with one that allows a single instance."""
 

@@ -320,6 +320,33 @@ def test_what_fails_inside_can_be_taken_back_and_a_lock_ends_with_what_runs(host
 
 
 @pytest.mark.root
+@pytest.mark.conformance("RS-08", "RS-11", "RS-12", "DP-18")
+def test_a_type_hears_of_its_name_group_dependencies_and_end_and_prevents_nothing(host: HostUnderTest) -> None:
+    service = host.connect()
+    first = open_misbehaving("HearsEverything", group_id="g", group="web", depends_on={"1": "disk"})
+    bring_online(service, first)
+    renamed = msgspec.structs.replace(first, name="db")
+    other = msgspec.structs.replace(renamed, depends_on={"2": "addr", "3": "log"})
+    moved = msgspec.structs.replace(other, group_id="h", group="mail")
+    same = msgspec.structs.replace(moved, group="post", depends_on={"2": "address", "3": "log"})
+    service.send(renamed, other, moved, same, Close("r", deleted=True))
+    service.until(lambda report: isinstance(report, LogRecord) and report.text == "closed")
+    heard = [one.text for one in service.seen if isinstance(one, LogRecord) and one.text.startswith("heard")]
+    assert heard == [
+        "heard: renamed from HearsEverything to db",
+        "heard: does not depend on disk",
+        "heard: depends on addr",
+        "heard: depends on log",
+        "heard: leaving web",
+        "heard: joining mail",
+        "heard: deleted",
+    ]
+    assert processes_with("QUORATE_RESOURCE=r\0") == []
+    service.send(first, Close("r", deleted=True))  # before its open has come to an end
+    service.until(lambda report: isinstance(report, LogRecord) and report.text == "heard: deleted")
+
+
+@pytest.mark.root
 @pytest.mark.conformance("FR-04", "FR-05")
 def test_what_watches_itself_is_not_asked_how_it_looks_and_checked_at_once_when_it_says_so(host: HostUnderTest) -> None:
     service = host.connect()

@@ -153,6 +153,32 @@ def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_
     good(lab, 1, "group", "show", "app")
 
 
+@pytest.mark.conformance("RS-08", "RS-11", "RS-12", "DP-18")
+def test_a_type_hears_what_becomes_of_its_resource(lab: Lab, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    for name in ("one", "two"):
+        good(lab, 1, "group", "create", name, "--preferred", "node1,node2")
+    good(
+        *(lab, 1, "resource", "create", "r", "--group", "one", "--type", "quorate.sdk.misbehaving:HearsEverything"),
+        *("--set", f"file={heard}"),
+    )
+    good(lab, 1, "resource", "create", "p", "--group", "one", "--type", "Generic Application",
+         "--set", "command_line=/bin/sleep 86398")  # fmt: skip
+    good(lab, 1, "group", "online", "one", "--to", "node1", "--wait")
+    good(lab, 1, "resource", "rename", "r", "s")
+    good(lab, 1, "resource", "add-dependency", "s", "p")
+    good(lab, 1, "resource", "remove-dependency", "s", "p")
+    good(lab, 1, "group", "offline", "one", "--wait")
+    good(lab, 1, "group", "move", "two", "--to", "node1", "--wait")
+    good(lab, 1, "resource", "move-to-group", "s", "two")
+    good(lab, 2, "resource", "delete", "s")
+    told = ["renamed from r to s", "depends on p", "does not depend on p", "leaving one", "joining two"]
+    everywhere = [f"s: {line}" for line in told] + 2 * ["s: deleted"]
+    until("it has heard everything", lambda: heard.read_text().splitlines() == everywhere, LIMIT_S)
+    good(lab, 1, "group", "destroy", "one", "--yes")
+    good(lab, 1, "group", "delete", "two")
+
+
 def test_the_network_of_the_host_is_left_alone(lab: Lab, host_addresses: str) -> None:
     assert set(states(lab).values()) == {"up"}
     assert addresses() == host_addresses

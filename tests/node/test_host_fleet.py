@@ -13,7 +13,7 @@ from quorate.core.authority.orders import Order, Report
 from quorate.core.authority.timings import FAST
 from quorate.core.group_run import BringOnline, Command, End, TakeOffline
 from quorate.model import keys
-from quorate.model.base import Value, decode, encode
+from quorate.model.base import Value, decode, encode, replace
 from quorate.model.checkpoint import Checkpoint
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.nodes import NodeSpec
@@ -229,7 +229,62 @@ async def test_what_was_deleted_while_no_service_ran_is_ended(tmp_path: Path) ->
         await node.until_adopted()
         async with asyncio.timeout(20), node.news:
             await node.news.wait_for(lambda: bool(node.heard))
-        assert node.heard == [channel.Close("deleted")]
+        assert node.heard[0] == channel.Close("deleted", deleted=True)
+        assert not [told for told in node.heard[1:] if not isinstance(told, channel.Open)]
+
+
+async def test_hosts_are_told_what_becomes_of_what_they_have_open(tmp_path: Path) -> None:
+    """Also of what is offline there, and of what was open before this service began."""
+    server = ResourceSpec(id="server", name="server", type="t", group="g", depends_on=(("address",),))
+    async with restarted(tmp_path, {"server": "online", "address": "offline", "gone": "offline"}) as node:
+
+        async def hears(revision: int, *changes: tuple[str, Value | None]) -> list[channel.Command]:
+            before = len(node.heard)
+            written = [Change(key, encode(value) if value is not None else None, revision) for key, value in changes]
+            node.loop.watched(Position(1, revision), written)
+            node.fleet.notices.changed(key for key, _ in changes)
+            async with asyncio.timeout(20), node.news:
+                await node.news.wait_for(lambda: len(node.heard) > before)
+            return [told for told in node.heard[before:] if isinstance(told, channel.Open | channel.Close)]
+
+        node.read_store()
+        node.fleet.notices.changed(None)
+        await node.until_adopted()
+        await until(lambda: len([told for told in node.heard if isinstance(told, channel.Open | channel.Close)]) == 3)
+        opened = {told.resource_id: told for told in node.heard if isinstance(told, channel.Open)}
+        assert (opened["server"].group, opened["server"].depends_on) == ("g", {"address": "address"})
+        assert channel.Close("gone", deleted=True) in node.heard, "deleted while no service ran"
+        place = keys.SPEC_RESOURCE + "server"
+        (told,) = await hears(40, (place, replace(server, name="db")))
+        assert isinstance(told, channel.Open)
+        assert told.name == "db"
+        renamed = await hears(41, (f"{keys.SPEC_GROUP}g", GroupSpec(id="g", name="web")))
+        assert sorted((told.resource_id, told.group) for told in renamed if isinstance(told, channel.Open)) in (
+            [("address", "web")], [("address", "web"), ("server", "web")],
+        )  # fmt: skip
+        assert await hears(42, (keys.SPEC_RESOURCE + "address", None)) == [channel.Close("address", deleted=True)]
+
+
+async def test_only_where_its_group_is_owned_a_deletion_is_told_unless_the_type_asks_for_all_nodes(
+    tmp_path: Path,
+) -> None:
+    everywhere = ResourceSpec(id="all", name="all", type="t", group="h", delete_requires_all_nodes=True)
+    async with restarted(tmp_path, {"other": "offline"}, ELSEWHERE) as node:
+        node.read_store()
+        made = [
+            Change(f"{keys.SPEC_RESOURCE}other", encode(ResourceSpec(id="other", name="o", type="t", group="h")), 40),
+            Change(f"{keys.SPEC_RESOURCE}all", encode(everywhere), 40),
+        ]
+        node.loop.watched(Position(1, 40), made)
+        node.fleet.notices.changed(None)
+        await node.until_adopted()
+        node.loop.watched(Position(1, 41), [Change(change.key, None, 41) for change in made])
+        node.fleet.notices.changed(change.key for change in made)
+        await until(lambda: len([told for told in node.heard if isinstance(told, channel.Close)]) == 2)
+        assert [(told.resource_id, told.deleted) for told in node.heard if isinstance(told, channel.Close)] == [
+            ("other", False),
+            ("all", True),
+        ]
 
 
 async def until(holds: Callable[[], bool]) -> None:

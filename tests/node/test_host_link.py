@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from quorate.core.group_run import BringOnline, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceSpec
-from quorate.node.host_link import SHARED, HostLink, host_of, open_message
+from quorate.node.host_link import SHARED, HostLink, Surroundings, host_of, open_message
 from quorate.wire import host_channel as channel
 
 WEB = ResourceSpec(
@@ -124,7 +124,10 @@ def test_opening_carries_everything_a_host_needs() -> None:
         id="i", name="n", type="t", group="g", properties={"a": 1}, looks_alive_poll_interval_ms=1,
         is_alive_poll_interval_ms=2, pending_timeout_ms=3, deadlock_timeout_ms=4,
     )  # fmt: skip
-    assert open_message(spec) == channel.Open("i", "t", "n", {"a": 1}, 1, 2, 3, 4)
+    assert open_message(spec) == channel.Open("i", "t", "n", {"a": 1}, 1, 2, 3, 4, group_id="g")
+    around = Surroundings("web", {"p": "disk"})
+    opened = open_message(spec, around)
+    assert (opened.group, opened.depends_on) == ("web", {"p": "disk"})
 
 
 async def test_an_inventory_tells_what_runs(tmp_path: Path) -> None:

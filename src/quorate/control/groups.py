@@ -16,7 +16,7 @@ from quorate.control.maintenance import maintenance_problems
 from quorate.control.names import name_problems, taken, unknown
 from quorate.control.neighbours import neighbour_guards
 from quorate.control.placement_warnings import placement_warnings
-from quorate.control.requirements import FindManifest, online_problems
+from quorate.control.requirements import FindManifest, deletion_guards, deletion_problems, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement.choosing import objection
@@ -139,10 +139,14 @@ def delete_group(view: ClusterView, name: str, occasion: Occasion, *, with_resou
         )
     if problems:
         raise Refused(problems)
+    problems += deletion_problems(view, members.values())
+    if problems:
+        raise Refused(problems)
     gone = [keys.SPEC_GROUP + spec.id, keys.name("group", spec.name), keys.INTENT_GROUP + spec.id]
     for resource in members.values():
         gone += [keys.SPEC_RESOURCE + resource.id, keys.name("resource", resource.name)]
     guards = [guard_group(view, spec.id), guard_intent(view, spec.id)]
+    guards += deletion_guards(view, members.values())
     known = view.assignments.get(spec.id)
     if known is not None:
         gone.append(keys.ASSIGNMENT + spec.id)

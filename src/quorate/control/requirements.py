@@ -7,11 +7,14 @@ themselves are loaded by a higher layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from quorate.control.change import guard
 from quorate.core.cluster_view import ClusterView
+from quorate.model import keys
 from quorate.model.dependency import providers
 from quorate.model.problems import Problem, error
+from quorate.model.records import Guard
 from quorate.model.resource_type import Characteristic, Manifest, RequiredDependency, check_properties
 from quorate.model.workload import ResourceSpec
 
@@ -84,6 +87,28 @@ def instance_problems(view: ClusterView, group: str, manifest: Manifest, *, with
             remedy=f"use {first.name}, or delete it first",
         )
     ]
+
+
+def deletion_problems(view: ClusterView, resources: Iterable[ResourceSpec]) -> list[Problem]:
+    """Some types clean up on every node when one of theirs is deleted: no node may be down then (RS-07)."""
+    down = sorted(known.record.name for node, known in view.nodes.items() if node not in view.authority.up())
+    return [
+        error(
+            "host_node_not_available",
+            f"resource {resource.name} is deleted on every node, and {', '.join(down)} is not up",
+            where=f"resource.{resource.name}",
+            remedy="start what is down, or evict it",
+        )
+        for resource in resources
+        if resource.delete_requires_all_nodes and down
+    ]
+
+
+def deletion_guards(view: ClusterView, resources: Iterable[ResourceSpec]) -> list[Guard]:
+    """Nobody has gone down when it is written."""
+    if not any(resource.delete_requires_all_nodes for resource in resources):
+        return []
+    return [guard(keys.member(node), known.revision) for node, known in sorted(view.authority.members.items())]
 
 
 def required_words(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -27,7 +27,7 @@ from quorate.model.dependency import Expression
 from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue, TakesEffect
 from quorate.model.records import Put
-from quorate.model.resource_type import NEVER_MS, Manifest, check_properties
+from quorate.model.resource_type import NEVER_MS, Characteristic, Manifest, check_properties
 from quorate.model.workload import ResourceSpec
 
 _PERIODS: Final[dict[str, PropertyValue]] = {
@@ -95,6 +95,7 @@ def create_resource(view: ClusterView, wish: NewResource, occasion: Occasion, ty
         possible_owners=owners,
         starts_after=after,
         required_proof=manifest.required_proof,
+        delete_requires_all_nodes=manifest.has(Characteristic.DELETE_REQUIRES_ALL_NODES),
     )
     defaults = {name: value for name, value in _type_defaults(manifest).items() if name not in values}
     spec = altered(plain, **{**defaults, **values})

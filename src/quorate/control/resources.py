@@ -13,7 +13,7 @@ from quorate.control.locks import locked_problems
 from quorate.control.lookup import find_resource, guard_group, guard_intent
 from quorate.control.maintenance import maintenance_problems
 from quorate.control.neighbours import neighbour_guards
-from quorate.control.requirements import FindManifest, online_problems
+from quorate.control.requirements import FindManifest, deletion_guards, deletion_problems, online_problems
 from quorate.control.resource_maintenance import not_online_problems, without_maintenance
 from quorate.control.standing import AT_REST, assignment_of, resource_fact
 from quorate.core.cluster_view import ClusterView
@@ -93,6 +93,7 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
                 remedy=f"take it offline first: quorate resource offline {spec.name!r} --wait",
             )
         )
+    problems += deletion_problems(view, (spec,))
     members = view.members_of.get(spec.group, {})
     dependents = [resource for resource in members.values() if spec.id in providers(resource.depends_on)]
     ordered = [resource for resource in members.values() if spec.id in resource.starts_after]
@@ -112,6 +113,7 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
     group = view.groups[spec.group].record
     intent = view.intent(spec.group)
     guards: list[Guard] = [guard_group(view, spec.group), guard_intent(view, spec.group)]
+    guards += deletion_guards(view, (spec,))
     writes: list[Write] = [
         delete(keys.SPEC_RESOURCE + spec.id),
         delete(keys.name("resource", spec.name)),

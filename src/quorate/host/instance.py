@@ -19,6 +19,7 @@ from typing import Any, Final, assert_never
 
 from quorate.host import machine
 from quorate.host.context import LOG_TEXT_LIMIT, Desk, InstanceContext
+from quorate.host.notices import Notice, notices
 from quorate.model.properties import PropertyValue
 from quorate.model.resource_type import ENDED_BY_KERNEL, NEVER_MS
 from quorate.sdk.facilities import FacilityError, HoldRefused
@@ -71,6 +72,8 @@ class Instance:
         self._ending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._complaint = ""
+        self._telling: asyncio.Task[None] | None = None
+        """Notices under way, one after the other; nothing cancels them, for they are told once."""
         self.standing_still = asyncio.Event()
         self.standing_still.set()
 
@@ -96,7 +99,13 @@ class Instance:
         )
 
     def change(self, spec: Open, properties: Mapping[str, PropertyValue]) -> None:
-        """New properties; the private ones take effect at the next online, the intervals now."""
+        """New properties; the private ones take effect at the next online, the intervals now.
+
+        What became of it otherwise, its name, its group, its dependencies, is told to the type.
+        """
+        told = tuple(notices(self._type, self.spec, spec))
+        if told:
+            self._telling = asyncio.create_task(self._tell_type(self._telling, told), name=f"tell {self.resource_id}")
         self.spec = spec
         self.life = replace(self.life, intervals=_intervals(spec, self.kind))
         if self.life.phase is machine.Phase.OFFLINE:
@@ -124,8 +133,8 @@ class Instance:
             with self._call("open"):
                 await self._type.open()
 
-    async def close(self) -> None:
-        """End it if need be, then call `close`."""
+    async def close(self, *, deleted: bool = False) -> None:
+        """End it if need be, then call `close`; before that `deleted`, where the resource is no more."""
         if self.life.phase is not machine.Phase.OFFLINE:
             self.tell(machine.EndWanted("closed"))
             await self.standing_still.wait()
@@ -133,12 +142,20 @@ class Instance:
             self._timer.cancel()
         for task in list(self._running):
             task.cancel()
-        async with self._one_call:
-            with self._call("close"):
-                try:
-                    await self._type.close()
-                except Exception:  # noqa: BLE001 - the type's fault must not stop the host
-                    self._log_traceback("close")
+        last = (("deleted", self._type.deleted),) if deleted else ()
+        await self._tell_type(self._telling, (*last, ("close", self._type.close)))
+
+    async def _tell_type(self, former: asyncio.Task[None] | None, told: tuple[Notice, ...]) -> None:
+        """Call each of these, after those that were to be told before."""
+        if former is not None:
+            await former
+        for name, call in told:
+            async with self._one_call:
+                with self._call(name):
+                    try:
+                        await call()
+                    except Exception:  # noqa: BLE001 - the type's fault must not stop the host, and changes nothing
+                        self._log_traceback(name)
 
     def prepare(self) -> None:
         """Call `prepare`, unless something else is going on."""

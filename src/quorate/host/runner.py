@@ -170,10 +170,8 @@ class Runner:
                 connection.send(self.inventory())
             case channel.Open():
                 self._open(command)
-            case channel.Close(resource_id):
-                instance = self._instances.pop(resource_id, None)
-                if instance is not None:
-                    self._spawn(instance.close())
+            case channel.Close():
+                self._close(command)
             case channel.Prepare(resource_id):
                 instance = self._instances.get(resource_id)
                 if instance is not None:
@@ -188,6 +186,16 @@ class Runner:
                 self._move(command)
             case _ as unreachable:
                 assert_never(unreachable)
+
+    def _close(self, command: channel.Close) -> None:
+        opening = self._opening.get(command.resource_id)
+        if opening is not None:
+            self._waiting.pop(command.resource_id, None)
+            opening.add_done_callback(lambda _: self._close(command))
+            return
+        instance = self._instances.pop(command.resource_id, None)
+        if instance is not None:
+            self._spawn(instance.close(deleted=command.deleted))
 
     def _move(self, command: channel.Online | channel.Offline | channel.Terminate) -> None:
         """A command under a token: refuse a stale one, wait for an `open` that is still running."""

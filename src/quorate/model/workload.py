@@ -67,6 +67,8 @@ class ResourceSpec(Value, frozen=True, kw_only=True):
     """What follows where it does not stop: the group stays and waits, it is ended by force, or the node ends."""
     checkpoints: tuple[Checkpoint, ...] = ()
     """Files that travel with the group."""
+    delete_requires_all_nodes: bool = False
+    """What its type demands: every node hears of its deletion, so none may be down then (spec/04 §13)."""
     required_proof: ProofLevel = "lease"
     """What its type demands: not all that it takes hold of can be ended by the kernel within G (design §4)."""
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
 from quorate.model.workload import ResourceFlags, ResourceSpec, ResourceState
 from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, Logged, host_of
+from quorate.node.notices import Notices
 from quorate.node.service_loop import ServiceLoop
 from quorate.wire import sentinel_channel as channel
 
@@ -50,6 +51,7 @@ class HostFleet:
         """What is done when a resource with checkpoints has ended, before anybody is told that it has."""
         self._held_back: dict[str, object] = {}
         """What was said of a resource and is not told yet."""
+        self.notices = Notices(loop, self._links.values, self.link)
         loop.shared_host(there=False)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -69,7 +71,15 @@ class HostFleet:
         link = self._links.get(name)
         if link is None:
             assert self._group is not None, "nothing is decided about resources before the store was read"
-            link = HostLink(name, self._folder, self._state_seen, self._contact_lost, self._inventoried, self._logged)
+            link = HostLink(
+                name,
+                self._folder,
+                self._state_seen,
+                self._contact_lost,
+                self._inventoried,
+                self._logged,
+                self.notices.around,
+            )
             self._links[name] = link
             if name != SHARED:
                 self._loop.own_host(name, known=False)
@@ -204,4 +214,5 @@ class HostFleet:
         for resource in present:
             if resource not in self._loop.view.resources and not self._group_of(resource):
                 self._links[host].end_stray(resource)  # deleted while no service was there to carry that out
+        self.notices.opened(self._links[host])
         self._changed()

@@ -7,8 +7,10 @@ host reports into states. Does not know: policy. Which host runs a resource is d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
 from quorate.model.workload import NO_FLAGS, ResourceFlags, ResourceSpec, ResourceState
@@ -30,6 +32,18 @@ StateSeen = Callable[[str, ResourceState, str, ResourceFlags], None]
 ContactLost = Callable[[str], None]
 Inventoried = Callable[[str, frozenset[str]], None]
 """Host, and the resources it has, each of which was seen; whatever else belongs to it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a specification names by id alone: its group, and what it depends on, by id."""
+
+    group: str = ""
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_AROUND: Final = Surroundings()
+Around = Callable[[ResourceSpec], Surroundings]
 Logged = Callable[[str, str, str], None]
 
 
@@ -47,7 +61,14 @@ class HostLink:
     """One host: connected as long as `run` runs."""
 
     def __init__(
-        self, name: str, folder: Path, seen: StateSeen, lost: ContactLost, inventoried: Inventoried, logged: Logged
+        self,
+        name: str,
+        folder: Path,
+        seen: StateSeen,
+        lost: ContactLost,
+        inventoried: Inventoried,
+        logged: Logged,
+        around: Around = lambda _: NOTHING_AROUND,
     ) -> None:
         self.name = name
         self.present: frozenset[str] = frozenset()
@@ -57,6 +78,9 @@ class HostLink:
         self.former: frozenset[str] = frozenset()
         """The same as of before an inventory, while that is being taken."""
         self._path = folder / f"{name}.sock"
+        self._open_there: set[str] = set()
+        """Resources that are open there, online or not: what becomes of them is told."""
+        self._around = around
         self._seen = seen
         self._lost = lost
         self._inventoried = inventoried
@@ -107,6 +131,7 @@ class HostLink:
             case channel.InventoryReport(states=present):
                 self._coming.clear()
                 self._opened.clear()  # whatever this host has is what it lists; an Open is repeated where in doubt
+                self._open_there = {one.resource_id for one in present}
                 self.former, self.present = self.present, _running(present)
                 for one in present:
                     self._note_maintenance(one)
@@ -128,6 +153,9 @@ class HostLink:
         outcome: tuple[ResourceState, str] = ("cannot_here" if here else "failed", f"{code.value}: {detail}")
         if command == "open":
             self._opened.pop(resource, None)
+            if resource not in self._coming and resource in self.present:
+                return  # what runs goes on as it is; that was only to tell it of a change
+            self._open_there.discard(resource)
             if resource not in self._coming:
                 self._seen(resource, *outcome, NO_FLAGS)
             else:
@@ -155,7 +183,23 @@ class HostLink:
 
     def end_stray(self, resource: str) -> None:
         """End what this host runs and nobody specifies any more, and forget it."""
-        self._write(channel.Close(resource))
+        self.close(resource, deleted=True)
+
+    @property
+    def open_there(self) -> frozenset[str]:
+        """Resources that are open in this host, online or not."""
+        return frozenset(self._open_there)
+
+    def close(self, resource: str, *, deleted: bool) -> None:
+        """Forget it; `deleted`: and let its type hear that the resource is no more."""
+        self._open_there.discard(resource)
+        self._opened.pop(resource, None)
+        self._write(channel.Close(resource, deleted))
+
+    def delete_unopened(self, spec: ResourceSpec) -> None:
+        """Let the type of a resource that is no more hear that, though it was not open here."""
+        self._open(spec)
+        self.close(spec.id, deleted=True)
 
     def prepare(self, spec: ResourceSpec) -> None:
         """Hint that the resource may soon come online here."""
@@ -163,9 +207,10 @@ class HostLink:
         self._write(channel.Prepare(spec.id))
 
     def _open(self, spec: ResourceSpec, *, maintained: bool = False) -> None:
-        wanted = open_message(spec, maintained=maintained)
+        wanted = open_message(spec, self._around(spec), maintained=maintained)
         if self._writer is not None and self._opened.get(spec.id) != wanted:
             self._opened[spec.id] = wanted
+            self._open_there.add(spec.id)
             self._write(wanted)
 
     def _note_maintenance(self, state: channel.State) -> None:
@@ -193,7 +238,9 @@ def _running(states: Iterable[channel.State]) -> frozenset[str]:
     return frozenset(one.resource_id for one in states if one.state.value not in QUIET)
 
 
-def open_message(spec: ResourceSpec, *, maintained: bool = False) -> channel.Open:
+def open_message(
+    spec: ResourceSpec, around: Surroundings = NOTHING_AROUND, *, maintained: bool = False
+) -> channel.Open:
     """Create the instance of a resource in its host."""
     return channel.Open(
         resource_id=spec.id,
@@ -207,4 +254,7 @@ def open_message(spec: ResourceSpec, *, maintained: bool = False) -> channel.Ope
         end_by_force=spec.stop_failure_action == "end",
         already_running_action=spec.already_running_action,
         maintained=maintained,
+        group_id=spec.group,
+        group=around.group,
+        depends_on=dict(around.depends_on),
     )

@@ -347,11 +347,13 @@ class Service:
                 self.loop.read_all(snapshot.position, snapshot.items, sent_at)
                 assert self._tasks is not None
                 self.hosts.start(self._tasks)
+                self.hosts.notices.changed(None)
                 self._store_seen(everything=True)
                 self.faces.changed(None)
                 self.networks.changed(None)
                 async for batch in self.store.watch("", after_revision=snapshot.position.revision):
                     self.loop.watched(batch.position, batch.changes)
+                    self.hosts.notices.changed(change.key for change in batch.changes)
                     self._store_seen(everything=any(_concerns_all(c.key) for c in batch.changes))
                     self.faces.changed(batch)
                     self.networks.changed(batch)

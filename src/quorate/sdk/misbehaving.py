@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from quorate.model.base import replace
 from quorate.model.properties import PropertyDefinition, PropertyKind
-from quorate.model.resource_type import Manifest
+from quorate.model.resource_type import Characteristic, Manifest
 from quorate.sdk.facilities import Program, RunningProgram
 from quorate.sdk.overriding import override
 from quorate.sdk.resource_type import CannotComeOnlineAnywhere, CannotComeOnlineHere, Json, ResourceFailed, ResourceType
@@ -266,6 +266,56 @@ class WatchesItself(WellBehaved):
         if verb == "suspect":
             self.context.suspect_failure("a handle was signalled")
         return await super().control(verb, body)
+
+
+class HearsEverything(WellBehaved):
+    """Writes every notice to the cluster log, and to the file of its property, then raises: nothing comes of that."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="hears_everything",
+        display_name="Hears Everything",
+        description="For tests.",
+        properties=(PropertyDefinition(name="file", kind=PropertyKind.STRING, words="a path", default=""),),
+        takes_hold_of=("process",),
+        characteristics=Characteristic.DELETE_REQUIRES_ALL_NODES.value,
+    )
+
+    def _heard(self, what: str) -> None:
+        self.context.log(f"heard: {what}")
+        if place := str(self.context.properties.get("file") or ""):
+            with open(place, "a", encoding="utf-8") as file:  # noqa: PTH123 - a line in a test
+                file.write(f"{self.context.name}: {what}\n")
+        raise ResourceFailed("it does not like that")
+
+    @override
+    async def renamed(self, former: str) -> None:
+        self._heard(f"renamed from {former} to {self.context.name}")
+
+    @override
+    async def leaving_group(self, group: str) -> None:
+        self._heard(f"leaving {group}")
+
+    @override
+    async def joining_group(self, group: str) -> None:
+        self._heard(f"joining {group}")
+
+    @override
+    async def dependency_added(self, resource_id: str, name: str) -> None:
+        del resource_id
+        self._heard(f"depends on {name}")
+
+    @override
+    async def dependency_removed(self, resource_id: str, name: str) -> None:
+        del resource_id
+        self._heard(f"does not depend on {name}")
+
+    @override
+    async def deleted(self) -> None:
+        self._heard("deleted")
+
+    @override
+    async def close(self) -> None:
+        self.context.log("closed")
 
 
 class NotMaintained(WellBehaved):

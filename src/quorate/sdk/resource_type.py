@@ -191,6 +191,38 @@ class ResourceType(ABC):
     async def terminate(self) -> None:
         """Stop it at once, whatever state it is in. Harmless when it is offline. Return when nothing of it is left."""
 
+    async def renamed(self, former: str) -> None:
+        """It has another name (`context.name`); nothing else has changed.
+
+        This and the notices below come after the fact and cannot prevent it: what they raise is only logged. They come
+        to every node on which the resource is open, at the latest before it is brought online there; one that happened
+        while the type was not loaded is not told.
+        """
+        del former
+
+    async def leaving_group(self, group: str) -> None:
+        """It has left the group of that name; `joining_group` follows. It is offline."""
+        del group
+
+    async def joining_group(self, group: str) -> None:
+        """It belongs to the group of that name now."""
+        del group
+
+    async def dependency_added(self, resource_id: str, name: str) -> None:
+        """It depends on that resource too."""
+        del resource_id, name
+
+    async def dependency_removed(self, resource_id: str, name: str) -> None:
+        """It does not depend on that resource any more; that may be gone."""
+        del resource_id, name
+
+    async def deleted(self) -> None:
+        """It was deleted and is offline; `close` follows. The last occasion to clean up what it made for itself.
+
+        Told on the node that owned its group; with the characteristic DELETE_REQUIRES_ALL_NODES on every node.
+        """
+        return
+
     async def looks_alive(self) -> bool:
         """Quick hint; err on the side of False, which leads to `is_alive` at once."""
         return await self.is_alive()

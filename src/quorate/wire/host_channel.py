@@ -125,6 +125,11 @@ class Open(_Message, frozen=True, tag="open"):
     """What is active before it is brought online: adopt, restart, or fail."""
     maintained: bool = False
     """Its health checks have no consequence: somebody works on it by hand."""
+    group_id: str = ""
+    group: str = ""
+    """Name of its group."""
+    depends_on: dict[str, str] = {}
+    """Names of the resources on which it depends, by id. What differs from the former Open is told to the type."""
 
 
 class Online(_Message, frozen=True, tag="online"):
@@ -153,6 +158,8 @@ class Close(_Message, frozen=True, tag="close"):
     """Forget the instance; it is terminated first if it is not offline."""
 
     resource_id: str
+    deleted: bool = False
+    """The resource is no more, and its type shall hear that."""
 
 
 class Control(_Message, frozen=True, tag="control"):
