@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from faces_world import FacesWorld, faces_world
-from quorate.control import cluster, groups, networks, regrouping, renaming, resource_writing, resources, weighing
+from quorate.control import (
+    checkpoints,
+    cluster,
+    copying,
+    groups,
+    networks,
+    regrouping,
+    renaming,
+    resource_writing,
+    resources,
+    weighing,
+)
 from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import execute, new_occasion
 from quorate.control.names import NewName
@@ -204,6 +215,66 @@ async def test_what_is_deleted_on_every_node_is_not_deleted_while_one_is_down(wo
     await run(world, lambda v, o: resources.delete_resource(v, "all", o, drop_dependencies=False))
     await run(world, lambda v, o: groups.delete_group(v, "web", o, with_resources=True))
     assert not world.view.resources
+
+
+def copy(world: FacesWorld, original: str, **wish: object) -> Command:
+    made = copying.CopyWish(**wish)  # type: ignore[arg-type]
+    return lambda v, o: copying.copy_resource(v, original, made, o, world.types)
+
+
+async def prepare_copying(world: FacesWorld) -> None:
+    change = resource_writing.ResourceChange(
+        properties={"environment": ["A=1"], "stop_grace_ms": 5},
+        common={"restart_delay_ms": 7, "critical": False},
+        possible_owners=("node1", "node2"),
+        starts_after=("c",),
+    )
+    await run(world, lambda v, o: resource_writing.change_resource(v, "a", change, o, world.types))
+    point = checkpoints.NewCheckpoint(path="/srv/a", secret=True)
+    await run(world, lambda v, o: checkpoints.add_checkpoint(v, "a", point, o))
+
+
+@pytest.mark.conformance("RS-14")
+async def test_a_copy_has_properties_checkpoints_and_dependencies_and_stays_offline(world: FacesWorld) -> None:
+    await prepare_copying(world)
+    await run(world, lambda v, o: groups.group_online(v, "web", o, world.types.find))
+    await world.obey("web")
+    done = await run(world, copy(world, "a", name="a2", properties={"command_line": "/bin/sleep 8"}))
+    assert [problem.code for problem in done.warnings] == ["checkpoint_shared"]
+    first, second = (world.view.find(world.view.resources, name, lambda r: r.name) for name in ("a", "a2"))
+    assert first is not None
+    assert second is not None
+    (point,) = second.checkpoints
+    own = {"id": first.id, "name": "a", "checkpoints": first.checkpoints, "properties": first.properties}
+    assert replace(second, **own) == first
+    assert (point.path, point.secret) == ("/srv/a", True)
+    assert point.id != first.checkpoints[0].id
+    assert second.properties == {**first.properties, "command_line": "/bin/sleep 8"}
+    assert show_resource(world, "a2").wanted == "offline"
+    assert show_resource(world, "a").wanted == "online"
+
+
+@pytest.mark.conformance("RS-14")
+async def test_in_another_group_the_whole_tree_below_is_copied_along(world: FacesWorld) -> None:
+    await prepare_copying(world)
+    await run(world, copy(world, "a", name="m", group="mail", names={"y": "other y"}))
+    copied = {r.name: r for r in world.view.members_of[world.group_id("mail")].values()}
+    assert copied.keys() == {"m", "m-x", "other y"}
+    assert copied["m"].depends_on == ((copied["m-x"].id,),)
+    assert copied["m-x"].depends_on == ((copied["other y"].id,),)
+    assert (copied["m"].starts_after, copied["m"].restart_delay_ms) == ((), 7)
+    await run(world, copy(world, "b", name="b2", with_dependencies=True))
+    (below,) = (r for r in world.view.members_of[world.group_id("web")].values() if r.name == "b2-y")
+    assert next(r for r in world.view.resources.values() if r.record.name == "b2").record.depends_on == ((below.id,),)
+
+
+async def test_everything_wrong_with_a_copy_is_told_at_once(world: FacesWorld) -> None:
+    assert await refused(world, copy(world, "nothing", name="m", group="nowhere")) == [
+        "resource_unknown", "group_unknown",
+    ]  # fmt: skip
+    wrong = copy(world, "a", name="B", names={"z": "w"}, properties={"stop_grace": 1})
+    assert sorted(await refused(world, wrong)) == ["name_in_use", "not_copied", "property_unknown"]
+    assert await refused(world, copy(world, "a", name="m", group="mail", names={"x": "c"})) == ["name_in_use"]
 
 
 class _Single:

@@ -1,4 +1,4 @@
-"""What the routes do that rename groups and resources, regroup resources, and destroy groups.
+"""What the routes do that rename groups and resources, copy and regroup resources, and destroy groups.
 
 Owns: the joining of these use cases with the input of a request. Does not know: HTTP, paths, roles (`api.routes`).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
-from quorate.control import groups, regrouping, renaming, wait
+from quorate.control import copying, groups, regrouping, renaming, wait
 from quorate.control.change import Changed
 from quorate.control.executor import execute
 from quorate.control.names import NewName
@@ -24,6 +24,14 @@ async def rename_group(call: Call[NewName]) -> Changed:
 async def rename_resource(call: Call[NewName]) -> Changed:
     """Give a resource another name."""
     return await Plan(call).run(lambda view, now: renaming.rename_resource(view, call.name, call.body, now), at_once)
+
+
+async def copy_resource(call: Call[copying.CopyWish]) -> Changed:
+    """Copy a resource with its properties, checkpoints and dependencies; the copy is offline."""
+    types = call.context.types
+    return await Plan(call).run(
+        lambda view, now: copying.copy_resource(view, call.name, call.body, now, types), at_once
+    )
 
 
 async def move_to_group(call: Call[regrouping.RegroupWish]) -> Changed:

@@ -27,6 +27,7 @@ from quorate.control import (
     checkpoints,
     cluster,
     confirming,
+    copying,
     dependency_changes,
     ending,
     evicting,
@@ -219,6 +220,7 @@ ROUTES: Final = (
     ),
     _get("/v1/resources/{name}/impact", dependency_handlers.show_impact, dependency_changes.ImpactView),
     _administer("POST", "/v1/resources/{name}/group", object_handlers.move_to_group, regrouping.RegroupWish),
+    _administer("POST", "/v1/resources/{name}/copy", object_handlers.copy_resource, copying.CopyWish),
     _get("/v1/resources/{name}/checkpoints", checkpoint_handlers.list_checkpoints, checkpoints.CheckpointList),
     _administer(
         "POST", "/v1/resources/{name}/checkpoints", checkpoint_handlers.add_checkpoint, checkpoints.NewCheckpoint

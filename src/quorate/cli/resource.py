@@ -209,6 +209,39 @@ def move_to_group(session: Session, name: str, group: str) -> None:
     session.finish(changed, f"is in group {group} now")
 
 
+@resource.command()
+@click.argument("name")
+@click.argument("new_name")
+@click.option("--group", default="", help="Another group: what it depends on is copied along.")
+@click.option("--with-dependencies", is_flag=True, help="Copy what it depends on in its own group, too.")
+@click.option("--call", "names", multiple=True, metavar="OLD=NEW", help="How something that is copied along is called.")
+@click.option("--set", "properties", multiple=True, metavar="NAME=VALUE", help="A property of the copy that differs.")
+@changes
+def copy(
+    session: Session,
+    name: str,
+    new_name: str,
+    group: str,
+    with_dependencies: bool,
+    names: tuple[str, ...],
+    properties: tuple[str, ...],
+) -> None:
+    """Copy a resource with its properties, checkpoints and dependencies. The copy is offline."""
+    from quorate.control.copying import CopyWish
+
+    wrong = [entry for entry in names if "=" not in entry]
+    if wrong:
+        raise click.UsageError(f"--call takes OLD=NEW, not {wrong[0]!r}")
+    wish = CopyWish(
+        name=new_name,
+        group=group,
+        with_dependencies=with_dependencies,
+        names=dict(entry.split("=", 1) for entry in names),
+        properties=given_properties("--set", properties, finder_of(session, name)) if properties else {},
+    )
+    session.finish(session.change("POST", "resources", name, "copy", body=wish), f"is a copy of {name}, offline")
+
+
 @resource.command("list")
 @looks
 def list_resources(session: Session) -> None:
