@@ -107,3 +107,11 @@ def test_a_fault_touches_whom_it_may_cost_its_resources(
     fault = Fault(6.0, kind, nodes, duration_s)
     inject(world, fault)
     assert touched(world, fault) == expected
+
+
+def test_two_that_are_kept_apart_must_not_run_on_one_node() -> None:
+    world = settled(replace(CALM, kept_apart=True))
+    (there,) = world.checker.active["g2"]
+    with pytest.raises(Violation, match="kept apart: group g1 is active beside"):
+        world.checker.active["g1"].clear()
+        world.checker.activated("g1", there, world.now)

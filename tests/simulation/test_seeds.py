@@ -11,8 +11,8 @@ import pytest
 from quorate.sim.drawing import draw
 from quorate.sim.run import replay_command, run
 
-SEEDS = 108
-BATCHES = 12
+SEEDS = 60
+BATCHES = 6
 
 
 @pytest.mark.timeout(300)
@@ -26,6 +26,15 @@ def test_promises_hold_in_every_seed(batch: int) -> None:
         fired += result.fired
     rules = {rule for rule, _ in fired}
     assert rules >= {1, 2, 3, 4, 5, 8, 10, 11, 13}, f"these seeds exercised only the rules {sorted(rules)}"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(8))
+def test_promises_hold_in_many_more_seeds(batch: int) -> None:
+    for seed in range(SEEDS + batch, SEEDS + 320, 8):
+        result = run(draw(seed))
+        assert not result.problem, f"seed {seed}: {result.problem}; replay with: {replay_command(seed)}"
 
 
 def test_one_seed_gives_one_history() -> None:

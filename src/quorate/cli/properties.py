@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def properties(session: Session, kind: str, name: str) -> None:
     """Every property with its value, what counts and where that comes from, unit, range and the reference's name.
 
-    CLASS is cluster, node, group, set, resource, type, network or interface; without a name all objects of it are shown.
+    CLASS is cluster, node, group, set, resource, type, network or interface; without a name all its objects are shown.
     """
     from quorate.cli.render import print_page
     from quorate.control.properties import PropertyList

@@ -25,6 +25,8 @@ class Checker:
     """So many nodes may be put out before somebody has looked; 0: no limit."""
     expelled: list[int] = field(default_factory=list)
     """Nodes that were put out since somebody looked last."""
+    rivals: frozenset[str] = frozenset()
+    """Groups of which no two may run on one node."""
     needless: list[str] = field(default_factory=list)
     """Outages without a reason, in words (promise 3)."""
 
@@ -34,6 +36,9 @@ class Checker:
         nodes[node] = nodes.get(node, 0) + 1
         if len(nodes) > 1:
             raise Violation(f"one owner: group {group} is active on nodes {sorted(nodes)} at {now:.3f} s")
+        beside = sorted(other for other in self.rivals if other != group and node in self.active.get(other, {}))
+        if group in self.rivals and beside:
+            raise Violation(f"kept apart: group {group} is active beside {beside} on node {node} at {now:.3f} s")
 
     def deactivated(self, group: str, node: int) -> None:
         """One process of the group has ended on that node."""

@@ -31,6 +31,9 @@ STORE_ONLY, CALM, EMPTIED, HANGS, INTERRUPTED = 0.04, 0.16, 0.58, 0.92, 0.58
 DEMANDING = 0.15
 """So many worlds have groups that wait for their lost owners: nobody calls an agent there, so they must come back."""
 
+RIVALS = 0.4
+"""So many worlds have two groups that must not run on one node."""
+
 APART = 0.35
 """So many worlds have two or three sites, between which heartbeats have a pace of their own."""
 
@@ -108,6 +111,7 @@ def draw(
         ),
         mutations=mutations,
         nothing_ends=calm,
+        kept_apart=count > 1 and random.Random(f"kept apart {seed}").random() < RIVALS,
         required_proof="fenced" if random.Random(f"proof {seed}").random() < DEMANDING else "lease",
     )
     last = max(quiet, *(fault.at_s + fault.duration_s for fault in faults))

@@ -115,6 +115,8 @@ class Options:
     """False is a mutation: the records do not say that the quorum resource votes (rules 4 and 13)."""
     required_proof: ProofLevel = "lease"
     """What every group demands before it leaves a lost owner."""
+    kept_apart: bool = False
+    """The first two groups must never run on one node; only the first says so."""
     stop_failure_action: StopFailureAction = "end"
     """What follows where a resource does not stop."""
     expulsion_limit: int = 0
