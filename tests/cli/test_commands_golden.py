@@ -295,6 +295,31 @@ def test_dependencies_as_typed(line: CommandLine) -> None:
     assert line.run("resource", "add-dependency", "site", "addr") == "site: depends on addr now\n"
 
 
+def test_dependencies_are_drawn(line: CommandLine, tmp_path: Path) -> None:
+    make_web(line)
+    place = tmp_path / "web.svg"
+    assert line.run("group", "dependencies", "web", "--svg", str(place)) == f"{place}: drawn\n"
+    assert place.read_text().startswith("<svg ")
+    printed = line.run("resource", "dependencies", "site", "--svg", "-")
+    assert ">addr</text>" in printed
+    assert "dependencies of site in group web" in printed
+    told = line.run("group", "dependencies", "web", "--svg", str(tmp_path / "none/x.svg"), status=1)
+    assert "No such file or directory" in told
+    told = line.run("group", "dependencies", "nothing", "--svg", str(place), status=2)
+    assert "group_unknown" in told
+
+
+def test_a_copy_as_typed(line: CommandLine) -> None:
+    make_web(line)
+    done = line.run("resource", "copy", "site", "site2", "--set", "CommandLine=/bin/sleep 8")
+    assert done == "site2: is a copy of site, offline\n"
+    assert "command_line  /bin/sleep 8" in line.run("resource", "show", "site2")
+    line.run("group", "create", "mail")
+    line.run("resource", "copy", "site", "post", "--group", "mail", "--call", "addr=post address")
+    assert "[post address]" in line.run("resource", "dependencies", "post")
+    assert "--call takes OLD=NEW" in line.run("resource", "copy", "site", "x", "--call", "addr", status=2)
+
+
 def test_maintenance_of_a_resource_as_typed(line: CommandLine) -> None:
     make_web(line)
     told = line.run("resource", "maintenance", "addr", status=2)

@@ -5,7 +5,9 @@ Owns: words of these commands and their pages. Does not know: what a dependency 
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -61,17 +63,30 @@ def can_depend(session: Session, name: str, provider: str) -> None:
     sys.exit(Exit.OK if found.possible else Exit.REFUSED)
 
 
+SVG = click.option(
+    "--svg",
+    "svg",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Draw it; `-`: to the output.",
+)
+
+
 @click.command()
 @click.argument("name")
+@SVG
 @looks
-def dependencies(session: Session, name: str) -> None:
-    """What the resource depends on and provides for, directly."""
+def dependencies(session: Session, name: str, svg: str | None) -> None:
+    """What the resource depends on and provides for, directly; drawn: with all that is connected to it."""
     from quorate.cli.render import print_page
     from quorate.client import path_of
-    from quorate.control.dependency_changes import DependencyView
+    from quorate.control.dependency_changes import DependencyView, GroupDependencies
 
     found = session.client.look(path_of("resources", name, "dependencies"), DependencyView)
-    if session.as_json:
+    if svg is not None:
+        whole = session.client.look(path_of("groups", found.group, "dependencies"), GroupDependencies)
+        _draw(session, whole, svg, found.resource)
+    elif session.as_json:
         session.print_json(found)
     else:
         print_page(dependency_page(found))
@@ -94,18 +109,39 @@ def impact(session: Session, name: str) -> None:
 
 @click.command("dependencies")
 @click.argument("name")
+@SVG
 @looks
-def group_report(session: Session, name: str) -> None:
+def group_report(session: Session, name: str, svg: str | None) -> None:
     """The dependencies of every resource of the group."""
     from quorate.cli.render import print_page
     from quorate.client import path_of
     from quorate.control.dependency_changes import GroupDependencies
 
     found = session.client.look(path_of("groups", name, "dependencies"), GroupDependencies)
-    if session.as_json:
+    if svg is not None:
+        _draw(session, found, svg)
+    elif session.as_json:
         session.print_json(found)
     else:
         print_page(report_page(found))
+
+
+def _draw(session: Session, found: GroupDependencies, place: str, about: str = "") -> None:
+    """Write the picture. A file that cannot be written ends the command with what is wrong."""
+    from quorate.control.dependency_drawing import draw_dependencies
+
+    picture = draw_dependencies(found, about)
+    if place == "-":
+        click.echo(picture, nl=False)
+        return
+    try:
+        Path(place).write_text(picture, encoding="utf-8")
+    except OSError as problem:
+        raise click.FileError(place, problem.strerror or str(problem)) from problem
+    if session.as_json:
+        click.echo(json.dumps({"file": place}))
+    else:
+        click.echo(f"{place}: drawn")
 
 
 def dependency_page(found: DependencyView) -> Page:

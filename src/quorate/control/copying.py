@@ -60,7 +60,7 @@ def copy_resource(
     done, warnings = Done(id=occasion.id, name=wish.name), list[Problem]()
     for one in (*along, spec):
         called = wish.name if one is spec else wish.names.get(one.name, f"{wish.name}-{one.name}")
-        given = wish.properties if one is spec else {}
+        given = _canonical(types, spec, wish.properties) if one is spec else {}
         moment = replace(occasion, id=made[one.id])
         try:
             change = create_resource(
@@ -91,6 +91,13 @@ def copy_resource(
         change, occasion, verb="copy", kind="resource", object_id=occasion.id, object_name=wish.name,
         detail=f"of {spec.name}{with_it}",
     )  # fmt: skip
+
+
+def _canonical(types: TypeCatalogue, spec: ResourceSpec, given: dict[str, PropertyValue]) -> dict[str, PropertyValue]:
+    """Under our names, so that they replace those of the original."""
+    manifest = types.find(spec.type)
+    found = {name: manifest.find(name) if manifest is not None else None for name in given}
+    return {known.name if (known := found[name]) is not None else name: value for name, value in given.items()}
 
 
 def _providers_first(spec: ResourceSpec, members: dict[str, ResourceSpec]) -> list[ResourceSpec]:

@@ -7,9 +7,10 @@ every one, so that one part added meets the same rules as a whole expression.
 from __future__ import annotations
 
 from quorate.control.change import Change, Done, Occasion
+from quorate.control.failures import state_in_words
 from quorate.control.lookup import find_group, find_resource
 from quorate.control.resource_writing import ResourceChange, change_resource
-from quorate.control.standing import resource_fact
+from quorate.control.standing import resource_fact, shown_fact
 from quorate.control.types import TypeCatalogue
 from quorate.core.cluster_view import ClusterView
 from quorate.core.impact import impact_of
@@ -44,6 +45,9 @@ class DependencyView(Value, frozen=True, kw_only=True):
     depends_on: tuple[str, ...]
     provides_for: tuple[str, ...]
     starts_after: tuple[str, ...] = ()
+    parts: tuple[tuple[str, ...], ...] = ()
+    """The expression as data: one of each part is needed."""
+    state: str = ""
 
 
 class GroupDependencies(Value, frozen=True, kw_only=True):
@@ -173,4 +177,6 @@ def _view(view: ClusterView, spec: ResourceSpec) -> DependencyView:
         depends_on=tuple(title(own) for own in providers(spec.depends_on)),
         provides_for=tuple(sorted(users, key=str.casefold)),
         starts_after=tuple(sorted((title(own) for own in spec.starts_after), key=str.casefold)),
+        parts=tuple(tuple(title(own) for own in part) for part in spec.depends_on),
+        state=state_in_words(shown_fact(view, spec).state),
     )
