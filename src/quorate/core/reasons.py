@@ -24,7 +24,7 @@ SENTENCES: Final = {
     "fewest_groups": "other groups that should be online on {node}: {detail}, and fewer is better",
     "by_number": "nothing else tells {node} and the best apart, so the lower number of a node comes first",
     "only_one": "{node} is the only node that can own it",
-    "anti_affinity": "{node}, or its {detail}, has a group that it is kept apart from ({subject})",
+    "anti_affinity": "{node}{place} has a group that it is kept apart from ({subject})",
     "kept_apart": "{node} has no group that it is kept apart from ({subject})",
     "companions_here": "{node} has a group that it is kept together with ({subject})",
     "companions_elsewhere": "groups that it is kept together with ({subject}) are not on {node}",
@@ -123,6 +123,7 @@ def sentence(reason: Reason, name_of: NameOf) -> str:
         detail=reason.detail or "no detail",
         proof=PROOFS.get(reason.detail, reason.detail),
         to=f" to {name_of(reason.node)}" if reason.node else "",
+        place="" if reason.detail == "node" else f", or its {reason.detail.replace('_', ' ')},",
         because=f": {reason.detail}" if reason.detail else "",
     )
 

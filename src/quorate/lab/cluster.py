@@ -80,7 +80,10 @@ class Lab:
         try:
             folder.mkdir(parents=True, mode=0o755)
         except FileExistsError:
-            raise LabError(f"there is a lab in {folder} already; quorate lab down --name {name} clears it up") from None
+            if (folder / LEDGER_FILE).exists():
+                text = f"there is a lab in {folder} already; quorate lab down --name {name} clears it up"
+                raise LabError(text) from None
+            raise LabError(f"{folder} is there already, and is no lab; name a folder that is not there yet") from None
         try:
             (folder / LEDGER_FILE).touch()
             (folder / SHARED_FOLDER).mkdir()
