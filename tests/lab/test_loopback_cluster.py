@@ -153,6 +153,28 @@ def test_a_resource_with_a_host_of_its_own_survives_a_service_and_ends_with_its_
     good(lab, 1, "group", "show", "app")
 
 
+@pytest.mark.conformance("SP-04", "SP-06")
+def test_in_maintenance_a_program_is_killed_and_its_resource_stays_online_until_its_group_moves(lab: Lab) -> None:
+    def flags() -> dict[str, str]:
+        shown = json.loads(good(lab, 2, "resource", "show", "sleeper", "--json"))
+        assert shown["state"] == "online"
+        return dict(shown["flags"])
+
+    good(lab, 1, "resource", "set", "sleeper", "--is-alive-poll-interval-ms", "100")
+    good(lab, 2, "resource", "maintenance", "sleeper", "--reason", "by hand", "--wait")
+    (program,) = sleepers(lab, 1)
+    os.kill(program, signal.SIGKILL)
+    until("its end is overlooked", lambda: "overlooked" in good(lab, 1, "resource", "show", "sleeper"), LIMIT_S)
+    assert "by hand" in flags()["in_maintenance"]
+    good(lab, 1, "group", "move", "app", "--to", "node2", "--wait")
+    assert "in_maintenance" not in flags()
+    (program,) = sleepers(lab, 2)
+    os.kill(program, signal.SIGKILL)
+    until("it is restarted", lambda: bool(set(sleepers(lab, 2)) - {program}), LIMIT_S)
+    good(lab, 2, "group", "move", "app", "--to", "node1", "--wait")
+    good(lab, 1, "resource", "set", "sleeper", "--is-alive-poll-interval-ms", "60000")
+
+
 @pytest.mark.conformance("RS-08", "RS-11", "RS-12", "DP-18")
 def test_a_type_hears_what_becomes_of_its_resource(lab: Lab, tmp_path: Path) -> None:
     heard = tmp_path / "heard"

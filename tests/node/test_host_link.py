@@ -178,6 +178,21 @@ async def test_maintenance_is_told_once_and_stays_until_somebody_says_otherwise(
         assert host.heard[2:] == [open_message(WEB), channel.Online(WEB.id, 1)]
 
 
+async def test_what_runs_goes_on_where_a_change_of_it_is_refused(tmp_path: Path) -> None:
+    async with connected(tmp_path) as host:
+        host.say(inventory(state(WEB.id, "online")))
+        await host.until(lambda: host.link.told)
+        host.link.send(Respecify(WEB))
+        refused = channel.CommandRefused(WEB.id, "open", channel.RefusalCode.PROPERTIES_INVALID, "no such property")
+        host.say(refused, state(OTHER.id, "online"))
+        await host.until(lambda: len(host.seen) == 2)
+        assert host.seen == [(WEB.id, "online", ""), (OTHER.id, "online", "")]
+        assert host.logged[0][0] == WEB.id
+        host.link.send(Respecify(WEB))
+        await host.until(lambda: len(host.heard) == 2)
+        assert host.heard == [open_message(WEB)] * 2, "it is tried again"
+
+
 async def test_what_is_prepared_is_open_when_it_comes_online(tmp_path: Path) -> None:
     async with connected(tmp_path) as host:
         host.link.prepare(WEB)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from quorate.core.authority.frame import CommitRequest
 from quorate.core.authority.lease import Lease, LeaseMoved
 from quorate.core.authority.orders import Acknowledgement, Order, Peer, Renewal, Report, Unsettled
 from quorate.core.authority.timings import FAST
+from quorate.core.group_run import Respecify
 from quorate.model import keys
 from quorate.model.base import decode, encode
+from quorate.model.maintenance import ResourceMaintenance
 from quorate.model.membership import CoordinatorRecord, MemberRecord
 from quorate.model.nodes import NodeIntent, NodeSpec
 from quorate.model.records import Absent, Change, KeyValue, Position, Put, Unchanged
-from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Move, ResourceSpec
+from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Move, ResourceFlags, ResourceSpec
 from quorate.node.outputs import HostCommand, StoreRequest
 from quorate.node.owning import PASSING_FACT_DELAY_S
 from quorate.node.service_loop import ServiceLoop
 
 
-def owner_of_a_group() -> ServiceLoop:
+def owner_of_a_group(wall_s: Callable[[], float] = lambda: 0.0) -> ServiceLoop:
     """Node 2, up under node 1, owns group g with one resource, and holds a lease."""
-    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.a", wall_s=lambda: 0.0, now=0.0)
+    loop = ServiceLoop(2, FAST, boot_id="b", new_incarnation=lambda: "2.a", wall_s=wall_s, now=0.0)
     loop.membership.incarnation = "2.a"
     loop.hosts_ready = True
     written = {
@@ -113,6 +117,38 @@ def test_what_is_to_come_online_elsewhere_is_not_started_here_first() -> None:
     loop.watched(Position(1, 32), [Change(key, encode(GroupIntent(persistent_state=True)), 32)])
     loop.step(1.0)
     assert [output for output in loop.take() if isinstance(output, HostCommand)], "the move was refused"
+
+
+@pytest.mark.conformance("SP-06")
+def test_the_host_is_told_of_a_maintenance_for_this_assignment_and_of_its_end_in_time() -> None:
+    wall = [100.0]
+    loop = owner_of_a_group(lambda: wall[0])
+
+    def told() -> list[bool | None]:
+        found = [output.command for output in loop.take() if isinstance(output, HostCommand)]
+        return [command.maintained for command in found if isinstance(command, Respecify)]
+
+    def wished(number: int, revision: int) -> None:
+        held = ResourceMaintenance(author="ann", number=number, until_s=130.0)
+        wish = GroupIntent(persistent_state=True, resource_maintenance={"r": held})
+        loop.watched(Position(1, revision), [Change(f"{keys.INTENT_GROUP}g", encode(wish), revision)])
+
+    loop.host_state("g", "r", "online", "")
+    wished(3, 31)
+    loop.step(1.0)
+    assert told() == [], "it was for a former assignment"
+    wished(4, 32)
+    loop.step(1.0)
+    assert told() == [True]
+    loop.host_state("g", "r", "online", "", ResourceFlags(maintained=True))
+    wall[0] = 129.9
+    loop.step(2.0)
+    assert told() == []
+    assert loop.deadline is not None
+    assert loop.deadline <= 2.11
+    wall[0] = 130.1
+    loop.step(2.2)
+    assert told() == [False]
 
 
 def test_nothing_starts_without_a_lease() -> None:
