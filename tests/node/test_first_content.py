@@ -36,7 +36,7 @@ async def schema(service: Service) -> object:
 
 
 async def test_the_first_start_fills_an_empty_database(service: Service) -> None:
-    await service._first_content()
+    await service.following._nothing_there()
     assert await schema(service) is not None
 
 
@@ -45,7 +45,7 @@ async def test_a_database_that_is_empty_later_is_told_and_not_filled(
 ) -> None:
     """The store folder of another cluster, or an emptied one: filled, it would be a cluster without its groups."""
     service.places.founded.write_text(service.identity.cluster_id)
-    reading = asyncio.create_task(service._follow_store())
+    reading = asyncio.create_task(service.following.run())
     try:
         async with asyncio.timeout(20):
             while not (said := capsys.readouterr().err):  # noqa: ASYNC110

@@ -70,7 +70,7 @@ class Keepers:
             service.gateway,
             self._own_endpoint,
             self._other_endpoints,
-            service.use_endpoints,
+            service.reach.use_endpoints,
             f"/quorate/{service.identity.cluster_id}/",
             service.places.log / "etcd.log",
             boot_time_s,

@@ -80,7 +80,8 @@ class QuorumShare:
                 self._follow()
                 if self.standing.holder != self._holder:
                     self._holder = self.standing.holder
-                    self._service.use_endpoints()  # where the quorum resource alone votes, its member is the store
+                    # Where the quorum resource alone votes, its member is the store.
+                    self._service.reach.use_endpoints()
                 await self._witness.look(self.spec)
                 await self._report()
                 await self._ask_progress()

@@ -23,17 +23,15 @@ from quorate.core.authority.frame import Note
 from quorate.core.authority.orders import Order, Renewal, Report
 from quorate.core.cluster_view import ClusterView
 from quorate.core.group_run import BringOnline
-from quorate.core.topology import metrics, quiet_networks, timings_of
+from quorate.core.topology import timings_of
 from quorate.core.votes import may_become_voter
-from quorate.model import keys
-from quorate.model.base import encode
 from quorate.model.nodes import NodeSpec
 from quorate.model.problems import Refused
-from quorate.model.records import Absent, Put, Write
 from quorate.model.workload import ResourceSpec
 from quorate.node.faces import Faces
+from quorate.node.following import Following
 from quorate.node.host_fleet import HostFleet
-from quorate.node.identity import Replica, load_identity, load_replica, save_replica
+from quorate.node.identity import load_identity, load_replica
 from quorate.node.keepers import Keepers
 from quorate.node.leaving import Leaving
 from quorate.node.light_keeper import LightKeeper
@@ -44,6 +42,7 @@ from quorate.node.outputs import Decided, HostCommand, NeedHost, Prepare, Settle
 from quorate.node.pacing import Pacing
 from quorate.node.places import Places
 from quorate.node.quorum_share import QuorumShare
+from quorate.node.reach import Reach
 from quorate.node.retiring import Retiring
 from quorate.node.sentinel_link import SentinelLink
 from quorate.node.service_log import log
@@ -51,18 +50,11 @@ from quorate.node.service_loop import ServiceLoop
 from quorate.node.settings import load
 from quorate.node.store_link import PrefixedStore, carry_out, tls_context
 from quorate.node.vote_keeper import VoteKeeper
-from quorate.ports.store import Compacted, StoreError
 from quorate.wire import sentinel_channel as channel
 from quorate.wire.lease_page import boot_time_s
 
-READ_PAUSE_S = 0.1
-READ_LIMIT_S = 1.0
-READ_LONGEST_S = 16.0
-FOREIGN_PAUSE_S = 5.0
-"""Between looks at a database that is not this cluster's; only a person can change that."""
 PREVENT_QUORUM = "QUORATE_PREVENT_QUORUM"
 """In the environment of a node that shall join an active cluster and never form one (`node run --prevent-quorum`)."""
-SCHEMA = b'{"version":1}'
 
 
 class Service:
@@ -85,6 +77,7 @@ class Service:
         self.votes = VoteKeeper(self)
         self.quorum = QuorumShare(self)
         self.light = LightKeeper(self)
+        self.reach = Reach(self)
         self.loop = ServiceLoop(
             self.node,
             self.timings,
@@ -106,7 +99,7 @@ class Service:
             lambda text: log.info("links", detail=text),
         )
         self.loop.membership.links_up = self.links.look()
-        self.gateway = Gateway(self._endpoints(), tls=tls_context(places))
+        self.gateway = Gateway(self.reach.endpoints(), tls=tls_context(places))
         self._etcd = EtcdStore(self.gateway, generation=identity.store_generation)
         self.store = PrefixedStore(self._etcd, f"/quorate/{identity.cluster_id}/")
         self.processes: dict[str, int] = {}
@@ -117,11 +110,10 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
         self._turn = asyncio.Event()
-        self._peers: channel.Peers | None = None
-        self._unheard: frozenset[int] = frozenset()
         self.faces = Faces(self)
         self.hosts = HostFleet(places.hosts, self.loop, self.pump, self.tell_sentinel, self.faces.resource_log)
         self.leaving = Leaving(self)
+        self.following = Following(self)
         self.networks = NetworkKeeper(self)
         self.retiring = Retiring(self)
         self.keepers = Keepers(self, self._etcd)
@@ -138,28 +130,13 @@ class Service:
         """This node's specification, from the store or as last seen."""
         return next(spec for spec in (*self.nodes(), *self.replica.nodes) if spec.node == self.node)
 
-    def _endpoints(self) -> list[str]:
-        """Etcd's client endpoints, this node's own member first (design §3)."""
-        ordered = sorted(self.nodes(), key=lambda spec: (spec.node != self.node, spec.node))
-        found = [f"https://{spec.fabric_address}:{spec.client_port}" for spec in ordered if self._has_member(spec)]
-        holder = self.quorum.standing.holder
-        if self.quorum.spec.votes:  # last: beside members of nodes it answers nothing that they do not
-            found += [
-                f"https://{spec.fabric_address}:{spec.quorum_client_port}" for spec in ordered if spec.node == holder
-            ]
-        return found
-
-    def _has_member(self, spec: NodeSpec) -> bool:
-        light = self.quorum.spec.model == "light_witness" and bool(spec.weight)  # the other may have gone on alone
-        return bool(spec.votes) or spec.vote_pending or light
-
     # ---------------------------------------------------------------- running
 
     async def run(self) -> None:
         """Run until told to end, or until the sentinel is gone."""
         link = await SentinelLink.connect(self.places.sentinel_socket)
         self._link = link
-        self._announce_peers()
+        self.reach.announce()
         keeper = self.keeper = MemberKeeper(
             self.places,
             self.identity,
@@ -182,7 +159,7 @@ class Service:
             others = [
                 tasks.create_task(self._beat(), name="progress"),
                 tasks.create_task(self.links.run(), name="link wait"),
-                tasks.create_task(self._follow_store(), name="watch"),
+                tasks.create_task(self.following.run(), name="watch"),
                 tasks.create_task(keeper.run(), name="vote keeper"),
                 *(tasks.create_task(run, name=name) for name, run in self.keepers.runs()),
                 tasks.create_task(self.votes.run(), name="votes"),
@@ -219,7 +196,7 @@ class Service:
             match message:
                 case Report():
                     self.loop.report(message)
-                    self._hear(message)
+                    self.reach.hear(message)
                     if self.watched_at and message.lease_until - message.now > self.timings.renew_margin_s:
                         self.lease_is_safe.set()
                 case channel.StopNode():
@@ -233,6 +210,16 @@ class Service:
             self.pump()
         log.warning("the sentinel is gone; the service ends")
         self._ended.set()
+
+    @property
+    def linked(self) -> bool:
+        """There is a connection to the sentinel."""
+        return self._link is not None
+
+    def start_hosts(self) -> None:
+        """Connect to the hosts; what they run counts from then on."""
+        assert self._tasks is not None
+        self.hosts.start(self._tasks)
 
     def tell_sentinel(self, message: channel.ToSentinel) -> None:
         """Send to the sentinel, where there is a connection."""
@@ -318,122 +305,6 @@ class Service:
         outcome = await carry_out(self.store, output.request, self.timings)
         self.loop.outcome(output.id, outcome, boot_time_s())
         self.pump()
-
-    # ---------------------------------------------------------------- the store
-
-    async def _follow_store(self) -> None:
-        """Read everything, then follow the watch; begin again where history is gone."""
-        limit_s = READ_LIMIT_S
-        while True:
-            try:
-                sent_at = boot_time_s()
-                snapshot = await self.store.read(prefixes=keys.REPLICA, timeout_s=limit_s)
-                limit_s = READ_LIMIT_S
-                if snapshot.get(keys.SCHEMA) is None:
-                    if self.places.founded.exists():
-                        log.warning(
-                            "the database holds nothing of this cluster, which has had one; nothing is written",
-                            code="store_foreign_or_emptied",
-                            where=str(self.places.store),
-                            remedy="put back the store folder of this node",
-                        )
-                        await asyncio.sleep(FOREIGN_PAUSE_S)
-                    else:
-                        await self._first_content()
-                    continue
-                self.keeper.founded()
-                if self.prevents_quorum:  # the others have a majority without this node's member: now it may help
-                    self.keeper.start_existing(self.own_spec(), self.nodes())
-                self.loop.read_all(snapshot.position, snapshot.items, sent_at)
-                assert self._tasks is not None
-                self.hosts.start(self._tasks)
-                self.hosts.notices.changed(None)
-                self._store_seen(everything=True)
-                self.faces.changed(None)
-                self.networks.changed(None)
-                async for batch in self.store.watch("", after_revision=snapshot.position.revision):
-                    self.loop.watched(batch.position, batch.changes)
-                    self.hosts.notices.changed(change.key for change in batch.changes)
-                    self._store_seen(everything=any(_concerns_all(c.key) for c in batch.changes))
-                    self.faces.changed(batch)
-                    self.networks.changed(batch)
-            except Compacted:
-                continue
-            except StoreError as problem:
-                log.info("the store cannot be read", detail=str(problem))
-                limit_s = min(2 * limit_s, READ_LONGEST_S)  # perhaps there is much to read
-                await asyncio.sleep(READ_PAUSE_S)
-
-    def _store_seen(self, *, everything: bool) -> None:
-        self.watched_at = boot_time_s()
-        self.loop.clear_stopping()
-        if self.loop.being_stopped and not self.leaving.under_way:
-            self.spawn(self.leaving.run())  # a former service of this life had begun it
-        self.retiring.look()
-        if everything and not self.retiring.unlisted:
-            self.pacing.look()
-            self._announce_peers()
-            self.hosts.dismiss()
-            cluster = self.view.cluster
-            if cluster is not None and self.view.nodes:
-                nodes = tuple(known.record for _, known in sorted(self.view.nodes.items()))
-                self.replica = Replica(
-                    cluster_id=self.identity.cluster_id,
-                    cluster=cluster.record,
-                    nodes=nodes,
-                    quorum=self.view.quorum_spec,
-                    quiet_networks=quiet_networks(self.view),
-                )
-                try:
-                    save_replica(self.places, self.replica)
-                except OSError as problem:  # a full disk ends nothing: the last copy is what a start would read
-                    log.warning("the copy of the node list cannot be written", detail=str(problem))
-        self.pump()
-
-    async def _first_content(self) -> None:
-        """A store that was never written holds what `cluster create` decided."""
-        cluster = self.replica.cluster
-        writes: list[Write] = [Put(keys.SCHEMA, SCHEMA), Put(keys.SPEC_CLUSTER, encode(cluster))]
-        for spec in self.replica.nodes:
-            writes.append(Put(f"{keys.SPEC_NODE}{spec.node}", encode(spec)))
-            writes.append(Put(keys.name("node", spec.name), str(spec.node).encode()))
-        await self.store.commit([Absent(keys.SCHEMA)], writes)
-
-    def _announce_peers(self) -> None:
-        nodes = self.nodes()
-        quiet = quiet_networks(self.view) if self.view.nodes else self.replica.quiet_networks
-        peers = channel.Peers(
-            {spec.node: {n: a for n, a in spec.addresses.items() if n not in quiet} for spec in nodes},
-            {spec.node: spec.fabric_address for spec in nodes},
-            metrics(self.view),
-            self.replica.cluster.route_history_length,
-        )
-        if peers != self._peers and self._link is not None:
-            self._peers = peers
-            self._link.send(peers)
-        self.use_endpoints()
-
-    def use_endpoints(self) -> None:
-        """Endpoints of nodes that are not heard are asked last."""
-        specs = {spec.node: f"https://{spec.fabric_address}:{spec.client_port}" for spec in self.nodes()}
-        doubtful = [url for node, url in specs.items() if node in self._unheard]
-        if not self.keepers.member_watch.trusted and len(self._unheard) + 1 < len(specs):
-            doubtful.append(specs.get(self.node, ""))  # its data were not compared with the others' yet
-        told = ((node, self.view.store_member_fact(node)) for node in specs)
-        doubtful += [specs[node] for node, fact in told if fact is not None and fact.fails]
-        self.gateway.use(self._endpoints(), doubtful)
-
-    def _hear(self, report: Report) -> None:
-        heard = {one.peer.node for one in report.heard if not one.silent}
-        unheard = frozenset(spec.node for spec in self.nodes()) - heard - {self.node}
-        if unheard != self._unheard:
-            self._unheard = unheard
-            self.use_endpoints()
-
-
-def _concerns_all(key: str) -> bool:
-    """A change after which peers, timings and endpoints are looked at anew."""
-    return key.startswith("spec/") or (key.startswith(keys.FACT) and key.endswith("/store"))
 
 
 def main() -> int:
