@@ -6,12 +6,18 @@ import pytest
 from cluster_written import Cluster
 
 from quorate.core.placement.choosing import Placement, objection, place
-from quorate.core.placement.preemption import victims
+from quorate.core.placement.preemption import room_for
 from quorate.core.placement.ranking import Mode
 from quorate.core.placement.scene import Scene
 from quorate.model import keys
 from quorate.model.nodes import ClusterSpec, NodeSpec
-from quorate.model.workload import Assignment
+from quorate.model.workload import Assignment, GroupSpec
+
+
+def victims(scene: Scene, group: GroupSpec) -> tuple[str, ...]:
+    """Who has to go for it."""
+    room = room_for(scene, group)
+    return room.victims if room is not None else ()
 
 
 def cluster_set(cluster: Cluster, **fields: object) -> None:
@@ -198,6 +204,23 @@ def test_lower_priorities_make_room_the_lowest_first_and_no_more_than_needed() -
     cluster.group(priority=4000, demand={"memory": 9})
     assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ()  # the third is never preempted
     cluster.group(priority=400, demand={"memory": 3})
+    assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ()
+
+
+def test_nobody_goes_for_a_group_that_must_be_with_it_or_that_could_not_come_even_then() -> None:
+    cluster = Cluster(2)
+    cluster_set(cluster)
+    for node in (1, 2):
+        node_set(cluster, node, capacity={"memory": 2})
+    hosted(cluster, "full", 1, demand={"memory": 2}, affinity_class_names=("pair",))
+    hosted(cluster, "low", 2, priority=0, demand={"memory": 1}, affinity_class_names=("pair",))
+    cluster.group(demand={"memory": 2}, affinity_class_names=("pair",), affinity_enforced=True)
+    assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ()
+    hosted(cluster, "mate", 2, affinity_class_names=("pair",))
+    assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ()
+    hosted(cluster, "low", 2, priority=0, demand={"memory": 1})
+    assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ("low",)
+    cluster.assigned(2, "mate", number=2, phase="hold")  # about to go itself
     assert victims(Scene(cluster.view), cluster.view.groups["g"].record) == ()
 
 

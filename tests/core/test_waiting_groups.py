@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from cluster_written import Cluster
 
+from quorate.core.failover.batch import decide_batch
+from quorate.core.failover.decision import STAYS
 from quorate.core.failover.failback import in_window
 from quorate.core.failover.formed import formed_now
+from quorate.core.moment import Moment
 from quorate.core.start_order import StartOrder, Wait
 from quorate.model import keys
 from quorate.model.base import replace
@@ -168,6 +171,30 @@ def test_the_important_one_gets_the_room_and_the_other_comes_back_when_there_is_
     assert (cluster.carry_out("low").owner, cluster.view.assignments["low"].record.phase) == (2, "run")
 
 
+def test_the_room_that_is_made_for_one_is_not_taken_by_a_lesser_one() -> None:
+    """Else the lesser one goes again for the first, the other comes back meanwhile, and so for ever."""
+    cluster = owned(1, 3, priority=2000, demand={"memory": 3})
+    for node in (1, 2, 3):
+        cluster.put(f"{keys.SPEC_NODE}{node}", NodeSpec(node=node, name=f"n{node}", capacity={"memory": 4}))
+    for group, node, priority in (("lesser", 1, 1000), ("wide", 2, 2000), ("equal", 3, 2000), ("least", 3, 0)):
+        cluster.group(group, priority=priority, demand={"memory": 2 if group == "wide" else 1})
+        cluster.resource(f"{group}r", group)
+        cluster.assigned(node, group)
+        cluster.fact(group)
+    cluster.member(1, up=False)
+    batches = []
+    for _ in range(9):
+        found = decide_batch(cluster.view, cluster.view.groups, Moment(1000.0), take=lambda *_: True)
+        batches.append({one.assignment.group: (one.assignment.phase, one.assignment.owner) for one in found.decisions})
+        for one in found.decisions:
+            cluster.put(keys.ASSIGNMENT + one.assignment.group, one.assignment)
+            runs = one.assignment.phase == "run"
+            cluster.fact(one.assignment.group, states="online" if runs else "offline", stopped=not runs)
+    assert batches[0] == {"g": ("hold", 2), "least": ("hold", 3), "lesser": ("run", 2)}
+    assert batches[1] == {"g": ("run", 3), "least": ("run", 2)}
+    assert not any(batches[2:])
+
+
 # ------------------------------------------------------------------------------------------- failback
 
 
@@ -207,6 +234,21 @@ def test_one_group_at_a_time_returns_to_a_node() -> None:
     cluster.group("other", preferred_owners=(1,), auto_failback_type=1)
     cluster.assigned(2, "other", phase="stop", to=1, cause="failback")
     assert codes(cluster.verdict().waits) == ["failback_one_by_one"]
+
+
+def test_where_others_keep_it_from_returning_it_waits_for_them_and_says_so() -> None:
+    cluster = owned(2, preferred_owners=(1,), auto_failback_type=1, demand={"memory": 1})
+    for node in (1, 2):
+        cluster.put(f"{keys.SPEC_NODE}{node}", NodeSpec(node=node, name=f"n{node}", capacity={"memory": 1}))
+    cluster.group("other", demand={"memory": 1})
+    cluster.assigned(1, "other")
+    assert codes(cluster.verdict().waits) == ["failback_barred", "lacks_capacity"]
+    cluster.intent("other", persistent_state=False)
+    assert cluster.carry_out().to == 1
+    cluster.member(1, up=False)
+    cluster.assigned(2, number=3)
+    cluster.fact()
+    assert cluster.verdict() == STAYS, "a node that is down tells by itself when it is back"
 
 
 def test_after_a_drain_it_returns_where_the_node_takes_its_groups_back() -> None:

@@ -59,6 +59,7 @@ SENTENCES: Final = {
     "failback_window": "it returns to {node} within the hours {detail}",
     "failback_stable": "it returns to {node} when that has been up for {detail} s",
     "failback_one_by_one": "another group is on its way back to {node}",
+    "failback_barred": "it would return to {node}, and cannot while other groups are where they are",
     "drain_over": "the drain of {node} is over, and it takes its groups back",
     "node_down": "{node} is down",
     "node_paused": "{node} is paused",

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from quorate.core.authority.frame import Answered, CommitRequest, Outcome
 from quorate.core.authority.mutations import Mutation
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.deciding import decide
+from quorate.core.failover.batch import decide_batch, intent_after
 from quorate.core.failover.decision import Decision, Verdict
 from quorate.core.failover.formed import formed_now
 from quorate.core.failover.maintenance import next_end_s
 from quorate.core.placement.filters import rivals
 from quorate.core.placement.scene import Scene
 from quorate.model import keys
-from quorate.model.base import encode, replace
+from quorate.model.base import encode
 from quorate.model.records import Absent, Guard, Put, Unchanged, Write
-from quorate.model.workload import wants_online
+from quorate.model.workload import Assignment, wants_online
 from quorate.node.day import Day
 from quorate.node.outputs import Decided
 
@@ -79,38 +79,24 @@ class Coordinating:
             known = view.formed
             before = Unchanged(keys.FORMED, known.revision) if known is not None else Absent(keys.FORMED)
             return CommitRequest(PURPOSE, (guard, before), (Put(keys.FORMED, encode(formed)),)), [], touched
-        scene, moment = Scene(view, wall_s), self._day.moment(view, wall_s)
-        guards: dict[str, Guard] = {}
-        writes: dict[str, Write] = {}
-        decided: list[Decided] = []
-        again: set[str] = set()
-        size_bytes = 0
+        moment = self._day.moment(view, wall_s)
+        batch = _Batch(view)
         due = (touched | self._waiting.keys()) & view.groups.keys()
         self._waiting = {group: at_s for group, at_s in self._waiting.items() if group in view.groups}
-        for group in sorted(due, key=lambda g: (-view.groups[g].record.priority, g)):
-            if len(writes) >= ASSIGNMENTS_PER_COMMIT or size_bytes >= BYTES_PER_COMMIT:
-                again.add(group)
-                continue
-            spec = view.groups[group].record
-            verdict = decide(scene, spec, moment, heed_proofs=Mutation.IGNORE_DEMAND not in self._mutations)
+        heed = Mutation.IGNORE_DEMAND not in self._mutations
+        found = decide_batch(view, due, moment, take=batch.take, heed_proofs=heed)
+        for group, verdict in found.verdicts.items():
             self._note(group, verdict)
-            for decision in verdict.decisions:
-                made = decision.assignment
-                if keys.ASSIGNMENT + made.group in writes:
-                    continue  # it has been decided on already in this batch
-                again.add(made.group)
-                size_bytes += self._gather(decision, guards, writes)
-                self._guard_rivals(scene, decision, guards)
-                scene.decided(view.groups[made.group].record, made)
-                decided.append(Decided(made))
+        decided = [Decided(decision.assignment) for decision in found.decisions]
+        again = {decision.assignment.group for decision in found.decisions} | found.left
         self._node_again_s = next_end_s(view, wall_s)
         dues = (self._node_again_s, *self._waiting.values())
         self.again_s = min((at_s for at_s in dues if at_s is not None), default=None)
-        if not writes:
+        if not batch.writes:
             return None, [], again
         unguarded = Mutation.UNGUARDED in self._mutations
-        all_guards = () if unguarded else (guard, *guards.values())
-        return CommitRequest(PURPOSE, all_guards, tuple(writes.values())), decided, again
+        all_guards = () if unguarded else (guard, *batch.guards.values())
+        return CommitRequest(PURPOSE, all_guards, tuple(batch.writes.values())), decided, again
 
     def _note(self, group: str, verdict: Verdict) -> None:
         if verdict.waits:
@@ -118,30 +104,42 @@ class Coordinating:
         else:
             self._waiting.pop(group, None)
 
-    def _guard_rivals(self, scene: Scene, decision: Decision, guards: dict[str, Guard]) -> None:
-        """That none which must not run beside it has been asked for meanwhile; nobody else writes assignments."""
+
+class _Batch:
+    """One transaction in the making."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self.guards: dict[str, Guard] = {}
+        self.writes: dict[str, Write] = {}
+        self._size_bytes = 0
+
+    def take(self, decision: Decision, scene: Scene) -> bool:
+        """Guard an assignment by what it replaces and by the lives it rests on (rule 14); tells if there is room."""
         made, view = decision.assignment, self._view
+        key = keys.ASSIGNMENT + made.group
+        known = view.assignments.get(made.group)
+        self.guards[key] = Unchanged(key, known.revision) if known else Absent(key)
+        for node in decision.watches:
+            member = view.authority.members.get(node)
+            if member is not None:
+                self.guards[keys.member(node)] = Unchanged(keys.member(node), member.revision)
+        value = encode(made)
+        self.writes[key] = Put(key, value)
+        self._size_bytes += len(key) + len(value)
+        wanted, intent = intent_after(view, decision), view.intents.get(made.group)
+        if wanted is not None and intent is not None:
+            place = keys.INTENT_GROUP + made.group
+            self.guards[place] = Unchanged(place, intent.revision)
+            self.writes[place] = Put(place, encode(wanted))
+        self._guard_rivals(scene, made)
+        return len(self.writes) < ASSIGNMENTS_PER_COMMIT and self._size_bytes < BYTES_PER_COMMIT
+
+    def _guard_rivals(self, scene: Scene, made: Assignment) -> None:
+        """That none which must not run beside it has been asked for meanwhile; nobody else writes assignments."""
+        view = self._view
         if made.phase != "run" or not wants_online(view.intent(made.group)):
             return
         for other in rivals(scene, view.groups[made.group].record):
             place, intent = keys.INTENT_GROUP + other, view.intents.get(other)
-            guards.setdefault(place, Unchanged(place, intent.revision) if intent is not None else Absent(place))
-
-    def _gather(self, decision: Decision, guards: dict[str, Guard], writes: dict[str, Write]) -> int:
-        """Guard an assignment by what it replaces and by the lives it rests on (rule 14); its size in bytes."""
-        made = decision.assignment
-        key = keys.ASSIGNMENT + made.group
-        known = self._view.assignments.get(made.group)
-        guards[key] = Unchanged(key, known.revision) if known else Absent(key)
-        for node in decision.watches:
-            member = self._view.authority.members.get(node)
-            if member is not None:
-                guards[keys.member(node)] = Unchanged(keys.member(node), member.revision)
-        value = encode(made)
-        writes[key] = Put(key, value)
-        intent = self._view.intents.get(made.group)
-        if decision.finishes_move is not None and intent is not None and intent.record.move is not None:
-            place = keys.INTENT_GROUP + made.group
-            guards[place] = Unchanged(place, intent.revision)
-            writes[place] = Put(place, encode(replace(intent.record, move=None)))
-        return len(key) + len(value)
+            self.guards.setdefault(place, Unchanged(place, intent.revision) if intent is not None else Absent(place))

@@ -33,6 +33,8 @@ class Verdict:
     """What it waits for, where something keeps it from being where and as it should."""
     again_s: float | None = None
     """Wall time at which the answer may be another."""
+    room_on: int = 0
+    """The node on which others make room for it: lesser groups do not take that meanwhile; 0: none."""
 
 
 STAYS = Verdict()

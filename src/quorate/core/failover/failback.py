@@ -6,12 +6,17 @@ Does not know: how groups move; it names the node and the reason.
 
 from __future__ import annotations
 
+from typing import Final
+
 from quorate.core.failover.decision import STAYS, Verdict, decided, incarnation_of, left
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import objection
 from quorate.core.placement.filters import apart_conflict
 from quorate.core.placement.scene import Scene
 from quorate.model.workload import Assignment, GroupSpec, Reason
+
+OTHERS: Final = frozenset({"lacks_capacity", "anti_affinity", "companions_elsewhere"})
+"""Objections that end when other groups go elsewhere: nothing of the group itself or of the node tells of that."""
 
 
 def in_window(start: int, end: int, hour: int) -> bool:
@@ -25,21 +30,30 @@ def failback(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) ->
     """Return where that is due; the group must be as it should be."""
     if group.locked_from_moving:
         return STAYS
-    drained = _after_drain(scene, group, now, moment)
+    drained, barred = _after_drain(scene, group, now, moment)
     if drained is not None:
         return drained
     if group.auto_failback_type != 1:
-        return STAYS
+        return _not_yet(barred)
     stay = {(reason.node, reason.detail) for reason in now.stay_against}
     for rank, node in enumerate(group.preferred_owners, 1):
         if node == now.owner:
-            return STAYS
-        if objection(scene, group, node) is not None or (node, incarnation_of(scene.view, node)) in stay:
+            break
+        if (node, incarnation_of(scene.view, node)) in stay:
             continue
-        if apart_conflict(scene, group, node) is not None:
-            continue
-        return _back(scene, group, now, node, rank, moment)
-    return STAYS
+        found = objection(scene, group, node) or apart_conflict(scene, group, node)
+        if found is None:
+            return _back(scene, group, now, node, rank, moment)
+        if barred is None or barred.code not in OTHERS:
+            barred = found
+    return _not_yet(barred)
+
+
+def _not_yet(found: Reason | None) -> Verdict:
+    """It stays; where other groups are what keeps it from returning, it waits for them."""
+    if found is None or found.code not in OTHERS:
+        return STAYS
+    return Verdict(waits=(Reason(code="failback_barred", node=found.node), found))
 
 
 def _back(scene: Scene, group: GroupSpec, now: Assignment, node: int, rank: int, moment: Moment) -> Verdict:
@@ -57,12 +71,15 @@ def _back(scene: Scene, group: GroupSpec, now: Assignment, node: int, rank: int,
     return decided(left(now, node, "failback", (why,), moment), now.owner, node)
 
 
-def _after_drain(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) -> Verdict | None:
-    """The node from which a drain moved it takes such groups back."""
+def _after_drain(
+    scene: Scene, group: GroupSpec, now: Assignment, moment: Moment
+) -> tuple[Verdict | None, Reason | None]:
+    """The node from which a drain moved it takes such groups back; or what stands against that."""
     home = now.drained_from
     if not home or home == now.owner or not scene.view.node_intent(home).takes_back:
-        return None
-    if objection(scene, group, home) is not None:
-        return None
+        return None, None
+    found = objection(scene, group, home)
+    if found is not None:
+        return None, found
     made = left(now, home, "failback", (Reason(code="drain_over", node=home),), moment)
-    return decided(made, now.owner, home)
+    return decided(made, now.owner, home), None

@@ -13,7 +13,7 @@ from typing import Final
 from quorate.core.failover.decision import STAYS, Decision, Verdict, decided, taken
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import choose
-from quorate.core.placement.preemption import victims
+from quorate.core.placement.preemption import room_for
 from quorate.core.placement.scene import Scene
 from quorate.model.workload import Assignment, GroupFact, GroupIntent, GroupSpec, Reason, wants_online
 
@@ -30,13 +30,13 @@ def without_room(
     scene: Scene, group: GroupSpec, now: Assignment, cause: str, why: tuple[Reason, ...], moment: Moment
 ) -> Verdict:
     """No node can take the group as it is: others make room, or it waits on a node that is up, or where it is."""
-    made_room = _preempted(scene, group, moment)
+    made_room, room_on = _preempted(scene, group, moment)
     _, against = choose(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
     keeper, _ = choose(scene, group, "failover", owner=now.owner, runs=False)
     if scene.view.owner_lives(now) or keeper is None:
-        return Verdict(made_room, against)
+        return Verdict(made_room, against, room_on=room_on)
     held = taken(scene.view, now, keeper.node, cause, (*why, *against), moment, phase="hold")
-    return Verdict((*made_room, Decision(held, None, (now.owner, keeper.node))), against)
+    return Verdict((*made_room, Decision(held, None, (now.owner, keeper.node))), against, room_on=room_on)
 
 
 def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:
@@ -53,20 +53,23 @@ def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None
         return STAYS  # what is on hold must be down before it can go anywhere
     best, against = choose(scene, group, "place", owner=now.owner)
     if best is None:
-        return Verdict(_preempted(scene, group, moment), against)
+        made_room, room_on = _preempted(scene, group, moment)
+        return Verdict(made_room, against, room_on=room_on)
     code = "asked_for" if setting is not None else "room_again"
     reasons = (Reason(code=code, node=best.node), best.reason)
     return decided(taken(view, now, best.node, "released", reasons, moment), now.owner, best.node)
 
 
-def _preempted(scene: Scene, group: GroupSpec, moment: Moment) -> tuple[Decision, ...]:
-    """The groups of lower priority that go on hold so that this one has room; none where that does not help."""
-    view = scene.view
+def _preempted(scene: Scene, group: GroupSpec, moment: Moment) -> tuple[tuple[Decision, ...], int]:
+    """The groups of lower priority that go on hold so that this one has room, and where; none where nothing helps."""
+    view, room = scene.view, room_for(scene, group)
+    if room is None:
+        return (), 0
     found: list[Decision] = []
-    for other in victims(scene, group):
+    for other in room.victims:
         now = view.assignments[other].record
         why = Reason(code="preempted", node=now.owner, subject=group.name, detail=str(group.priority))
         found.append(
             Decision(taken(view, now, now.owner, "preempted", (why,), moment, phase="hold"), None, (now.owner,))
         )
-    return tuple(found)
+    return tuple(found), room.node

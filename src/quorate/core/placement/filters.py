@@ -72,8 +72,14 @@ def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
     names = group.affinity_class_names
     if not names:
         return frozenset()
-    nodes = (node for node, _ in scene.occupancy.nodes())
-    return frozenset(node for node in nodes if scene.hosted(group, node, "node", TOGETHER, names))
+    entries = [(TOGETHER, name.casefold()) for name in names]
+    own = scene.occupancy.share(group.id)
+    home, brings = (own.node, own.classes) if own is not None else (0, ())
+    return frozenset(
+        node
+        for node, load in scene.occupancy.nodes()
+        if any(load.classes[entry] > (node == home and entry in brings) for entry in entries)
+    )
 
 
 def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:

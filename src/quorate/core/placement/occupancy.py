@@ -30,7 +30,10 @@ _WHILE_IT_RUNS = frozenset({APART, *STRICT.values()})
 class Load:
     """What one node hosts."""
 
-    groups: int = 0
+    hosts: set[str] = field(default_factory=set)
+    """The groups that count here."""
+    leaving: set[str] = field(default_factory=set)
+    """Those that are on their way from here, and of which something may still run."""
     used: dict[str, int] = field(default_factory=dict)
     """Of each named quantity."""
     classes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -38,7 +41,12 @@ class Load:
 
     def copy(self) -> Load:
         """One that may be changed."""
-        return Load(self.groups, dict(self.used), Counter(self.classes))
+        return Load(set(self.hosts), set(self.leaving), dict(self.used), Counter(self.classes))
+
+    @property
+    def groups(self) -> int:
+        """How many groups count here."""
+        return len(self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +108,11 @@ class Occupancy:
 
     def on(self, node: int) -> list[str]:
         """Groups that count on a node, in the order of their ids."""
-        return sorted(g for g in self.groups() if (share := self.share(g)) is not None and share.node == node)
+        return sorted(self.load(node).hosts)
 
     def leaving(self, node: int) -> list[str]:
         """Groups that are on their way from a node."""
-        return sorted(g for g in self.groups() if (share := self.share(g)) is not None and share.leaving == node)
-
-    def groups(self) -> set[str]:
-        """Groups that count somewhere, or did when this copy was made."""
-        return set(self._shares) | (self._base.groups() if self._base is not None else set())
+        return sorted(self.load(node).leaving)
 
     def put(self, group: str, share: Share | None) -> None:
         """The group counts there from now on, or nowhere."""
@@ -116,17 +120,17 @@ class Occupancy:
         if former == share:
             return
         if former is not None:
-            self._add(former, -1)
+            self._add(group, former, -1)
         if share is not None:
-            self._add(share, 1)
+            self._add(group, share, 1)
         if share is None and self._base is None:
             self._shares.pop(group, None)
         else:
             self._shares[group] = share
 
-    def _add(self, share: Share, sign: int) -> None:
+    def _add(self, group: str, share: Share, sign: int) -> None:
         load = self._changing(share.node)
-        load.groups += sign
+        _note(load.hosts, group, sign)
         for name, amount in share.demand.items():
             load.used[name] = load.used.get(name, 0) + sign * amount
         for entry in share.classes:
@@ -134,6 +138,7 @@ class Occupancy:
         if not share.leaving:
             return
         load = self._changing(share.leaving)
+        _note(load.leaving, group, sign)
         for name, amount in share.demand.items():
             load.used[name] = load.used.get(name, 0) + sign * amount
         for entry in share.classes:
@@ -147,6 +152,13 @@ class Occupancy:
             load = self._loads[node] = load.copy() if load is not None else Load()
             self._own.add(node)
         return load
+
+
+def _note(groups: set[str], group: str, sign: int) -> None:
+    if sign > 0:
+        groups.add(group)
+    else:
+        groups.discard(group)
 
 
 def share_of(

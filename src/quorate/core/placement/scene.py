@@ -7,10 +7,11 @@ Does not know: any single group. How it works: what holds for every group is fou
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement.occupancy import Occupancy, share_of
+from quorate.core.placement.occupancy import Load, Occupancy, share_of, share_on
 from quorate.model.nodes import NodeSpec
 from quorate.model.workload import Assignment, GroupSpec, Reason, SeparationLevel
 
@@ -63,16 +64,20 @@ class Scene:
 
     def hosted(self, group: GroupSpec, node: int, level: SeparationLevel, kind: str, names: tuple[str, ...]) -> int:
         """How many other groups with one of these classes count in that node's place."""
-        place = self.place_of(node, level)
         own = self.occupancy.share(group.id)
         count = 0
-        for other, load in self.occupancy.nodes():
-            if other != node and (level == "node" or self.place_of(other, level) != place):
-                continue
+        for other, load in self._in_place_of(node, level):
             for name in names:
                 entry = (kind, name.casefold())
                 count += load.classes.get(entry, 0) - (own is not None and own.on(other) and entry in own.classes)
         return count
+
+    def _in_place_of(self, node: int, level: SeparationLevel) -> Iterable[tuple[int, Load]]:
+        """What is hosted there, node by node."""
+        if level == "node":
+            return ((node, self.occupancy.load(node)),)
+        place = self.place_of(node, level)
+        return ((at, load) for at, load in self.occupancy.nodes() if at == node or self.place_of(at, level) == place)
 
     @cached_property
     def _leaving(self) -> Counter[int]:
@@ -109,6 +114,10 @@ class Scene:
             self._leaving[made.owner] += 1
             if made.cause == "failback":
                 self.returning.add(made.to)
+
+    def keep_room(self, group: GroupSpec, node: int) -> None:
+        """Count the group there, where others make room for it."""
+        self.occupancy.put(group.id, share_on(group, node))
 
 
 def bar(view: ClusterView, node: int, wall_s: float) -> Reason | None:
