@@ -52,10 +52,10 @@ def test_a_change_is_shown_compared_and_taken_back(line: CommandLine) -> None:
     assert "quarantine_threshold  3       7" in shown
     assert "1 objects differ" in line.run("history", "diff", str(change["revision"] - 1))
     assert "nothing differs" in line.run("history", "diff", change["id"])
-    assert "can be taken back" in line.run("history", "revert", change["id"], "--preview")
+    assert "revert alpha; nothing was changed" in line.run("history", "revert", change["id"], "--preview")
     line.run("history", "revert", change["id"], "--reason", "it was not")
     assert "nothing differs" in line.run("history", "diff", str(change["revision"] - 1))
-    assert "taken back already" in line.run("history", "revert", change["id"], "--preview")
+    assert "it is so already" in line.run("history", "revert", change["id"], "--preview")
     assert "nothing to do" in line.run("history", "revert", change["id"])
     line.run("cluster", "set", "QuarantineThreshold=9")
     assert "[changed_since at alpha]" in line.run("history", "revert", change["id"], status=2)

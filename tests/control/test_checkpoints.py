@@ -138,7 +138,7 @@ async def test_what_was_saved_is_deleted_with_checkpoint_resource_and_group(worl
     await run(world, lambda v, o: resources.delete_resource(v, "site", o, drop_dependencies=False))
     assert await kept(world) == []
     (change,) = (await read_chronology(world)).changes[:1]
-    await revert_change(world, change.id, force=False, preview=False, author="ann", reason="")
+    await revert_change(world, change.id, new_occasion(world, "ann", ""), force=False)
     assert [point.path for point in list_checkpoints(world, "site").checkpoints] == ["/srv/site/state"]
     await save(world)
     await run(world, lambda v, o: groups.delete_group(v, "web", o, with_resources=True))

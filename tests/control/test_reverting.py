@@ -11,7 +11,7 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control import cluster, fencing, groups, networks, resource_writing, resources, weighing
 from quorate.control.change import Change, Done, Occasion, altered
-from quorate.control.executor import Command, execute, new_occasion
+from quorate.control.executor import Command, Previewed, execute, new_occasion
 from quorate.control.groups import NewGroup
 from quorate.control.history_reading import read_chronology, show_change, show_difference
 from quorate.control.names import NewName
@@ -56,7 +56,8 @@ async def newest(world: FacesWorld) -> str:
 
 
 async def revert(world: FacesWorld, word: str, *, force: bool = False, preview: bool = False) -> Done:
-    return await revert_change(world, word, force=force, preview=preview, author="bob", reason="a mistake")
+    occasion = new_occasion(world, "bob", "a mistake", preview=preview)
+    return await revert_change(world, word, occasion, force=force)
 
 
 async def refused(world: FacesWorld, word: str) -> dict[str, str]:
@@ -89,7 +90,9 @@ async def test_a_change_is_shown_with_former_values_and_taken_back(world: FacesW
         "properties.command_line": ("/bin/sleep 9", "/bin/other"),
         "restart_threshold": (3, 9),
     }
-    assert (await revert(world, change, preview=True)).changed
+    with pytest.raises(Previewed) as seen:
+        await revert(world, change, preview=True)
+    assert seen.value.alters
     assert site(world) == ("/bin/other", 9)
     await revert(world, change)
     assert site(world) == ("/bin/sleep 9", 3)

@@ -10,10 +10,10 @@ import pytest
 from faces_world import FacesWorld, faces_world
 from quorate.control import enrolment, tokens
 from quorate.control.change import Done
-from quorate.control.executor import execute, execute_reading, new_occasion
+from quorate.control.executor import Previewed, execute, execute_reading, new_occasion
 from quorate.control.queries import show_node
 from quorate.control.status import cluster_status
-from quorate.control.upgrading import UpgradeWish, upgrade_level
+from quorate.control.upgrading import upgrade_level
 from quorate.model import keys
 from quorate.model.enrolment import EnrolmentRequest
 from quorate.model.membership import JoinRequest, MemberRecord
@@ -29,8 +29,7 @@ async def world(tmp_path: Path) -> AsyncIterator[FacesWorld]:
 
 
 async def upgrade(world: FacesWorld, *, preview: bool = False) -> Done:
-    wish = UpgradeWish(preview=preview)
-    return await execute(world, lambda v, o: upgrade_level(v, wish, o), new_occasion(world, "ann", ""))
+    return await execute(world, upgrade_level, new_occasion(world, "ann", "", preview=preview))
 
 
 async def refused(world: FacesWorld) -> list[str]:
@@ -55,8 +54,10 @@ async def test_the_level_rises_when_every_node_is_up_and_runs_the_newer_release(
     await world.put((keys.member(3), MemberRecord(node=3, state="down", incarnation="3.a")))
     assert await refused(world) == ["node.node3"]
     await world.put((keys.member(3), MemberRecord(node=3, state="up", incarnation="3.b")))
-    seen = await upgrade(world, preview=True)
-    assert (seen.changed, [problem.code for problem in seen.warnings]) == (False, ["level_would_rise"])
+    with pytest.raises(Previewed) as seen:
+        await upgrade(world, preview=True)
+    assert isinstance(seen.value.answer, Done)
+    assert [problem.code for problem in seen.value.answer.warnings] == ["level_would_rise"]
     assert cluster_status(world).functional_level == 1
     assert (await upgrade(world)).changed
     status = cluster_status(world)

@@ -21,13 +21,14 @@ from starlette.routing import Route as StarletteRoute
 
 from quorate.api.call import Ask, Call
 from quorate.api.forwarding import ON_BEHALF_OF, Forwarder
-from quorate.api.inputs import read_body, read_seconds, to_json
+from quorate.api.inputs import read_body, read_flag, read_seconds, to_json
 from quorate.api.routes import BODY_MOST_BYTES, EVENTS_PATH, OPENAPI_PATH, ROUTES, ProblemDocument, Route, openapi
 from quorate.api.stream import event_stream
 from quorate.control.access import STRANGER, Caller, Role, demand
-from quorate.control.change import Changed, altered
+from quorate.control.change import Changed, Done, altered
 from quorate.control.context import Context
-from quorate.control.executor import CannotNow, Unsettled
+from quorate.control.executor import CannotNow, Previewed, Unsettled
+from quorate.control.foreseeing import preview_of
 from quorate.control.lookup import find_node
 from quorate.control.wait import node_stopped, until_unheard, wait_for
 from quorate.model.base import decode
@@ -68,7 +69,9 @@ def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
             raise Refused([_unknown_parameter(name, route) for name in unknown])
         data = await _body(request, route.body_most_bytes)
         behalf = unquote(request.headers.get(ON_BEHALF_OF, "")) if caller.is_node else ""
-        if route.at_node and not behalf:
+        # A preview changes nothing, so any node can answer it; and nobody must carry it out by mistake.
+        previews = read_flag(request.query_params.get("preview"), "preview")
+        if route.at_node and not behalf and not previews:
             elsewhere = await _at_node(context, forwarder, request, data, caller)
             if elsewhere is not None:
                 return elsewhere
@@ -77,11 +80,27 @@ def _endpoint(context: Context, forwarder: Forwarder, route: Route) -> Endpoint:
         body = await asyncio.to_thread(read_body, data, route.takes) if large else read_body(data, route.takes)
         ask = _asking(forwarder, behalf or caller.name)
         call = Call(context, caller, request.path_params, request.query_params, body, behalf, ask)
-        answer = await route.handler(call)
+        try:
+            answer = await route.handler(call)
+        except Previewed as previewed:
+            answer = await _foreseen(context, route, previewed)
         pending = isinstance(answer, Changed) and answer.outcome in {"accepted", "pending"} and answer.changed
         return _json(await asyncio.to_thread(to_json, answer) if large else to_json(answer), 202 if pending else 200)
 
     return endpoint
+
+
+async def _foreseen(context: Context, route: Route, previewed: Previewed) -> Changed:
+    """The answer to a change that was only to be previewed."""
+    done = previewed.answer
+    assert isinstance(done, Done)
+    parts = [part for part in route.path.split("/")[2:] if not part.startswith("{")]
+    verb = parts[-1].replace("-", " ") if len(parts) > 1 else _METHODS.get(route.method, route.method)
+    found = await preview_of(context, previewed.imagined, f"{verb} {done.name}", alters=previewed.alters)
+    return Changed(id=done.id, name=done.name, changed=False, outcome="preview", warnings=done.warnings, preview=found)
+
+
+_METHODS: Final = {"POST": "create", "PATCH": "change", "DELETE": "delete"}
 
 
 def _asking(forwarder: Forwarder, author: str) -> Ask:
@@ -181,6 +200,7 @@ def status_of(problems: Iterable[Problem]) -> int:
         "network_unknown",
         "interface_unknown",
         "fence_device_unknown",
+        "site_unknown",
     }:
         return 404
     if "cluster_not_formed" in codes:

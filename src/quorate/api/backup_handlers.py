@@ -42,14 +42,6 @@ async def show_difference(call: Call[Nothing]) -> Difference:
 
 
 async def revert_change(call: Call[RevertWish]) -> Changed:
-    """Take a change back, by id or revision; `preview` changes nothing."""
-    wish = call.body
-    done = await reverting.revert_change(
-        call.context,
-        call.name,
-        force=wish.force,
-        preview=wish.preview,
-        author=call.author,
-        reason=call.query.get("reason", ""),
-    )
+    """Take a change back, by id or revision."""
+    done = await reverting.revert_change(call.context, call.name, call.occasion(), force=call.body.force)
     return Changed(id=done.id, name=done.name, changed=done.changed, outcome="done", warnings=done.warnings)

@@ -69,13 +69,18 @@ class Call(Generic[I]):
         """How long the caller wants to wait for the end of the operation; None: not at all."""
         return read_seconds(self.query.get("wait_s"), "wait_s")
 
+    @property
+    def previews(self) -> bool:
+        """The caller asks what would follow; nothing must be changed."""
+        return self.flag("preview")
+
     def flag(self, name: str) -> bool:
         """A yes-or-no parameter."""
         return read_flag(self.query.get(name), name)
 
     def occasion(self) -> Occasion:
         """Fresh ids, author and reason."""
-        return new_occasion(self.context, self.author, self.query.get("reason", ""))
+        return new_occasion(self.context, self.author, self.query.get("reason", ""), preview=self.previews)
 
 
 class Plan(Generic[I]):

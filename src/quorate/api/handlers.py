@@ -81,9 +81,9 @@ async def rename_cluster(call: Call[NewName]) -> Changed:
     return await Plan(call).run(lambda view, occasion: cluster.rename_cluster(view, call.body, occasion), at_once)
 
 
-async def upgrade_level(call: Call[upgrading.UpgradeWish]) -> Changed:
-    """Raise the functional level, for good; `preview` changes nothing."""
-    return await Plan(call).run(lambda view, occasion: upgrading.upgrade_level(view, call.body, occasion), at_once)
+async def upgrade_level(call: Call[Nothing]) -> Changed:
+    """Raise the functional level, for good."""
+    return await Plan(call).run(upgrading.upgrade_level, at_once)
 
 
 async def stop_cluster(call: Call[Nothing]) -> Changed:
@@ -289,8 +289,11 @@ async def stop_node(call: Call[Nothing]) -> Changed:
     try:
         changed = await plan.run(lambda view, occasion: nodes.stop_node(view, call.name, occasion), None)
     except (CannotNow, Unsettled, Refused) as problem:
+        if call.previews:
+            raise
         changed = nodes.stopped_unrecorded(call.context.view, call.context.node, problem.problems)
-    await call.context.stop_node()
+    if not call.previews:
+        await call.context.stop_node()
     return changed
 
 

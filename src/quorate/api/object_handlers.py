@@ -8,9 +8,10 @@ from __future__ import annotations
 from quorate.api.call import Call, Plan, at_once
 from quorate.api.handlers import Nothing
 from quorate.control import copying, groups, regrouping, renaming, wait
-from quorate.control.change import Changed
+from quorate.control.change import Change, Changed, Done, Occasion
 from quorate.control.executor import execute
 from quorate.control.names import NewName
+from quorate.core.cluster_view import ClusterView
 
 DESTROY_WAIT_S = 15.0
 """So long a group that is to be destroyed may take to go offline, where the caller says nothing."""
@@ -46,15 +47,21 @@ async def destroy_group(call: Call[Nothing]) -> Changed:
     """Take a group offline, then delete it with its resources; what does not go offline in time stays."""
     limit_s = call.wait_s if call.wait_s is not None else DESTROY_WAIT_S
     ignore = call.flag("ignore_locked")
-    done = await execute(
-        call.context,
-        lambda view, now: groups.group_offline(view, call.name, now, ignore_locked=ignore),
-        call.occasion(),
-    )
+
+    def take_offline(view: ClusterView, now: Occasion) -> Change[Done]:
+        return groups.group_offline(view, call.name, now, ignore_locked=ignore)
+
+    if call.previews and not take_offline(call.context.view, call.occasion()).writes:
+        return await _delete(call, call.name)  # else going offline is all that there is to foresee
+    done = await execute(call.context, take_offline, call.occasion())
     outcome = await wait.wait_for(call.context, wait.group_offline(done.id), limit_s)
     if outcome != "done":
         return Changed(id=done.id, name=done.name, changed=done.changed, outcome=outcome)
+    return await _delete(call, done.id)
+
+
+async def _delete(call: Call[Nothing], group: str) -> Changed:
     gone = await execute(
-        call.context, lambda view, now: groups.delete_group(view, done.id, now, with_resources=True), call.occasion()
+        call.context, lambda view, now: groups.delete_group(view, group, now, with_resources=True), call.occasion()
     )
     return Changed(id=gone.id, name=gone.name, changed=True, outcome="done", warnings=gone.warnings)

@@ -16,6 +16,7 @@ from quorate.api import (
     checkpoint_handlers,
     dependency_handlers,
     fence_handlers,
+    foresight_handlers,
     group_handlers,
     handlers,
     network_handlers,
@@ -43,6 +44,7 @@ from quorate.control import (
     networks,
     nodes,
     path_views,
+    previews,
     properties,
     quorum,
     quorum_setting,
@@ -51,7 +53,6 @@ from quorate.control import (
     resource_writing,
     setting,
     tokens,
-    upgrading,
     views,
     weighing,
 )
@@ -102,7 +103,7 @@ class Route:
         return self.method != "GET"
 
 
-_CHANGE: Final = ("reason", "wait_s")
+_CHANGE: Final = ("reason", "wait_s", "preview")
 _LOOK: Final = ("GET", Role.VIEWER)
 
 
@@ -125,7 +126,7 @@ ROUTES: Final = (
     _operate("/v1/cluster/release-expulsions", handlers.release_expulsions),
     _operate("/v1/cluster/maintenance", group_handlers.maintain_cluster, maintenance.MaintenanceWish),
     _administer("POST", "/v1/cluster/rename", handlers.rename_cluster, names.NewName),
-    _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level, upgrading.UpgradeWish),
+    _administer("POST", "/v1/cluster/upgrade-level", handlers.upgrade_level),
     Route(
         "GET",
         "/v1/cluster/backup",
@@ -150,6 +151,9 @@ ROUTES: Final = (
     _administer("POST", "/v1/cluster/destroy", handlers.destroy_cluster, ending.DestroyWish),
     _get("/v1/nodes", handlers.list_nodes, views.NodeList),
     _get("/v1/nodes/{name}", handlers.show_node, views.NodeView),
+    _get("/v1/forecast", foresight_handlers.show_forecast, previews.Forecast),
+    _get("/v1/what-if/node-loss/{name}", foresight_handlers.node_loss, previews.Preview),
+    _get("/v1/what-if/site-loss/{name}", foresight_handlers.site_loss, previews.Preview),
     _get("/v1/nodes/{name}/explanation", handlers.explain_node, explanations.NodeExplanation),
     _administer("PATCH", "/v1/nodes/{name}", handlers.change_node, weighing.NodeChange),
     _operate("/v1/nodes/{name}/pause", handlers.pause_node),

@@ -138,21 +138,10 @@ def release_expulsions(session: Session) -> None:
 
 
 @cluster.command("upgrade-level")
-@click.option("--preview", is_flag=True, help="Say what would happen; change nothing.")
 @changes
-def upgrade_level(session: Session, preview: bool) -> None:
+def upgrade_level(session: Session) -> None:
     """Let the cluster use what its newest software can, once every node is up and runs it. There is no way back."""
-    from quorate.control.upgrading import UpgradeWish
-
-    changed = session.change("POST", "cluster", "upgrade-level", body=UpgradeWish(preview=preview))
-    if preview and changed.warnings and not session.as_json:
-        from quorate.cli.frame import print_problem
-
-        for problem in changed.warnings:
-            print_problem(problem)
-        click.echo("nothing was changed")
-        return
-    session.finish(changed, "its functional level is raised")
+    session.finish(session.change("POST", "cluster", "upgrade-level"), "its functional level is raised")
 
 
 @cluster.command()

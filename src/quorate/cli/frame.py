@@ -7,6 +7,7 @@ are loaded when a command runs, so that `--help` and completion answer at once.
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -31,11 +32,22 @@ WAIT_DEFAULT_S = 60.0
 class Session:
     """One run of one command."""
 
-    def __init__(self, *, as_json: bool, endpoint: str, reason: str = "", wait: bool = False, timeout_s: float = 0.0):
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        endpoint: str,
+        reason: str = "",
+        wait: bool = False,
+        timeout_s: float = 0.0,
+        preview: bool = False,
+    ):
         self.as_json = as_json
         self.endpoint = endpoint
         self.reason = reason
-        self.wait_s = timeout_s if wait else None
+        self.preview = preview
+        """Nothing is to be changed: show what would follow."""
+        self.wait_s = timeout_s if wait and not preview else None
         self._client: Client | None = None
 
     @property
@@ -50,7 +62,8 @@ class Session:
     @property
     def query(self) -> dict[str, str]:
         """What goes with every change."""
-        return {"reason": self.reason} if self.reason else {}
+        told = {"reason": self.reason} if self.reason else {}
+        return {**told, "preview": "true"} if self.preview else told
 
     def change(
         self, method: str, *path: str, body: Value | None = None, query: dict[str, str] | None = None
@@ -84,7 +97,9 @@ class Session:
         else:
             for problem in (*changed.warnings, *changed.problems):
                 print_problem(problem)
-            if not changed.changed and changed.outcome in {"accepted", "done"}:
+            if changed.preview is not None:
+                self.show(changed.preview)
+            elif not changed.changed and changed.outcome in {"accepted", "done"}:
                 click.echo(f"{changed.name}: nothing to do, it is so already")
             else:
                 words = {"done": done, "accepted": begun or done, "failed": "failed", "pending": "still pending"}
@@ -166,6 +181,7 @@ _ENDPOINT = click.option(
     help="https://ADDRESS:PORT or unix:PATH; else QUORATE_ENDPOINT, this node, a profile.",
 )
 _REASON = click.option("--reason", default="", help="Why; kept in the audit record.")
+_PREVIEW = click.option("--preview", is_flag=True, help="Show what would follow; change nothing.")
 _WAIT = click.option("--wait", is_flag=True, help="Wait for the end of what this begins.")
 _TIMEOUT = click.option(
     "--timeout-s", default=WAIT_DEFAULT_S, show_default=True, type=click.FloatRange(0.0, 3600.0), help="Longest wait."
@@ -184,7 +200,8 @@ def looks(function: Callable[Concatenate[Session, P], None]) -> Callable[..., No
 
 
 def changes(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
-    """A command that changes something and may wait for its end."""
+    """A command that changes something and may wait for its end; one that has no preview of its own gets this one."""
+    own = "preview" in inspect.signature(function).parameters
 
     @functools.wraps(function)
     def command(
@@ -196,10 +213,14 @@ def changes(function: Callable[Concatenate[Session, P], None]) -> Callable[..., 
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        session = Session(as_json=as_json, endpoint=endpoint, reason=reason, wait=wait, timeout_s=timeout_s)
+        preview = False if own else bool(kwargs.pop("preview"))
+        session = Session(
+            as_json=as_json, endpoint=endpoint, reason=reason, wait=wait, timeout_s=timeout_s, preview=preview
+        )
         _run(session, lambda: function(session, *args, **kwargs))
 
-    return _JSON(_ENDPOINT(_REASON(_WAIT(_TIMEOUT(command)))))
+    made = _JSON(_ENDPOINT(_REASON(_WAIT(_TIMEOUT(command)))))
+    return made if own else _PREVIEW(made)
 
 
 def ignore_locked(function: Callable[..., None]) -> Callable[..., None]:

@@ -145,7 +145,7 @@ def rename(session: Session, name: str, new_name: str) -> None:
 @changes
 def destroy(session: Session, name: str, yes: bool, ignore_locked: bool) -> None:
     """Take the group offline and delete it with all its resources. It waits for that."""
-    if not yes:
+    if not yes and not session.preview:
         raise click.UsageError(f"this deletes group {name} with all its resources; say --yes if that is meant")
     query = {"ignore_locked": "true"} if ignore_locked else {}
     session.wait_s = WAIT_DEFAULT_S if session.wait_s is None else session.wait_s

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quorate.cli.frame import Session, changes, looks, print_problem
+from quorate.cli.frame import Session, changes, looks
 
 if TYPE_CHECKING:
     from quorate.cli.page import Section
@@ -113,26 +113,16 @@ def diff(session: Session, since: str, until: str, about: str) -> None:
 @history.command("revert")
 @click.argument("change", metavar="REVISION|ID")
 @click.option("--force", is_flag=True, help="Also where later changes touched the same fields; those are lost.")
-@click.option("--preview", is_flag=True, help="Say whether it can be done; change nothing.")
 @changes
-def revert(session: Session, change: str, force: bool, preview: bool) -> None:
+def revert(session: Session, change: str, force: bool) -> None:
     """Take one change back. Later changes to other fields stay.
 
     It is a change like others: refused where the ordinary command would be, recorded, and can be taken back itself.
     """
     from quorate.model.history import RevertWish
 
-    body = RevertWish(force=force, preview=preview)
-    changed = session.change("POST", "history", change, "revert", body=body)
-    if preview and not session.as_json:
-        for problem in changed.warnings:
-            print_problem(problem)
-        click.echo(f"{changed.name}: it can be taken back; nothing was changed" if changed.changed else _IDLE)
-        return
+    changed = session.change("POST", "history", change, "revert", body=RevertWish(force=force))
     session.finish(changed, "the change is taken back")
-
-
-_IDLE = "it is taken back already; nothing was changed"
 
 
 def _sections(objects: tuple[ObjectChange, ...]) -> list[Section]:

@@ -34,6 +34,8 @@ NOUNS = {
     "history": ("quorate.cli.history:history", "Changes that were made: by whom, when and why."),
     "events": ("quorate.cli.events:events", "What happens, as it happens."),
     "explain": ("quorate.cli.explain:explain", "Why it is so, and what would help."),
+    "what-if": ("quorate.cli.foresight:what_if", "What a loss or a drain would do, before it is done."),
+    "forecast": ("quorate.cli.foresight:forecast", "What each possible loss would do now."),
     "lab": ("quorate.cli.lab:lab", "Several nodes on this one machine, and every way to hurt them."),
     "sim": ("quorate.cli.sim:sim", "Simulated clusters from seeds."),
 }

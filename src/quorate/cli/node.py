@@ -293,7 +293,8 @@ def confirm_off(session: Session, name: str, yes: bool) -> None:
     from quorate.control.views import NodeView
 
     found = session.client.look(path_of("nodes", name), NodeView)
-    again = found.name if yes else click.prompt(f"{found.name} is certainly off? Type its name", err=True)
+    known = yes or session.preview
+    again = found.name if known else click.prompt(f"{found.name} is certainly off? Type its name", err=True)
     changed = session.change("POST", "nodes", name, "confirm-off", body=ConfirmOffWish(name=again))
     session.finish(changed, "is out of the cluster", "confirmed off")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from quorate.cli.explanation_pages import group_page, node_page, resource_page
 from quorate.cli.fence_pages import fence_page, fence_table, fence_test_page
+from quorate.cli.foresight_pages import forecast_page, preview_page
 from quorate.cli.incident_pages import incident_list_page, incident_page
 from quorate.cli.network_pages import interface_page, interface_table, matrix_page, network_page, network_table
 from quorate.cli.page import Page, Section, Table
@@ -18,6 +19,7 @@ from quorate.control.fencing import FenceDeviceList, FenceDeviceView
 from quorate.control.group_sets import GroupSetList, GroupSetView
 from quorate.control.incidents import IncidentList, IncidentView
 from quorate.control.path_views import PathMatrix
+from quorate.control.previews import Forecast, Preview
 from quorate.control.quorum import QuorumView
 from quorate.control.tokens import NewToken, TokenList
 from quorate.control.views import (
@@ -75,6 +77,10 @@ def page_of(value: Value) -> Page:
             return _resource(value)
         case GroupExplanation():
             return group_page(value)
+        case Preview():
+            return preview_page(value)
+        case Forecast():
+            return forecast_page(value)
         case NodeExplanation():
             return node_page(value)
         case ResourceExplanation():

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from quorate.control.previews import Preview
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.enrolment import AuditRecord
@@ -34,6 +35,8 @@ class Occasion:
     """A new UUID, for the one object or request that is created."""
     audit_id: str
     """A new ULID."""
+    preview: bool = False
+    """Nothing is to be changed: the caller asks what would follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Changed(Value, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Why it failed, where it did."""
+    preview: Preview | None = None
+    """What would follow, where that was asked for: nothing was changed then, and `outcome` is `preview`."""
 
 
 def guard(key: str, revision: int | None) -> Guard:

@@ -19,7 +19,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.base import Value
 from quorate.model.problems import Refused, error
-from quorate.model.records import Absent, Committed, Snapshot
+from quorate.model.records import Absent, Committed, Put, Snapshot
 from quorate.ports.store import OutcomeUnknown, StoreAlarm, StoreRefused, StoreUnavailable
 
 A = TypeVar("A", bound=Value)
@@ -54,7 +54,25 @@ class Unsettled(Exception):
         self.problems = refused.problems
 
 
-def new_occasion(context: Context, author: str, reason: str) -> Occasion:
+class Previewed(Exception):
+    """Nothing was changed, because a preview was asked for; `imagined` is a replica in which it was.
+
+    `alters` is False where nothing would be changed either: it is so already.
+    """
+
+    def __init__(self, answer: Value, imagined: ClusterView, *, alters: bool) -> None:
+        super().__init__("a preview")
+        self.answer = answer
+        self.imagined = imagined
+        self.alters = alters
+
+
+def imagined(view: ClusterView, change: Change[A]) -> ClusterView:
+    """A replica in which the change was made."""
+    return view.imagine((write.key, write.value if isinstance(write, Put) else None) for write in change.writes)
+
+
+def new_occasion(context: Context, author: str, reason: str, *, preview: bool = False) -> Occasion:
     """An occasion with fresh ids."""
     at_s = context.wall_time_s()
     return Occasion(
@@ -64,6 +82,7 @@ def new_occasion(context: Context, author: str, reason: str) -> Occasion:
         at_s=at_s,
         id=str(uuid.UUID(bytes=context.entropy(16), version=4)),
         audit_id=_ulid(int(at_s * 1000), context.entropy(10)),
+        preview=preview,
     )
 
 
@@ -73,7 +92,7 @@ def _ulid(time_ms: int, chance: bytes) -> str:
 
 
 async def execute(context: Context, command: Command[A], occasion: Occasion) -> A:
-    """Make the change. Raises Refused, CannotNow or Unsettled."""
+    """Make the change. Raises Refused, CannotNow or Unsettled; Previewed where the occasion asks for that."""
 
     def reading(view: ClusterView, snapshot: Snapshot, occasion: Occasion) -> Change[A]:
         del snapshot
@@ -92,6 +111,8 @@ async def execute_reading(
             snapshot = await _read(context, read_keys)
             await _caught_up(context, snapshot.position.revision)
         change = command(context.view, snapshot, occasion)
+        if occasion.preview:
+            raise Previewed(change.answer, imagined(context.view, change), alters=bool(change.writes))
         if not change.writes:
             return change.answer
         change = recorded(context.view, change)

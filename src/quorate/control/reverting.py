@@ -11,12 +11,11 @@ command can bring about (a node's number, a raised level) is refused by that com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from quorate.control.change import Change, Done, Occasion, audited
 from quorate.control.composing import Composed
 from quorate.control.context import Context
-from quorate.control.executor import execute, new_occasion
+from quorate.control.executor import execute
 from quorate.control.history_reading import Chronology, Past, read_chronology
 from quorate.control.revert_steps import Steps, steps_of
 from quorate.control.specifications import class_of, differing, flat, plain_now, title
@@ -26,17 +25,16 @@ from quorate.model.history import Edit, Plain
 from quorate.model.problems import Problem, Refused, Severity, error, warning
 
 
-async def revert_change(context: Context, word: str, *, force: bool, preview: bool, author: str, reason: str) -> Done:
-    """Undo the change of that id or revision. Raises Refused with everything in the way, CannotNow or Unsettled."""
+async def revert_change(context: Context, word: str, occasion: Occasion, *, force: bool) -> Done:
+    """Undo the change of that id or revision. Raises as `execute` does; Refused has everything in the way."""
     history = await read_chronology(context)
     past = history.find(word)
     types = context.types
 
     def command(view: ClusterView, occasion: Occasion) -> Change[Done]:
-        made = revert(view, history, past, occasion, types, force=force)
-        return replace(made, guards=(), writes=()) if preview else made
+        return revert(view, history, past, occasion, types, force=force)
 
-    return await execute(context, command, new_occasion(context, author, reason))
+    return await execute(context, command, occasion)
 
 
 def revert(

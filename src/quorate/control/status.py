@@ -21,6 +21,7 @@ from quorate.control.views import ClusterStatus, StoreView
 from quorate.core.backup_schedule import standing_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
+from quorate.core.homeless import homeless
 from quorate.core.quarantine import Quarantine, is_needed, quarantine
 from quorate.core.quorum_outlook import outlook, storage_objection, storage_trouble, voter_name
 from quorate.core.reasons import node_name
@@ -132,6 +133,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         found.append(
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
         )
+    found += _forecast_problems(view)
     found += proof_problems(view)
     found += stop_problems(view)
     found += failure_problems(view)
@@ -147,6 +149,23 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
                     remedy=f"quorate explain group {group.name!r}",
                 )
             )
+    return found
+
+
+def _forecast_problems(view: ClusterView) -> list[Problem]:
+    """Groups that would be offline if one node were lost; where there is one node alone, everybody knows that."""
+    if len(view.nodes) < 2:
+        return []
+    found: list[Problem] = []
+    nowhere = homeless(view)
+    if nowhere.not_looked_at:
+        what = f"whether another node has a place for {nowhere.not_looked_at} groups more was not found out in time"
+        found.append(warning("places_not_looked_at", what, where="cluster", remedy="ask for all: quorate forecast"))
+    for node, groups in nowhere.without.items():
+        name, named = node_name(view, node), ", ".join(sorted(view.groups[group].record.name for group in groups))
+        what = f"if {name} were lost, no other node has a place for {named}"
+        remedy = f"see why: quorate what-if node-loss {name}; bring other nodes up, resume them, or let them own it"
+        found.append(warning("nowhere_to_go_if_lost", what, where=f"node.{name}", remedy=remedy))
     return found
 
 

@@ -11,17 +11,10 @@ from quorate.control.cluster import formed, write_cluster
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.core.versions import functional_level, software_of
-from quorate.model.base import Value
 from quorate.model.problems import Problem, Refused, error, warning
 
 
-class UpgradeWish(Value, frozen=True, kw_only=True):
-    """`preview`: say what would happen, and change nothing."""
-
-    preview: bool = False
-
-
-def upgrade_level(view: ClusterView, wish: UpgradeWish, occasion: Occasion) -> Change[Done]:
+def upgrade_level(view: ClusterView, occasion: Occasion) -> Change[Done]:
     """Raise the functional level to the release that every node runs."""
     known = formed(view)
     level = functional_level(view)
@@ -29,15 +22,15 @@ def upgrade_level(view: ClusterView, wish: UpgradeWish, occasion: Occasion) -> C
     problems = _problems(view, target)
     if problems:
         raise Refused(problems)
-    done = Done(id=known.record.id, name=known.record.name)
     if target <= level:
-        return unchanged(altered(done, changed=False))
-    if wish.preview:
-        what = f"the functional level would rise from {level} to {target}; nodes of release {level} could not return"
-        told = warning("level_would_rise", what, where="cluster", remedy="without --preview it is done")
-        return unchanged(altered(done, changed=False, warnings=(told,)))
+        return unchanged(Done(id=known.record.id, name=known.record.name, changed=False))
     raised = altered(known.record, functional_level=target)
-    return write_cluster(known, raised, occasion, "upgrade-level", f"{level} to {target}")
+    change = write_cluster(known, raised, occasion, "upgrade-level", f"{level} to {target}")
+    if not occasion.preview:
+        return change
+    what = f"the functional level would rise from {level} to {target}; nodes of release {level} could not return"
+    told = warning("level_would_rise", what, where="cluster", remedy="without --preview it is done")
+    return Change(change.guards, change.writes, altered(change.answer, warnings=(told,)))
 
 
 def _problems(view: ClusterView, target: int) -> list[Problem]:

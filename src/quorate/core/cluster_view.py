@@ -7,7 +7,6 @@ How it works: one table a class; `apply` decodes only what changed, and collects
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -123,10 +122,12 @@ class ClusterView:
             elif isinstance(content, set):
                 content = set(content)
             setattr(made, name, content)
-        made.authority = copy.copy(self.authority)
+        made.authority = self.authority.copy()
         made.occupancy = self.occupancy.copy()
         for key, value in writes:
-            made._adopt(key, value, max(self.position.revision, self._revisions.get(key, 0)) + 1)
+            revision = max(self.position.revision, self._revisions.get(key, 0)) + 1
+            made.authority.note(key, value, revision)
+            made._adopt(key, value, revision)
         return made
 
     def _adopt(self, key: str, value: bytes | None, revision: int) -> None:

@@ -115,5 +115,3 @@ class RevertWish(Value, frozen=True, kw_only=True):
 
     force: bool = False
     """Also where later changes touched the same fields: those are lost."""
-    preview: bool = False
-    """Say what would be done; change nothing."""

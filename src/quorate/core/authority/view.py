@@ -50,6 +50,13 @@ class AuthorityView:
         self.damaged: dict[str, str] = {}
         self._revisions: dict[str, int] = {}
 
+    def copy(self) -> AuthorityView:
+        """One that goes its own way from now on."""
+        made = AuthorityView(self.voters)
+        for name, content in vars(self).items():
+            setattr(made, name, dict(content) if isinstance(content, dict) else content)
+        return made
+
     def reset(self, position: Position, items: Iterable[KeyValue]) -> None:
         """Adopt a full read, unless it is older than what is known."""
         if position < self.position:

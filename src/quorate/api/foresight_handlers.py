@@ -1,0 +1,26 @@
+"""What the routes of foresight do.
+
+Owns: the joining of their use cases with the input of a request. Does not know: HTTP, paths, roles (`api.routes`).
+"""
+
+from __future__ import annotations
+
+from quorate.api.call import Call
+from quorate.api.handlers import Nothing
+from quorate.control import foreseeing
+from quorate.control.previews import Forecast, Preview
+
+
+async def show_forecast(call: Call[Nothing]) -> Forecast:
+    """What the loss of each node, of each site, and of the quorum resource would do now."""
+    return await foreseeing.forecast(call.context)
+
+
+async def node_loss(call: Call[Nothing]) -> Preview:
+    """What the loss of a node would do now."""
+    return await foreseeing.node_loss(call.context, call.name)
+
+
+async def site_loss(call: Call[Nothing]) -> Preview:
+    """What the loss of all nodes of a site would do now."""
+    return await foreseeing.site_loss(call.context, call.name)

@@ -1,0 +1,62 @@
+"""`quorate what-if` and `quorate forecast`: what would happen, before it does.
+
+Owns: words of these commands. Does not know: what follows from what.
+"""
+
+from __future__ import annotations
+
+import click
+
+from quorate.cli.frame import Session, looks
+
+
+@click.group("what-if")
+def what_if() -> None:
+    """What a loss or a drain would do now; nothing is changed."""
+
+
+@what_if.command("node-loss")
+@click.argument("node")
+@looks
+def node_loss(session: Session, node: str) -> None:
+    """What would happen if the node were lost now."""
+    _show(session, "node-loss", node)
+
+
+@what_if.command("site-loss")
+@click.argument("site")
+@looks
+def site_loss(session: Session, site: str) -> None:
+    """What would happen if all nodes of the site were lost now."""
+    _show(session, "site-loss", site)
+
+
+@what_if.command()
+@click.argument("node")
+@click.option("--target", default="", metavar="NODE", help="Where all its groups would go; else each to its best node.")
+@looks
+def drain(session: Session, node: str, target: str) -> None:
+    """What `quorate node drain` would do now."""
+    from quorate.client import path_of
+    from quorate.control.change import Changed
+    from quorate.control.nodes import DrainWish
+
+    path, body = path_of("nodes", node, "drain"), DrainWish(target=target)
+    session.finish(session.client.ask("POST", path, Changed, body=body, query={"preview": "true"}), "drained")
+
+
+def _show(session: Session, kind: str, name: str) -> None:
+    from quorate.client import path_of
+    from quorate.control.previews import Preview
+
+    session.show(session.client.look(path_of("what-if", kind, name), Preview))
+
+
+@click.command()
+@looks
+def forecast(session: Session) -> None:
+    """What the loss of each node, of each site and of the quorum resource would do now."""
+    from quorate.client import FORECAST_LIMIT_S
+    from quorate.control.previews import Forecast
+
+    session.show(session.client.look("/v1/forecast", Forecast, answer_limit_s=FORECAST_LIMIT_S))

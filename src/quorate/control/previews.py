@@ -1,0 +1,72 @@
+"""What would follow, for every face: the form of a preview and of a forecast (design §5).
+
+Owns: fields and their words. Does not know: how they are made (`control.foreseeing`).
+"""
+
+from __future__ import annotations
+
+from quorate.control.views import AsOf
+from quorate.model.base import Value
+
+
+class StepView(Value, frozen=True, kw_only=True):
+    """One thing that would be decided, or done by an owner.
+
+    `what`: place, move, hold, stay (decisions), stop, start (resources on `target`).
+    """
+
+    group: str
+    what: str
+    source: str = ""
+    target: str = ""
+    why: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    anyway: bool = False
+    """It would come without the change as well."""
+
+
+class UnservedView(Value, frozen=True, kw_only=True):
+    """A group that should be online and is not, in the end."""
+
+    group: str
+    node: str = ""
+    why: tuple[str, ...] = ()
+    before: bool = False
+    """It is so now already."""
+
+
+class Preview(Value, frozen=True, kw_only=True):
+    """What would follow, in order. Times, and starts that fail, cannot be foreseen."""
+
+    as_of: AsOf
+    of: str
+    alters: bool = True
+    """False: it is so already, nothing would be written."""
+    steps: tuple[StepView, ...] = ()
+    unserved: tuple[UnservedView, ...] = ()
+    settled: bool = True
+    """False: the steps found no end."""
+    keeps_majority: bool = True
+    """False: the cluster could decide nothing any more; what runs elsewhere runs on."""
+    needs_proof: tuple[str, ...] = ()
+    """Groups that would stand still until somebody proves that a lost node is off."""
+
+
+class LossView(Value, frozen=True, kw_only=True):
+    """What the loss of one thing would do now."""
+
+    lost: str
+    kind: str
+    """node, site or quorum."""
+    keeps_majority: bool
+    moves: tuple[StepView, ...] = ()
+    unserved: tuple[UnservedView, ...] = ()
+    """Without those that are so already."""
+    needs_proof: tuple[str, ...] = ()
+
+
+class Forecast(Value, frozen=True, kw_only=True):
+    """What the loss of each node, of each site, and of the quorum resource would do now."""
+
+    as_of: AsOf
+    losses: tuple[LossView, ...]
