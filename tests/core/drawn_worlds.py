@@ -205,7 +205,7 @@ def happen(cluster: Cluster, chance: random.Random | None = None) -> list[Event]
 
 def _allowed(view: ClusterView, decided: list[Assignment]) -> None:
     """No group goes where it may not be, as things are when that is decided."""
-    scene = Scene(view)
+    scene = Scene(view, NOW.wall_s)
     for made in decided:
         known, spec = view.assignments.get(made.group), view.groups[made.group].record
         goes_on = known is not None and known.record.owner == made.owner and made.phase == "run"

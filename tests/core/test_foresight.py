@@ -117,7 +117,7 @@ def test_the_warning_of_status_is_what_the_loss_of_the_node_does_as_far_as_other
 ) -> None:
     """The warning looks at each group by itself (decision 0093); where others have to do with it, it may err."""
     cluster = settled(world)
-    warned = homeless(cluster.view).without
+    warned = homeless(cluster.view, NOW.wall_s).without
     for node in cluster.view.authority.up():
         loss = loss_of(cluster.view, {node}, NOW)
         assert loss.foresight.settled

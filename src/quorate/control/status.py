@@ -133,7 +133,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
         found.append(
             error("record_damaged", f"{key} cannot be read: {why}", where=key, remedy="restore it from a backup")
         )
-    found += _forecast_problems(view)
+    found += _forecast_problems(view, context.wall_time_s())
     found += proof_problems(view)
     found += stop_problems(view)
     found += failure_problems(view)
@@ -152,12 +152,12 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
     return found
 
 
-def _forecast_problems(view: ClusterView) -> list[Problem]:
+def _forecast_problems(view: ClusterView, wall_s: float) -> list[Problem]:
     """Groups that would be offline if one node were lost; where there is one node alone, everybody knows that."""
     if len(view.nodes) < 2:
         return []
     found: list[Problem] = []
-    nowhere = homeless(view)
+    nowhere = homeless(view, wall_s)
     if nowhere.not_looked_at:
         what = f"whether another node has a place for {nowhere.not_looked_at} groups more was not found out in time"
         found.append(warning("places_not_looked_at", what, where="cluster", remedy="ask for all: quorate forecast"))

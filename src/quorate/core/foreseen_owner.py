@@ -18,6 +18,7 @@ from quorate.core.failover.maintenance import hands_off
 from quorate.core.group_run.commands import BringOnline, Command, End, Respecify, TakeOffline
 from quorate.core.group_run.run import GroupRun
 from quorate.core.probation import proofs
+from quorate.core.resource_maintenance import maintained
 from quorate.model.base import replace
 from quorate.model.workload import Assignment, GroupFact, ResourceState, desired
 
@@ -66,11 +67,21 @@ def carried_out(view: ClusterView, now: Assignment, wall_s: float) -> tuple[Grou
     members, intent = view.members_of.get(now.group, {}), view.intent(now.group)
     paused = view.node_intent(now.owner).paused
     by_hand = hands_off(view, now.group, now.owner, wall_s) is not None
+    overlooked = frozenset(maintained(view, now.group, wall_s))
     proven = proofs(view, now.group)
 
     def step(clock: float) -> tuple[tuple[Command, ...], GroupFact, float | None]:
         return run.step(
-            clock, now, members, intent, may_start=True, paused=paused, hands_off=by_hand, proofs=proven, wall_s=wall_s
+            clock,
+            now,
+            members,
+            intent,
+            may_start=True,
+            paused=paused,
+            hands_off=by_hand,
+            maintained=overlooked,
+            proofs=proven,
+            wall_s=wall_s,
         )
 
     done: list[Doing] = []

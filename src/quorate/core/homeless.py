@@ -31,9 +31,9 @@ class Homeless:
     """So many groups were left out, because the answer would have taken too long."""
 
 
-def homeless(view: ClusterView, looks_most: int = LOOKS_MOST) -> Homeless:
+def homeless(view: ClusterView, wall_s: float, looks_most: int = LOOKS_MOST) -> Homeless:
     """Look at every group, as long as `looks_most` nodes in all are enough for that."""
-    look = _Look(Scene(view), looks_most)
+    look = _Look(Scene(view, wall_s), looks_most)
     found: dict[int, list[str]] = {}
     left_out = 0
     for group, known in sorted(view.groups.items(), key=lambda item: (-item[1].record.priority, item[0])):
