@@ -127,7 +127,7 @@ class _Run:
         view.touched_all = False
         settled = not leads
         for _ in range(ROUNDS_MOST if leads else 0):
-            batch = decide_batch(view, due & view.groups.keys(), self.moment, take=lambda _: True)
+            batch = decide_batch(view, due & view.groups.keys(), self.moment, take=lambda *_: True)
             for group, verdict in batch.verdicts.items():
                 self.waits[group] = verdict.waits
             if not batch.decisions:

@@ -76,7 +76,7 @@ class _Look:
         asked = demands(scene, group, runs=True, room=True)
         if asked.none:
             return any(node != owner for node in self.nodes)
-        classes = (group.anti_affinity_class_names, group.separation_level) if asked.apart else ()
+        classes = (group.anti_affinity_class_names, group.separation_level) if asked.keeps_out else ()
         mates = group.affinity_class_names if group.affinity_enforced else ()
         shape = (owner, asked, tuple(sorted(group.demand.items())), group.priority, classes, mates)
         if shape not in self.known:

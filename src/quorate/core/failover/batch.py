@@ -39,7 +39,7 @@ def decide_batch(
 ) -> Batch:
     """Decide on these groups; `take` gets each decision before it is counted, and tells if there is room for more.
 
-    `heed_proofs` is False in a mutation alone.
+    Where there is none the rest is left for the next batch. `heed_proofs` is False in a mutation alone.
     """
     scene, full = Scene(view, moment.wall_s), False
     made: dict[str, Decision] = {}
