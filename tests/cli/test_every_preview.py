@@ -64,6 +64,7 @@ PREVIEWS: dict[str, tuple[str, ...]] = {
     "resource checkpoint add site /srv/state": (),
     "resource checkpoint remove two /srv/kept": (),
     "resource create more --group web APP": ("group web: more comes online on node1",),
+    "resource copy addr again --group idle": (),
     "resource delete one": (),
     "resource fail site": ("group web: site goes offline on node1", "group web: site comes online on node1"),
     "resource maintenance site --reason work": (),
