@@ -18,7 +18,9 @@ from quorate.control.nodes import DrainWish
 from quorate.control.previews import Preview
 from quorate.control.resource_writing import NewResource
 from quorate.control.status import cluster_status
+from quorate.model import keys
 from quorate.model.problems import Refused
+from quorate.model.quorum import QuorumFact, QuorumSpec
 
 
 @pytest.fixture
@@ -70,13 +72,18 @@ async def test_every_change_can_be_previewed_but_what_makes_words_and_the_restor
 
 
 async def test_losses_of_nodes_and_sites(world: FacesWorld) -> None:
-    found = await foreseeing.node_loss(world, "node1")
-    assert found.keeps_majority
+    found = await foreseeing.node_loss(world, ("node1",))
+    assert (found.keeps_majority, found.further_losses) == (True, 0)
     assert [(s.what, s.target) for s in found.steps] == [("move", "node2"), ("start", "node2")]
     with pytest.raises(Refused, match="site"):
         await foreseeing.site_loss(world, "moon")
     with pytest.raises(Refused, match="node9"):
-        await foreseeing.node_loss(world, "node9")
+        await foreseeing.node_loss(world, ("node1", "node9"))
+    several = await foreseeing.node_loss(world, ("node1", "node2"))
+    assert (several.keeps_majority, several.of) == (False, "the loss of nodes node1, node2")
+    assert [one.group for one in several.unserved] == ["web"]
+    with pytest.raises(Refused, match="neither storage nor witness"):
+        await foreseeing.quorum_loss(world)
     told = await foreseeing.forecast(world)
     assert [(loss.kind, loss.lost, [m.target for m in loss.moves]) for loss in told.losses] == [
         ("node", "node1", ["node2"]), ("node", "node2", []), ("node", "node3", []),
@@ -103,3 +110,24 @@ async def test_nodes_and_resources_explain_themselves(world: FacesWorld) -> None
     for explain in (explain_node_view, explain_resource_view):
         with pytest.raises(Refused, match="nothing"):
             explain(world, "nothing")
+
+
+@pytest.mark.parametrize("model", ["node_and_disk_majority", "light_witness"])
+async def test_the_loss_of_a_witness_says_what_is_left_for_the_quorum(tmp_path: Path, model: str) -> None:
+    async with faces_world(tmp_path, nodes=2) as world:
+        light = model == "light_witness"
+        kind = "share" if light else "directory"
+        spec = QuorumSpec(model=model, kind=kind, path="/srv/q", votes=0 if light else 1)  # type: ignore[arg-type]
+        facts = [
+            (keys.fact_quorum(node), QuorumFact(incarnation=f"{node}.a", reached=True, holds=node == 1, runs=node == 1))
+            for node in (1, 2)
+        ]
+        await world.put((keys.SPEC_QUORUM, spec), *facts)
+        found = await foreseeing.quorum_loss(world)
+        assert (found.keeps_majority, found.further_losses, found.steps) == (True, 0, ())
+        losses = (await foreseeing.forecast(world)).losses
+        assert [(loss.kind, loss.lost) for loss in losses][-1] == (
+            "quorum",
+            "light witness" if light else "quorum storage",
+        )
+        assert losses[-1].further_losses == 0

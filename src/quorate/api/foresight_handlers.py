@@ -17,8 +17,13 @@ async def show_forecast(call: Call[Nothing]) -> Forecast:
 
 
 async def node_loss(call: Call[Nothing]) -> Preview:
-    """What the loss of a node would do now."""
-    return await foreseeing.node_loss(call.context, call.name)
+    """What the loss of a node, or of several at once, separated by commas, would do now."""
+    return await foreseeing.node_loss(call.context, tuple(word.strip() for word in call.name.split(",")))
+
+
+async def quorum_loss(call: Call[Nothing]) -> Preview:
+    """What the loss of the quorum resource, or of the witness, would do now."""
+    return await foreseeing.quorum_loss(call.context)
 
 
 async def site_loss(call: Call[Nothing]) -> Preview:

@@ -153,6 +153,7 @@ ROUTES: Final = (
     _get("/v1/nodes/{name}", handlers.show_node, views.NodeView),
     _get("/v1/forecast", foresight_handlers.show_forecast, previews.Forecast),
     _get("/v1/what-if/node-loss/{name}", foresight_handlers.node_loss, previews.Preview),
+    _get("/v1/what-if/quorum-loss", foresight_handlers.quorum_loss, previews.Preview),
     _get("/v1/what-if/site-loss/{name}", foresight_handlers.site_loss, previews.Preview),
     _get("/v1/nodes/{name}/explanation", handlers.explain_node, explanations.NodeExplanation),
     _administer("PATCH", "/v1/nodes/{name}", handlers.change_node, weighing.NodeChange),

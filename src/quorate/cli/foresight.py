@@ -16,11 +16,18 @@ def what_if() -> None:
 
 
 @what_if.command("node-loss")
-@click.argument("node")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
 @looks
-def node_loss(session: Session, node: str) -> None:
-    """What would happen if the node were lost now."""
-    _show(session, "node-loss", node)
+def node_loss(session: Session, nodes: tuple[str, ...]) -> None:
+    """What would happen if the node, or all of these at once, were lost now."""
+    _show(session, "node-loss", ",".join(nodes))
+
+
+@what_if.command("quorum-loss")
+@looks
+def quorum_loss(session: Session) -> None:
+    """What would happen if the quorum storage or the witness were lost now."""
+    _show(session, "quorum-loss")
 
 
 @what_if.command("site-loss")
@@ -45,11 +52,11 @@ def drain(session: Session, node: str, target: str) -> None:
     session.finish(session.client.ask("POST", path, Changed, body=body, query={"preview": "true"}), "drained")
 
 
-def _show(session: Session, kind: str, name: str) -> None:
-    from quorate.client import path_of
+def _show(session: Session, *path: str) -> None:
+    from quorate.client import FORECAST_LIMIT_S, path_of
     from quorate.control.previews import Preview
 
-    session.show(session.client.look(path_of("what-if", kind, name), Preview))
+    session.show(session.client.look(path_of("what-if", *path), Preview, answer_limit_s=FORECAST_LIMIT_S))
 
 
 @click.command()

@@ -15,6 +15,8 @@ def preview_page(found: Preview) -> Page:
     head = [f"what would follow: {found.of}; {so}"]
     if not found.keeps_majority:
         head.append("the cluster would lose its majority: nothing could be decided; what runs elsewhere runs on")
+    elif found.further_losses is not None:
+        head.append(f"the cluster would keep its majority; {_further(found.further_losses)}")
     if not found.settled:
         head.append("no end was found: the steps go on beyond these")
     steps = tuple(step_words(step) for step in found.steps) or ("nothing stops, starts or moves",)
@@ -24,6 +26,12 @@ def preview_page(found: Preview) -> Page:
     if left or proof:
         sections.append(Section("Not online in the end", sentences=(*proof, *left)))
     return Page(tuple(sections))
+
+
+def _further(count: int) -> str:
+    if count < 1:
+        return "no voter more might be lost"
+    return "one voter more might be lost" if count == 1 else f"{count} voters more might be lost"
 
 
 def step_words(step: StepView) -> str:
@@ -62,12 +70,13 @@ def forecast_page(found: Forecast) -> Page:
             loss.kind,
             loss.lost,
             "kept" if loss.keeps_majority else "LOST",
+            str(loss.further_losses) if loss.keeps_majority else "-",
             ", ".join(f"{step.group} to {step.target}" for step in loss.moves if step.what != "hold") or "-",
             ", ".join(one.group for one in loss.unserved) or "-",
         )
         for loss in found.losses
     )
-    table = Table(("loss of", "name", "majority", "groups that move", "groups with nowhere to go"), rows)
+    table = Table(("loss of", "name", "majority", "more losses", "groups that move", "groups with nowhere to go"), rows)
     told = tuple(line for loss in found.losses for line in _nowhere(loss))
     sections = [Section("If it were lost now", table=table)]
     if told:

@@ -19,11 +19,10 @@ from quorate.control.views import AsOf
 from quorate.core.cluster_view import ClusterView
 from quorate.core.foresight import Foresight, foresee, usual_steps
 from quorate.core.losses import Loss, loss_of
-from quorate.core.quorum_outlook import voter_name
 from quorate.core.reasons import CAUSES, in_words, node_name
 from quorate.model.base import replace
-from quorate.model.problems import Problem, Refused
-from quorate.model.quorum import QUORUM_VOTER
+from quorate.model.problems import Problem, Refused, error
+from quorate.model.quorum import LIGHT_KINDS, QUORUM_VOTER
 
 
 async def preview_of(context: Context, imagined: ClusterView, of: str, *, alters: bool = True) -> Preview:
@@ -34,13 +33,33 @@ async def preview_of(context: Context, imagined: ClusterView, of: str, *, alters
     return replace(_told(present, imagined, found, seen, of), alters=alters)
 
 
-async def node_loss(context: Context, name: str) -> Preview:
-    """What the loss of a node would do. Raises Refused."""
+async def node_loss(context: Context, names: tuple[str, ...]) -> Preview:
+    """What the loss of these nodes at once would do. Raises Refused."""
     problems: list[Problem] = []
-    node = find_node(context.view, name, problems)
-    if node is None:
+    nodes = [node for name in names if (node := find_node(context.view, name, problems)) is not None]
+    if problems:
         raise Refused(problems)
-    return await _loss(context, frozenset({node.node}), f"the loss of node {node.name}")
+    told = ", ".join(dict.fromkeys(node.name for node in nodes))
+    lost = frozenset(node.node for node in nodes)
+    return await _loss(context, lost, f"the loss of {'nodes' if len(lost) > 1 else 'node'} {told}")
+
+
+async def quorum_loss(context: Context) -> Preview:
+    """What the loss of the quorum resource, or of the witness, would do. Raises Refused."""
+    if not _has_quorum_resource(context.view):
+        remedy = "see who votes: quorate quorum show"
+        raise Refused([error("no_quorum_resource", "the quorum has neither storage nor witness", remedy=remedy)])
+    return await _loss(context, frozenset({QUORUM_VOTER}), f"the loss of the {_quorum_name(context.view)}")
+
+
+def _quorum_name(view: ClusterView) -> str:
+    if view.quorum_spec.kind in LIGHT_KINDS:
+        return "light witness"
+    return "witness" if view.quorum_spec.kind == "witness" else "quorum storage"
+
+
+def _has_quorum_resource(view: ClusterView) -> bool:
+    return QUORUM_VOTER in view.authority.voters or view.quorum_spec.model == "light_witness"
 
 
 async def site_loss(context: Context, name: str) -> Preview:
@@ -69,6 +88,7 @@ async def _loss(context: Context, lost: frozenset[int], of: str) -> Preview:
     return replace(
         _told(present, present, found.foresight, seen, of),
         keeps_majority=found.keeps_majority,
+        further_losses=found.further,
         needs_proof=tuple(present.groups[group].record.name for group in found.owed),
     )
 
@@ -94,8 +114,8 @@ def _losses(view: ClusterView) -> Iterator[tuple[str, str, frozenset[int]]]:
     sites = sites_of(view)
     for site, nodes in sorted(sites.items()) if len(sites) > 1 else ():
         yield "site", site or "(no site)", nodes
-    if QUORUM_VOTER in view.authority.voters:
-        yield "quorum", voter_name(view, QUORUM_VOTER), frozenset({QUORUM_VOTER})
+    if _has_quorum_resource(view):
+        yield "quorum", _quorum_name(view), frozenset({QUORUM_VOTER})
 
 
 def _loss_view(view: ClusterView, seen: AsOf, kind: str, name: str, loss: Loss) -> LossView:
@@ -104,6 +124,7 @@ def _loss_view(view: ClusterView, seen: AsOf, kind: str, name: str, loss: Loss) 
         lost=name,
         kind=kind,
         keeps_majority=loss.keeps_majority,
+        further_losses=loss.further,
         moves=tuple(step for step in told.steps if step.what in {"place", "move", "hold"} and not step.anyway),
         unserved=tuple(one for one in told.unserved if not one.before),
         needs_proof=tuple(view.groups[group].record.name for group in loss.owed),

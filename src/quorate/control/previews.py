@@ -48,6 +48,8 @@ class Preview(Value, frozen=True, kw_only=True):
     """False: the steps found no end."""
     keeps_majority: bool = True
     """False: the cluster could decide nothing any more; what runs elsewhere runs on."""
+    further_losses: int | None = None
+    """Of a loss: how many voters more may go after it, whichever they are; negative: the majority is missing."""
     needs_proof: tuple[str, ...] = ()
     """Groups that would stand still until somebody proves that a lost node is off."""
 
@@ -57,8 +59,10 @@ class LossView(Value, frozen=True, kw_only=True):
 
     lost: str
     kind: str
-    """node, site or quorum."""
+    """node, site or quorum: the quorum resource, or the witness."""
     keeps_majority: bool
+    further_losses: int
+    """How many voters more may go after it, whichever they are; negative where the majority is missing."""
     moves: tuple[StepView, ...] = ()
     unserved: tuple[UnservedView, ...] = ()
     """Without those that are so already."""

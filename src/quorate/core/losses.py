@@ -16,7 +16,7 @@ from quorate.core.foresight import Foresight, Usual, foresee
 from quorate.core.moment import Moment
 from quorate.core.proof_means import has_means
 from quorate.core.proofs import owed
-from quorate.core.quorum_outlook import holds_without
+from quorate.core.quorum_outlook import further_after, holds_without
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.membership import CoordinatorRecord, Proof
@@ -30,6 +30,8 @@ class Loss:
     lost: tuple[int, ...]
     keeps_majority: bool
     foresight: Foresight
+    further: int
+    """So many voters more may go then, whichever they are; negative where nobody can decide."""
     owed: tuple[str, ...]
     """Ids of groups that would stand still until somebody proves that a lost node is off."""
 
@@ -41,7 +43,7 @@ def loss_of(view: ClusterView, lost: Iterable[int], moment: Moment, usual: Usual
     imagined = view.imagine(_written(view, {node for node in gone if node != QUORUM_VOTER}))
     waiting = tuple(group for group in sorted(view.groups) if owed(imagined, group) and not owed(view, group))
     found = foresee(view, imagined, moment, leads=keeps and bool(imagined.authority.up()), usual=usual)
-    return Loss(gone, keeps, found, waiting)
+    return Loss(gone, keeps, found, further_after(view, frozenset(gone)), waiting)
 
 
 def _written(view: ClusterView, lost: set[int]) -> list[tuple[str, bytes]]:

@@ -83,10 +83,20 @@ def outlook(view: ClusterView) -> Outlook:
     """The quorum as it is."""
     voters = view.authority.voters
     up = view.voters_up()
-    further = further_losses(voters, up)
-    if further == 0 and view.quorum_spec.model == "light_witness" and all(holds_without(view, {v}) for v in up):
-        further = min(1, len(up) - 1)
-    return Outlook(voters, up, majority_of(len(voters)), further)
+    return Outlook(voters, up, majority_of(len(voters)), further_after(view, frozenset()))
+
+
+def further_after(view: ClusterView, lost: frozenset[int]) -> int:
+    """How many voters more may go, whichever they are, when these have gone; negative where a majority is missing.
+
+    A light witness has no vote, and lets one of two go on alone as long as it is not lost itself.
+    """
+    left = left_after(view, lost)
+    further = further_losses(view.authority.voters, left)
+    lets = view.quorum_spec.model == "light_witness" and QUORUM_VOTER not in lost
+    if further == 0 and lets and all(holds_without(view, lost | {voter}) for voter in left):
+        further = min(1, len(left) - 1)
+    return further
 
 
 def left_after(view: ClusterView, lost: Iterable[int]) -> frozenset[int]:
