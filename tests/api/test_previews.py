@@ -59,6 +59,17 @@ async def test_a_preview_tells_the_steps_in_names_and_writes_nothing(world: Face
     assert not world.view.node_intent(1).drain
 
 
+async def test_a_drain_that_would_stand_still_says_what_it_waits_for(world: FacesWorld) -> None:
+    for node in ("node2", "node3"):
+        await change(world, lambda v, o, node=node: nodes.pause_node(v, node, o))  # type: ignore[misc]
+    found = await preview(world, lambda v, o: nodes.drain_node(v, "node1", DrainWish(), o))
+    assert not found.steps
+    assert [(one.group, one.node) for one in found.waiting] == [("web", "node1")]
+    assert {"no other node can take it", "node2 is paused"} <= set(found.waiting[0].why)
+    other = await preview(world, lambda v, o: groups.create_group(v, NewGroup(name="new"), o))
+    assert not other.waiting
+
+
 async def test_what_is_refused_is_refused_in_a_preview_too(world: FacesWorld) -> None:
     with pytest.raises(Refused):
         await preview(world, lambda v, o: groups.group_offline(v, "nobody", o))

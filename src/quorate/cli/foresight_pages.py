@@ -25,6 +25,9 @@ def preview_page(found: Preview) -> Page:
     sections = [Section(sentences=tuple(head)), Section("Steps", sentences=steps)]
     if left or proof:
         sections.append(Section("Not online in the end", sentences=(*proof, *left)))
+    if found.waiting:
+        waits = tuple(f"group {one.group} stays on {one.node}: {'; '.join(one.why)}" for one in found.waiting)
+        sections.append(Section("What would wait", sentences=waits))
     return Page(tuple(sections))
 
 

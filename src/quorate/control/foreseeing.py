@@ -17,7 +17,7 @@ from quorate.control.previews import Forecast, LossView, Preview, StepView, Unse
 from quorate.control.queries import as_of
 from quorate.control.views import AsOf
 from quorate.core.cluster_view import ClusterView
-from quorate.core.foresight import Foresight, foresee, usual_steps
+from quorate.core.foresight import Foresight, Unserved, foresee, usual_steps
 from quorate.core.losses import Loss, loss_of
 from quorate.core.reasons import CAUSES, in_words, node_name
 from quorate.model.base import replace
@@ -66,6 +66,9 @@ async def site_loss(context: Context, name: str) -> Preview:
     """What the loss of all nodes of a site would do. Raises Refused."""
     sites = sites_of(context.view)
     nodes = next((nodes for site, nodes in sites.items() if site.casefold() == name.casefold()), None)
+    if not any(sites):
+        remedy = "say where nodes stand: quorate node set NODE site=NAME"
+        raise Refused([error("site_unknown", f"there is no site {name!r}", where="site", remedy=remedy)])
     if nodes is None or not name:
         raise Refused([unknown("site", name, [site for site in sites if site], "site")])
     return await _loss(context, nodes, f"the loss of site {name}")
@@ -160,13 +163,17 @@ def _told(present: ClusterView, imagined: ClusterView, found: Foresight, seen: A
         )
         for step in found.steps
     )
-    unserved = tuple(
-        UnservedView(
-            group=group(one.group),
-            node=node(one.node),
-            why=tuple(in_words(imagined, reason) for reason in one.waits),
-            before=one.before,
+
+    def left(kept: tuple[Unserved, ...]) -> tuple[UnservedView, ...]:
+        return tuple(
+            UnservedView(
+                group=group(one.group),
+                node=node(one.node),
+                why=tuple(in_words(imagined, reason) for reason in one.waits),
+                before=one.before,
+            )
+            for one in kept
         )
-        for one in found.unserved
-    )
-    return Preview(as_of=seen, of=of, steps=steps, unserved=unserved, settled=found.settled)
+
+    unserved, waiting = left(found.unserved), left(found.waiting)
+    return Preview(as_of=seen, of=of, steps=steps, unserved=unserved, waiting=waiting, settled=found.settled)

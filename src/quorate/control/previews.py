@@ -44,6 +44,8 @@ class Preview(Value, frozen=True, kw_only=True):
     """False: it is so already, nothing would be written."""
     steps: tuple[StepView, ...] = ()
     unserved: tuple[UnservedView, ...] = ()
+    waiting: tuple[UnservedView, ...] = ()
+    """Groups that are as they should be where they are, and would wait to go elsewhere: a drain is not over then."""
     settled: bool = True
     """False: the steps found no end."""
     keeps_majority: bool = True

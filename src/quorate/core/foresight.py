@@ -17,9 +17,11 @@ from typing import Final, Literal
 from quorate.core.authority.frame import attestation_of
 from quorate.core.cluster_view import ClusterView
 from quorate.core.failover.batch import decide_batch, intent_after
+from quorate.core.failover.deciding import decide
 from quorate.core.failover.decision import Decision
 from quorate.core.foreseen_owner import at_rest, carried_out
 from quorate.core.moment import Moment
+from quorate.core.placement.scene import Scene
 from quorate.core.quorum_outlook import holds_without
 from quorate.model import keys
 from quorate.model.base import Value, encode
@@ -71,6 +73,8 @@ class Foresight:
     steps: tuple[Step, ...]
     unserved: tuple[Unserved, ...]
     settled: bool
+    waiting: tuple[Unserved, ...] = ()
+    """Groups that are as they should be where they are, and would wait to go elsewhere as they do not now."""
 
 
 Usual = frozenset[tuple[str, What, int, int]]
@@ -92,11 +96,18 @@ def foresee(
     usual = usual_steps(present, moment) if usual is None else usual
     found = _Run(imagined, moment).forward(leads=leads)
     now = {group for group in present.groups if _lacks(present, group)}
+    scene = Scene(present, moment.wall_s)
     return Foresight(
         tuple(replace(step, anyway=(step.group, step.what, step.source, step.target) in usual) for step in found.steps),
         tuple(replace(one, before=one.group in now) for one in found.unserved),
         found.settled,
+        tuple(one for one in found.waiting if one.waits != _waits_now(scene, one.group, moment)),
     )
+
+
+def _waits_now(scene: Scene, group: str, moment: Moment) -> tuple[Reason, ...]:
+    known = scene.view.groups.get(group)
+    return decide(scene, known.record, moment).waits if known is not None else ()
 
 
 def _lacks(view: ClusterView, group: str) -> bool:
@@ -151,7 +162,13 @@ class _Run:
             if _lacks(view, group)
             for known in [view.assignments.get(group)]
         )
-        return Foresight(tuple(self.steps), unserved, settled)
+        lacking = {one.group for one in unserved}
+        waiting = tuple(
+            Unserved(group, view.assignments[group].record.owner, waits, before=False)
+            for group, waits in sorted(self.waits.items())
+            if waits and group in view.assignments and group not in lacking
+        )
+        return Foresight(tuple(self.steps), unserved, settled, waiting)
 
     def _fall(self) -> None:
         """A silent node of which somebody has said that it is off is declared down by that (rule 10)."""
