@@ -17,7 +17,7 @@ from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
 from quorate.control.rebuilding import member_problems
 from quorate.control.standing_still import proof_problems, radius_problems, stop_problems
-from quorate.control.views import ClusterStatus, StoreView
+from quorate.control.views import ClusterStatus, GroupView, StoreView
 from quorate.core.backup_schedule import standing_problems
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
@@ -39,7 +39,7 @@ def cluster_status(context: Context) -> ClusterStatus:
     cluster = view.cluster.record
     span = cluster_range(active_software(view))
     coordinator = view.authority.coordinator
-    store = view_store(view)
+    store, groups = view_store(view), list_groups(context).groups
     paces = view_paces(view, cluster)
     return ClusterStatus(
         id=cluster.id,
@@ -58,10 +58,10 @@ def cluster_status(context: Context) -> ClusterStatus:
         lowest_release=span.lowest if span is not None else 0,
         properties=values_of(cluster, CLUSTER_PROPERTIES),
         nodes=list_nodes(context).nodes,
-        groups=list_groups(context).groups,
+        groups=groups,
         networks=view_networks(view),
         backup=view.backup.record if view.backup is not None else None,
-        problems=tuple(_problems(context, store)),
+        problems=tuple(_problems(context, store, groups)),
     )
 
 
@@ -77,7 +77,7 @@ def view_store(view: ClusterView) -> StoreView:
     )
 
 
-def _problems(context: Context, store: StoreView) -> list[Problem]:
+def _problems(context: Context, store: StoreView, groups: tuple[GroupView, ...]) -> list[Problem]:
     view = context.view
     found: list[Problem] = [*context.store_problems()]
     if view.authority.coordinator is None:
@@ -138,7 +138,7 @@ def _problems(context: Context, store: StoreView) -> list[Problem]:
     found += stop_problems(view)
     found += failure_problems(view)
     found += maintenance_warnings(view, context.wall_time_s())
-    for group in list_groups(context).groups:
+    for group in groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning
             found.append(
