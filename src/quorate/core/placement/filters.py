@@ -68,7 +68,7 @@ def rivals(scene: Scene, group: GroupSpec) -> list[str]:
 
 
 def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
-    """Nodes that host a group which it is kept together with."""
+    """Nodes that host a group which it is kept together with, and from which that does not go."""
     names = group.affinity_class_names
     if not names:
         return frozenset()
@@ -78,8 +78,15 @@ def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
     return frozenset(
         node
         for node, load in scene.occupancy.nodes()
-        if any(load.classes[entry] > (node == home and entry in brings) for entry in entries)
+        if not _going(scene, node)
+        and any(load.classes[entry] > (node == home and entry in brings) for entry in entries)
     )
+
+
+def _going(scene: Scene, node: int) -> bool:
+    """What is on that node goes elsewhere: nobody has to come to it; of those that belong together one goes first."""
+    found = scene.barred.get(node)
+    return found is not None and found.code in {"node_down", "node_draining", "node_stopping", "node_evicted_soon"}
 
 
 def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:
