@@ -38,6 +38,7 @@ def shown(lab: Lab, name: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.soak
 def test_a_word_is_refused_for_the_living_and_ends_the_wait_for_the_dead(lab: Lab) -> None:
     until("all vote", lambda: all(shown(lab, f"node{n}").get("voter") for n in (1, 2, 3)), LIMIT_S)
     refused = quorate(lab, "node", "confirm-off", "node3", "--yes", "--json")

@@ -100,6 +100,7 @@ def test_the_storage_goes_away_and_comes_back_and_nothing_moves(two: Drill) -> N
     assert two.server_pid(two.lab.machine(1)) == server
 
 
+@pytest.mark.soak
 @pytest.mark.conformance("QU-11")
 def test_the_model_is_changed_while_the_group_is_online(two: Drill) -> None:
     server = two.server_pid(two.lab.machine(1))
