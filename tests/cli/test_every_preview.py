@@ -48,7 +48,7 @@ PREVIEWS: dict[str, tuple[str, ...]] = {
     "node set node1 capacity=ram=1": (),
     "node stop node1": ("group web goes from node1 to node2", "site, addr go offline", "addr, site come online"),
     "group cancel-move spare": ("group spare stays on node2: root took the move back",),
-    "group create new": ("group new is given to node1",),
+    "group create new": ("group new is given to node2",),
     "group delete idle --force": (),
     "group depends-on web [spare]": (),
     "group destroy web": ("group web: site, addr go offline on node1",),

@@ -128,7 +128,7 @@ async def test_nothing_comes_online_on_a_paused_owner_and_everything_goes_offlin
     assert "node1 is paused" in (await refused(world, online(world)))["owner_cannot"]
 
 
-async def test_where_it_has_no_room_it_is_not_brought_online_but_moved(world: FacesWorld) -> None:
+async def test_where_no_node_has_room_it_is_not_brought_online(world: FacesWorld) -> None:
     await running(world)
     await run(world, offline())
     await world.obey("web")
@@ -136,6 +136,14 @@ async def test_where_it_has_no_room_it_is_not_brought_online_but_moved(world: Fa
     await run(world, lambda v, o: groups.change_group(v, "web", wish, o))
     told = await refused(world, online(world))
     assert "memory" in told["owner_cannot"]
+
+
+async def test_a_rule_that_a_running_group_breaks_is_set_and_told(world: FacesWorld) -> None:
+    await running(world)
+    wish = GroupChange(properties={"demand": ["memory=1"]})
+    done = await run(world, lambda v, o: groups.change_group(v, "web", wish, o))
+    assert [problem.code for problem in done.warnings] == ["rule_broken"]
+    assert "rule_broken" in {problem.code for problem in cluster_status(world).problems}
 
 
 @pytest.mark.conformance("MV-03")

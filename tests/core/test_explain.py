@@ -82,7 +82,7 @@ def test_a_group_that_runs_needs_no_help() -> None:
     assert found.running
     assert found.why_here == (
         "it is on n1 because it was placed for the first time (assignment 1)",
-        "n1 is preferred owner number 1",
+        "when that was decided: n1 is preferred owner number 1",
     )
     assert not found.why_not_running
     assert not found.what_would_help
@@ -130,7 +130,10 @@ def test_its_owner_is_lost() -> None:
     cluster.carry_out()
     why = explained(cluster).why_here
     assert why[0] == "it is on n2 because its owner was lost (assignment 2)"
-    assert why[1] == "its owner n1 is no longer in the cluster (silent until its lease was certainly over)"
+    assert (
+        why[1]
+        == "when that was decided: its owner n1 is no longer in the cluster (silent until its lease was certainly over)"
+    )
 
 
 def test_a_failed_resource_with_its_detail_and_the_limit() -> None:
@@ -184,4 +187,4 @@ def test_it_is_on_its_way() -> None:
     found = explained(cluster)
     assert found.why_not_running == ("it is being stopped on n1 to go to n2",)
     assert "it is about to leave for n2" in found.why_here
-    assert "n1 is being drained" in found.why_here
+    assert "when that was decided: n1 is being drained" in found.why_here

@@ -5,12 +5,12 @@ from __future__ import annotations
 from cluster_written import Cluster
 
 from quorate.core.incidents.book import OPEN_MOST_S, IncidentBook
-from quorate.core.incidents.course import STAYS_FAILED_S
+from quorate.core.incidents.course import STAYS_S
 from quorate.core.incidents.telling import EACH_GROUP_UP_TO
 from quorate.model import keys
 from quorate.model.incident import Incident
 from quorate.model.membership import Mark, MemberRecord
-from quorate.model.nodes import ClusterSpec
+from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.workload import GroupFact, Move, Reason, ResourceFact
 
 GIVES_UP = Reason(code="resource_failed_for_good", subject="r")
@@ -171,7 +171,7 @@ def test_a_restart_that_helps_is_none() -> None:
     seen.said("g", 1.0, states="failed")
     seen.said("g", 2.0)
     seen.said("g", 9.0, states="failed", gives_up=GIVES_UP)
-    seen.see(9.0 + STAYS_FAILED_S, [])
+    seen.see(9.0 + STAYS_S, [])
     assert seen.one().spent.detect_ms == 0  # what failed before, and came back, is past
 
 
@@ -181,9 +181,9 @@ def test_a_group_that_nobody_can_bring_online_stays_failed() -> None:
     seen.see(0.5, [keys.member(1)])
     seen.book.ended.clear()
     seen.said("g", 1.0, states="failed", gives_up=GIVES_UP)
-    seen.see(1.0 + STAYS_FAILED_S - 0.1, [])
+    seen.see(1.0 + STAYS_S - 0.1, [])
     assert seen.book.under_way
-    seen.see(1.0 + STAYS_FAILED_S, [])
+    seen.see(1.0 + STAYS_S, [])
     assert (seen.one().groups[0].outcome, seen.one().groups[0].owner) == ("failed", 2)
     assert "group g: could not be brought online" in seen.one().sentence
 
@@ -191,14 +191,14 @@ def test_a_group_that_nobody_can_bring_online_stays_failed() -> None:
 def test_what_stays_failed_is_told_once() -> None:
     seen = Watched(nodes=2, failover_threshold=0)
     seen.said("g", 1.0, states="failed", gives_up=GIVES_UP)
-    seen.see(1.0 + STAYS_FAILED_S, [])
+    seen.see(1.0 + STAYS_S, [])
     first = seen.one()
     seen.said("g", 20.0, states="failed", gives_up=GIVES_UP)
-    seen.see(20.0 + STAYS_FAILED_S, [])
+    seen.see(20.0 + STAYS_S, [])
     assert seen.one() == first
     seen.said("g", 30.0)
     seen.said("g", 40.0, states="failed", gives_up=GIVES_UP)
-    seen.see(40.0 + STAYS_FAILED_S, [])
+    seen.see(40.0 + STAYS_S, [])
     assert len(seen.book.ended) == 2
 
 
@@ -206,9 +206,41 @@ def test_a_group_that_waits_is_told_with_what_it_waits_for() -> None:
     seen = Watched(priority=0)
     seen.down(2, 1.0)
     seen.decided("g", 1.1)
+    assert seen.book.under_way  # it may go on in a moment: others may be making room for it
+    seen.see(1.1 + STAYS_S, [])
     (group,) = seen.one().groups
-    assert (group.outcome, seen.one().spent.start_ms) == ("waits", 0)
+    assert (group.outcome, seen.one().spent.start_ms, seen.one().took_ms) == ("waits", 0, 100)
     assert "its priority is 0" in group.why
+
+
+def test_who_makes_room_is_part_of_it_and_a_hold_that_ends_at_once_is_no_wait() -> None:
+    seen = Watched(nodes=2, priority=3000, demand={"memory": 6})
+    cluster = seen.cluster
+    for node in (1, 2):
+        cluster.put(f"{keys.SPEC_NODE}{node}", NodeSpec(node=node, name=f"n{node}", capacity={"memory": 10}))
+    cluster.group("low", priority=1000, demand={"memory": 6})
+    cluster.resource("low-r", "low")
+    cluster.assigned(1, "low")
+    cluster.fact("low")
+    seen.see(0.5, [keys.ASSIGNMENT + "low", keys.fact_group(1, "low")])
+    seen.down(2, 1.0)
+    for decision in cluster.verdict("g").decisions:
+        cluster.put(keys.ASSIGNMENT + decision.assignment.group, decision.assignment)
+    seen.see(1.1, [keys.ASSIGNMENT + "low", keys.ASSIGNMENT + "g"])
+    seen.said("low", 1.2, states="offline", stopped=True)
+    seen.said("g", 1.2, states="offline", stopped=True)
+    seen.decided("g", 1.3)
+    seen.said("g", 2.0)
+    seen.see(1.1 + STAYS_S, [])
+    assert {(one.name, one.outcome) for one in seen.one().groups} == {("g", "online"), ("low", "waits")}
+
+
+def test_a_node_that_is_stopped_is_not_lost() -> None:
+    seen = Watched()
+    seen.cluster.node(2, stopping=True)
+    seen.down(2, 1.0, proof="ended")
+    assert not seen.book.under_way
+    assert not seen.book.ended
 
 
 def test_who_is_lost_while_taking_over_is_an_incident_of_its_own() -> None:

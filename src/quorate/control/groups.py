@@ -19,7 +19,9 @@ from quorate.control.placement_warnings import placement_warnings
 from quorate.control.requirements import FindManifest, deletion_guards, deletion_problems, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
-from quorate.core.placement.choosing import objection
+from quorate.core.failover.moves import RULES
+from quorate.core.placement.choosing import choose, objection
+from quorate.core.placement.scene import Scene
 from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys
@@ -28,7 +30,7 @@ from quorate.model.common_properties import GROUP, fields_of, read_common
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
-from quorate.model.workload import GroupIntent, GroupSpec, wants_online
+from quorate.model.workload import GroupIntent, GroupSpec, Move, wants_online
 
 TOLD_OTHERWISE: Final = frozenset(
     {"node_down", "node_stopping", "node_draining", "node_evicted_soon", "node_in_maintenance"}
@@ -180,7 +182,8 @@ def group_online(
     spec = find_group(view, name, problems)
     if spec is None:
         raise Refused(problems)
-    problems += owner_problems(view, spec) if stays else []
+    move = _elsewhere(view, spec, occasion) if stays else None
+    problems += owner_problems(view, spec) if stays and move is None else []
     problems += maintenance_problems(view, spec, occasion.at_s)
     for resource in view.members_of.get(spec.id, {}).values():
         problems += online_problems(view, resource, find_manifest)
@@ -197,8 +200,24 @@ def group_online(
         clear_failures=intent.clear_failures + 1,
         asked_s=occasion.at_s,
         unordered=unordered,
+        **({"move": move} if move is not None else {}),
     )
-    return intend(view, spec, wanted, occasion, "online")
+    return intend(view, spec, wanted, occasion, "online", operation=move.id if move is not None else "")
+
+
+def _elsewhere(view: ClusterView, spec: GroupSpec, occasion: Occasion) -> Move | None:
+    """The move to the best node, of a group that is at rest where it cannot run; None where it stays, or cannot go."""
+    known = view.assignments.get(spec.id)
+    if known is None or known.record.phase == "hold" or not at_rest(view, spec.id) or spec.locked_from_moving:
+        return None
+    owner = known.record.owner
+    found = objection(view, spec, owner, runs=True)
+    if found is None or found.code not in RULES:
+        return None
+    best, _ = choose(Scene(view, occasion.at_s), spec, "move", owner=owner, without=frozenset({owner}), runs=True)
+    if best is None or view.intent(spec.id).move is not None:
+        return None
+    return Move(id=occasion.id, reason=occasion.reason, author=occasion.author)
 
 
 def owner_problems(view: ClusterView, spec: GroupSpec) -> list[Problem]:

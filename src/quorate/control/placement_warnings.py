@@ -8,9 +8,12 @@ from __future__ import annotations
 import zoneinfo
 
 from quorate.core.cluster_view import ClusterView
+from quorate.core.placement.choosing import objection
+from quorate.core.placement.scene import Scene
+from quorate.core.reasons import in_words
 from quorate.model.nodes import ClusterSpec
 from quorate.model.problems import Problem, error, warning
-from quorate.model.workload import GroupSpec
+from quorate.model.workload import GroupSpec, wants_online
 
 
 def placement_warnings(view: ClusterView, spec: GroupSpec) -> tuple[Problem, ...]:
@@ -22,7 +25,28 @@ def placement_warnings(view: ClusterView, spec: GroupSpec) -> tuple[Problem, ...
         found.append(
             warning("failback_window_half", what, where=f"properties.{missing}", remedy="set both hours, or neither")
         )
-    return tuple(found)
+    return (*found, *_broken(Scene(view), spec))
+
+
+def rule_warnings(view: ClusterView) -> list[Problem]:
+    """Groups that run where their own rules would not put them: rules were set, or nodes changed, while they ran."""
+    scene = Scene(view)
+    return [problem for _, known in sorted(view.groups.items()) for problem in _broken(scene, known.record)]
+
+
+def _broken(scene: Scene, spec: GroupSpec) -> list[Problem]:
+    """What the owner of a running group lacks of what the group asks for."""
+    view = scene.view
+    known = view.assignments.get(spec.id)
+    asks = spec.demand or spec.anti_affinity_class_names or spec.affinity_enforced
+    if not asks or known is None or known.record.phase != "run" or not wants_online(view.intent(spec.id)):
+        return []
+    found = objection(scene, spec, known.record.owner)
+    if found is None or found.code not in {"anti_affinity", "companions_elsewhere", "lacks_capacity"}:
+        return []
+    what = f"group {spec.name} goes on where its rules would not put it: {in_words(view, found)}"
+    remedy = f"quorate group move {spec.name!r}, or change the rule"
+    return [warning("rule_broken", what, where=f"group.{spec.name}", remedy=remedy)]
 
 
 def cluster_placement_warnings(view: ClusterView, spec: ClusterSpec) -> tuple[Problem, ...]:

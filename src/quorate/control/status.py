@@ -13,6 +13,7 @@ from quorate.control.forming import not_formed
 from quorate.control.maintenance import maintenance_warnings
 from quorate.control.network_views import view_networks
 from quorate.control.pace_views import slowest_timings, view_paces
+from quorate.control.placement_warnings import rule_warnings
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
 from quorate.control.rebuilding import member_problems
@@ -138,6 +139,7 @@ def _problems(context: Context, store: StoreView, groups: tuple[GroupView, ...])
     found += stop_problems(view)
     found += failure_problems(view)
     found += maintenance_warnings(view, context.wall_time_s())
+    found += rule_warnings(view)
     for group in groups:
         if group.wanted == "online" and group.state != "online" and group.resources:
             make = error if group.state == "failed" else warning

@@ -81,9 +81,9 @@ def _why_here(view: ClusterView, assignment: Assignment | None) -> tuple[str, ..
     told = [f"it is {where} {owner} because {cause_sentence(assignment)} (assignment {assignment.number})"]
     if assignment.phase == "stop":
         told.append(f"it is about to leave for {node_name(view, assignment.to)}")
-    told += [in_words(view, reason) for reason in assignment.reasons]
+    told += [f"when that was decided: {in_words(view, reason)}" for reason in assignment.reasons]
     told += [f"no failback: {in_words(view, reason)}" for reason in assignment.stay_against]
-    return tuple(told)
+    return tuple(dict.fromkeys(told))
 
 
 def _obstacles(scene: Scene, group: GroupSpec, assignment: Assignment | None) -> tuple[list[str], list[str]]:
@@ -162,7 +162,7 @@ def _held(
 ) -> tuple[list[str], list[str]]:
     """It is on hold: what its owner was told, and who could end that."""
     told.append(f"it is on hold: nothing of it is started, on {node_name(view, assignment.owner)} or elsewhere")
-    told += [in_words(view, reason) for reason in assignment.reasons]
+    told += [in_words(view, reason) for reason in assignment.reasons if reason.code in BY_SETTING]
     if any(reason.code in BY_SETTING for reason in assignment.reasons):
         helps.append(f"quorate group online {group.name!r} starts it")
     else:

@@ -22,6 +22,7 @@ SENTENCES: Final = {
     "preferred_owner": "{node} is preferred owner number {detail}",
     "no_preferred_owner": "{node} is no preferred owner",
     "fewest_groups": "other groups that should be online on {node}: {detail}, and fewer is better",
+    "fewest_owned": "other groups that {node} owns, online or not: {detail}, and fewer is better",
     "by_number": "nothing else tells {node} and the best apart, so the lower number of a node comes first",
     "only_one": "{node} is the only node that can own it",
     "anti_affinity": "{node}{place} has a group that it is kept apart from ({subject})",
@@ -95,6 +96,7 @@ CAUSES: Final = {
     "failback": "a better owner can take it again",
     "released": "it was on hold, and need not be any more",
     "preempted": "it makes room for a group of higher priority",
+    "followed": "it goes after those that it must be with",
     "cancelled": "its move was taken back",
     "returned": "it did not come online where it was moved to",
 }

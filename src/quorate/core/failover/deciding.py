@@ -61,7 +61,20 @@ def decide(world: ClusterView | Scene, group: GroupSpec, moment: Moment, *, heed
         return arrived_well(now)
     if not wants_online(view.intent(group.id)) or _locked(view, group, fact) is not None:
         return STAYS
-    return returning.failback(scene, group, now, moment)
+    return _followed(scene, group, now, moment) or returning.failback(scene, group, now, moment)
+
+
+def _followed(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) -> Verdict | None:
+    """Those that it must be with have gone: it goes after them, where it can; else it goes on, and that is told."""
+    if not group.affinity_enforced or group.locked_from_moving:
+        return None
+    found = objection(scene, group, now.owner)
+    if found is None or found.code != "companions_elsewhere":
+        return None
+    best, against = choose(scene, group, "move", owner=now.owner, without=frozenset({now.owner}))
+    if best is None:
+        return Verdict(waits=(found, Reason(code="nowhere_to_go"), *against))
+    return decided(left(now, best.node, "followed", (found, best.reason), moment), now.owner, best.node)
 
 
 def _first(scene: Scene, group: GroupSpec, moment: Moment) -> Verdict:

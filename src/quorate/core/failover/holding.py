@@ -33,10 +33,12 @@ def without_room(
     made_room, room_on = _preempted(scene, group, moment)
     _, against = choose(scene, group, "failover", owner=now.owner, without=frozenset({now.owner}))
     keeper, _ = choose(scene, group, "failover", owner=now.owner, runs=False)
-    if scene.view.owner_lives(now) or keeper is None:
+    here = scene.view.owner_lives(now)
+    if keeper is None or (here and now.phase != "stop"):
         return Verdict(made_room, against, room_on=room_on)
-    held = taken(scene.view, now, keeper.node, cause, (*why, *against), moment, phase="hold")
-    return Verdict((*made_room, Decision(held, None, (now.owner, keeper.node))), against, room_on=room_on)
+    node = now.owner if here else keeper.node
+    held = taken(scene.view, now, node, cause, (*why, *against), moment, phase="hold")
+    return Verdict((*made_room, Decision(held, None, (now.owner, node))), against, room_on=room_on)
 
 
 def held(scene: Scene, group: GroupSpec, now: Assignment, fact: GroupFact | None, moment: Moment) -> Verdict:

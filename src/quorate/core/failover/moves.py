@@ -6,12 +6,17 @@ A move is never counted against the failover limit, and leaves no rule behind: w
 
 from __future__ import annotations
 
+from typing import Final
+
 from quorate.core.failover.decision import Verdict, decided, incarnation_of, left, taken
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import choose, objection
 from quorate.core.placement.scene import Scene
 from quorate.model.base import replace
 from quorate.model.workload import Assignment, GroupSpec, Move, Reason
+
+RULES: Final = frozenset({"not_possible_owner", "anti_affinity", "companions_elsewhere", "lacks_capacity"})
+AT_REST: Final = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
 
 
 def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, moment: Moment) -> Verdict:
@@ -33,6 +38,9 @@ def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, momen
         target, chosen = (best.node, best.reason) if best is not None else (0, chosen)
     if found is not None and move.queue and found.code != "locked_from_moving":
         return Verdict(waits=(Reason(code="move_queued", node=move.to), found))
+    if found is not None and (barred := _cannot_start(scene, group, now)) is not None:
+        held = taken(view, now, now.owner, now.cause, (why, found, barred), moment, phase="hold")
+        return decided(held, now.owner, finishes_move=move)
     if found is not None or target == now.owner:
         return _ended(now, move, (why, found or Reason(code="already_there", node=target)))
     stay = tuple(
@@ -46,6 +54,15 @@ def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, momen
         returns_to=now.owner if move.return_on_error else 0,
     )
     return decided(made, now.owner, target)
+
+
+def _cannot_start(scene: Scene, group: GroupSpec, now: Assignment) -> Reason | None:
+    """Nothing of the group runs, and its owner is not one that may run it: it was to start elsewhere or not at all."""
+    fact = scene.view.fact(now)
+    if fact is not None and any(one.state not in AT_REST for one in fact.resources.values()):
+        return None
+    found = objection(scene, group, now.owner)
+    return found if found is not None and found.code in RULES else None
 
 
 def _ended(now: Assignment, move: Move, reasons: tuple[Reason, ...]) -> Verdict:

@@ -122,7 +122,7 @@ class IncidentBook:
         if record.state == "up" and record.incarnation == before.incarnation:
             return
         proof = record.proof if record.state == "down" else "replaced"
-        if proof != "released":
+        if proof != "released" and not view.node_intent(node).stopping:
             self._lost(view, before, proof, str(known.revision), now_s, wall_s)
 
     def _lost(
@@ -172,6 +172,7 @@ class IncidentBook:
         """A group of no incident: remember since when it fails; its owner gives it up: that is one."""
         assigned = view.assignments.get(group)
         fact = view.fact(assigned.record) if assigned is not None else None
+        self._driven_out(view, group, now_s)
         if any(group in known.left for known in self._open.values()):
             return
         if assigned is None or fact is None or group not in view.groups:
@@ -210,6 +211,20 @@ class IncidentBook:
         del self._failing[group]
         if made.id not in view.incidents and made.id not in self.ended:
             self._open[made.id] = made
+
+    def _driven_out(self, view: ClusterView, group: str, now_s: float) -> None:
+        """A group that makes room for one of an incident is part of what came of it."""
+        assigned, before = view.assignments.get(group), self._owned.get(group)
+        if assigned is None or assigned.record.cause != "preempted" or group not in view.groups:
+            return
+        now = assigned.record
+        if before is None or before.number == now.number:
+            return
+        takers = {reason.subject for reason in now.reasons if reason.code == "preempted"}
+        name = view.groups[group].record.name
+        for known in self._open.values():
+            if group not in known.left and any(course.name in takers for course in known.courses.values()):
+                known.follow(Course(group, name, now.owner, now.owner, now_s, before.number))
 
     # ---------------------------------------------------------------- the course of things
 

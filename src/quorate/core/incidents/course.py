@@ -12,8 +12,8 @@ from quorate.core.reasons import in_words
 from quorate.model.incident import IncidentGroup, IncidentOutcome, Spent
 from quorate.model.workload import as_wanted, wants_online
 
-STAYS_FAILED_S = 5.0
-"""A group that its owner has given up for so long, without a new decision, is not going anywhere."""
+STAYS_S = 5.0
+"""A group that its owner has given up, or that is on hold, for so long without a new decision is not going anywhere."""
 
 
 @dataclass(slots=True)
@@ -32,6 +32,7 @@ class Course:
     stopped_s: float | None = None
     assigned_s: float | None = None
     gave_up_s: float | None = None
+    held_s: float | None = None
     done_s: float | None = None
     outcome: IncidentOutcome = "open"
     why: str = ""
@@ -55,6 +56,7 @@ class Course:
         now, fact = known.record, view.fact(known.record)
         if now.number != self.number:
             self.number, self.owner, self.gave_up_s = now.number, now.owner, None
+            self.held_s = now_s if now.phase == "hold" else None
             if now.phase == "stop":
                 self.leaves_s = now_s
                 told.append("leaves")
@@ -67,14 +69,16 @@ class Course:
         if not wants_online(view.intent(self.group)):
             self.end("offline", now_s, "nobody wants it online any more")
         elif now.phase == "hold":
-            self.end("waits", now_s, "; ".join(in_words(view, reason) for reason in now.reasons))
+            self.held_s = now_s if self.held_s is None else self.held_s
+            if now_s >= self.held_s + STAYS_S:
+                self.end("waits", self.held_s, "; ".join(in_words(view, reason) for reason in now.reasons))
         elif not view.owner_lives(now) or fact is None or now.phase == "stop":
             pass  # it is not settled under anybody
         elif fact.gives_up is not None:
             told += ["given up"] if self.gave_up_s is None else []
             self.gave_up_s = now_s if self.gave_up_s is None else self.gave_up_s
-            if now_s >= self.gave_up_s + STAYS_FAILED_S:
-                self.end("failed", now_s, in_words(view, fact.gives_up))
+            if now_s >= self.gave_up_s + STAYS_S:
+                self.end("failed", self.gave_up_s, in_words(view, fact.gives_up))
         elif as_wanted(view.members_of.get(self.group, {}).values(), view.intent(self.group), fact):
             self.end("online", now_s)
             told.append("online")

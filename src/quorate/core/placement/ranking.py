@@ -61,6 +61,10 @@ def rules(scene: Scene, group: GroupSpec, nodes: list[int], mode: Mode, owner: i
     if group.demand:
         found.append(Rule([share_after(scene, group, node) for node in nodes], _share))
     found.append(Rule(groups_without(scene, group, nodes), _count))
+    if owner == 0:
+        known = scene.view.assignments.get(group.id)
+        here = known.record.owner if known is not None else 0
+        found.append(Rule([scene.owned[node] - (node == here) for node in nodes], _owned))
     return found
 
 
@@ -90,6 +94,10 @@ def groups_without(scene: Scene, group: GroupSpec, nodes: list[int]) -> list[int
     own, load = scene.occupancy.share(group.id), scene.occupancy.load
     here = own.node if own is not None else 0
     return [load(node).groups - (node == here) for node in nodes]
+
+
+def _owned(node: int, number: int) -> Reason:
+    return Reason(code="fewest_owned", node=node, detail=str(number))
 
 
 def _apart(scene: Scene, group: GroupSpec) -> _Say:

@@ -106,9 +106,18 @@ class Scene:
         known = self.view.assignments.values()
         return {e.record.to for e in known if e.record.phase == "stop" and e.record.cause == "failback"}
 
+    @cached_property
+    def owned(self) -> Counter[int]:
+        """How many groups each node owns, online or not."""
+        return Counter(entry.record.owner for entry in self.view.assignments.values())
+
     def decided(self, group: GroupSpec, made: Assignment) -> None:
         """Count the group as it will be once the batch is carried out."""
         view = self.view
+        if "owned" in self.__dict__:
+            former = view.assignments.get(group.id)
+            self.owned[former.record.owner if former is not None else 0] -= 1
+            self.owned[made.owner] += 1
         self.occupancy.put(group.id, share_of(group, view.intent(group.id), made, None))
         if made.phase == "stop":
             self._leaving[made.owner] += 1

@@ -53,7 +53,7 @@ GROUP_PROPERTIES: Final = (
     number(
         "cold_start_setting",
         "ColdStartSetting",
-        "when the cluster forms: 0 start, 1 stay offline, 2 start this once",
+        "when the cluster forms: 0 start, 1 stay offline, 2: it may run until the next time, and stays offline then",
         0,
         2,
         0,
