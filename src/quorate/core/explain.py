@@ -17,7 +17,7 @@ from quorate.core.placement.choosing import objection, place
 from quorate.core.placement.scene import Scene
 from quorate.core.probation import on_probation
 from quorate.core.proofs import owed
-from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name
+from quorate.core.reasons import PROOFS, cause_sentence, in_words, node_name, state_words
 from quorate.model.workload import Assignment, GroupFact, GroupSpec, ResourceFact, desired, wants_online
 
 
@@ -186,7 +186,7 @@ def _stuck(
 def _resource_words(view: ClusterView, name: str, resource: str, group: str, state: ResourceFact | None) -> str:
     if state is None:
         return f"resource {name} has not been reported by the owner yet"
-    words = f"resource {name} is {state.state.replace('_', ' ')}"
+    words = f"resource {name} is {state_words(state.state)}"
     if state.detail:
         words += f": {state.detail}"
     if state.restarts:

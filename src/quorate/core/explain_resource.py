@@ -12,7 +12,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.explain_now import start_wait
 from quorate.core.moment import Moment
 from quorate.core.probation import on_probation
-from quorate.core.reasons import node_name
+from quorate.core.reasons import node_name, state_words
 from quorate.core.resource_maintenance import maintained
 from quorate.model.maintenance import ResourceMaintenance
 from quorate.model.resource_type import NEVER_MS
@@ -91,7 +91,7 @@ def _why(
         told.append(f"{owner} has not reported it under the present assignment yet")
     else:
         detail = f": {state.detail}" if state.detail else ""
-        told.append(f"on {owner} it is {state.state.replace('_', ' ')}{detail}")
+        told.append(f"on {owner} it is {state_words(state.state)}{detail}")
     if state is not None and state.state == "stop_failed":
         helps.append(f"remove what keeps {resource.name} from ending; it is tried again every few seconds")
     if state is not None and state.flags.locked:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from quorate.core.cluster_view import ClusterView
-from quorate.model.workload import Assignment, Reason
+from quorate.model.workload import Assignment, Reason, ResourceState
 
 NameOf = Callable[[int], str]
 """The name of a node, by number."""
@@ -129,6 +129,12 @@ def sentence(reason: Reason, name_of: NameOf) -> str:
         place="" if reason.detail == "node" else f", or its {reason.detail.replace('_', ' ')},",
         because=f": {reason.detail}" if reason.detail else "",
     )
+
+
+def state_words(state: ResourceState) -> str:
+    """A state after "is", in words."""
+    unable = {"cannot_here": "unable to come online here", "cannot_anywhere": "unable to come online anywhere"}
+    return unable.get(state, state.replace("_", " "))
 
 
 def cause_sentence(assignment: Assignment) -> str:
