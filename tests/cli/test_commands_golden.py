@@ -84,6 +84,19 @@ def test_a_group_and_its_resources(line: CommandLine) -> None:
     assert site["restarts"] == 0, "fields at their default are there too"
 
 
+def test_preferred_owners_are_changed_like_any_property(line: CommandLine) -> None:
+    make_web(line)
+    for words, owners in (
+        (("group", "set", "web", "preferred_owners=node3,node1"), ["node3", "node1"]),
+        (("set", "group/web", "PreferredOwnerNodes=node2"), ["node2"]),
+        (("group", "set", "web", "preferred_owners="), []),
+    ):
+        assert line.run(*words).endswith(": changed\n")
+        assert json.loads(line.run("group", "show", "web", "--json"))["preferred_owners"] == owners
+    told = line.run("group", "set", "web", "preferred_owners=nod1", status=2)
+    assert "there is no node 'nod1' [node_unknown at properties.preferred_owners.0]" in told
+
+
 def test_explain_says_why_here_why_not_elsewhere_and_what_would_help(line: CommandLine) -> None:
     make_web(line)
     line.run("node", "pause", "node2", "--reason", "new disk")

@@ -13,6 +13,7 @@ from quorate.control.change import Change, Done, Occasion
 from quorate.control.executor import CannotNow, Unsettled, execute, new_occasion
 from quorate.control.groups import GroupChange, NewGroup
 from quorate.control.moving import MoveWish, move_group
+from quorate.control.properties import list_properties
 from quorate.control.queries import show_group, show_node, show_resource
 from quorate.control.resource_writing import NewResource, ResourceChange
 from quorate.control.status import cluster_status
@@ -83,6 +84,46 @@ async def test_a_group_is_made_once(world: FacesWorld) -> None:
     made = show_group(world, "WEB")
     assert (made.preferred_owners, made.failback, made.state) == (("node2", "node1"), "immediate", "offline")
     assert "name_in_use" in await refused(world, lambda v, o: groups.create_group(v, NewGroup(name="Web"), o))
+
+
+@pytest.mark.conformance("AP-06")
+async def test_setting_the_preferred_owners_replaces_the_whole_list(world: FacesWorld) -> None:
+    await make_group(world, preferred_owners=("node1", "node2"))
+
+    def set_to(names: list[str] | None, called: str = "preferred_owners") -> Made:
+        wish = GroupChange(properties={called: list(names) if names is not None else None})
+        return lambda v, o: groups.change_group(v, "web", wish, o)
+
+    def shown() -> tuple[str, ...]:
+        listed = {p.name: p for p in list_properties(world, "group", "web").objects[0].properties}["preferred_owners"]
+        group = show_group(world, "web")
+        assert listed.value == listed.effective == group.properties["preferred_owners"] == list(group.preferred_owners)
+        assert listed.source == ("set" if group.preferred_owners else "default")
+        return group.preferred_owners
+
+    assert (await run(world, set_to(["node3", "NODE1"]))).changed
+    assert shown() == ("node3", "node1")
+    assert not (await run(world, set_to(["node3", "node1"]))).changed
+    found = await refused(world, set_to(["node1", "nod2"], "PreferredOwnerNodes"))
+    assert found.keys() == {"node_unknown"}
+    assert "did you mean node2?" in found["node_unknown"]
+    await run(world, set_to(["node2"], "PreferredOwnerNodes"))
+    assert shown() == ("node2",)
+    await run(world, set_to(None))
+    assert shown() == ()
+    await run(world, set_to(["node3"]))
+    await run(world, set_to([]))
+    assert shown() == ()
+
+
+async def test_preferred_owners_are_a_property_of_a_new_group_too_and_given_once(world: FacesWorld) -> None:
+    await make_group(world, properties={"preferred_owners": ["node3", "node2"]})
+    assert show_group(world, "web").preferred_owners == ("node3", "node2")
+    twice = NewGroup(name="db", preferred_owners=("node1",), properties={"preferred_owners": ["node2"]})
+    wrong = NewGroup(name="db", properties={"preferred_owners": "node2"})
+    for wish, code in ((twice, "property_given_twice"), (wrong, "property_kind")):
+        found = await refused(world, lambda v, o, wish=wish: groups.create_group(v, wish, o))  # type: ignore[misc]
+        assert found.keys() == {code}
 
 
 async def test_every_fault_of_a_group_is_told_at_once(world: FacesWorld) -> None:

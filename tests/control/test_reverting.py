@@ -191,7 +191,7 @@ async def test_names_metrics_and_properties_of_the_cluster_come_back(world: Face
 async def test_properties_of_groups_and_weights_of_nodes_come_back(world: FacesWorld) -> None:
     await make_group(world)
     first = world.view.position.revision
-    wish = groups.GroupChange(properties={"priority": 9, "failover_threshold": 4})
+    wish = groups.GroupChange(properties={"priority": 9, "failover_threshold": 4, "preferred_owners": ["node3"]})
     await run(world, lambda v, o: groups.change_group(v, "web", wish, o))
     weight = weighing.NodeChange(properties={"weight": 0})
     await run(world, lambda v, o: weighing.change_node(v, "node3", weight, o))

@@ -29,13 +29,13 @@ def group() -> None:
 def create(session: Session, name: str, preferred: str, failback: str, properties: tuple[str, ...]) -> None:
     """Make an empty group, offline."""
     from quorate.control.groups import NewGroup
-    from quorate.model.common_properties import GROUP_PROPERTIES, find_common
+    from quorate.model.common_properties import GROUP, find_common
 
     wish = NewGroup(
         name=name,
         preferred_owners=listed(preferred),
         failback=failback,
-        properties=given_properties("--set", properties, lambda given: find_common(GROUP_PROPERTIES, given)),
+        properties=given_properties("--set", properties, lambda given: find_common(GROUP.settable, given)),
     )
     session.finish(session.change("POST", "groups", body=wish), "created")
 
@@ -47,9 +47,9 @@ def create(session: Session, name: str, preferred: str, failback: str, propertie
 def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> None:
     """Set common properties of a group, under our names or those of the reference; `NAME=` means the default."""
     from quorate.control.groups import GroupChange
-    from quorate.model.common_properties import GROUP_PROPERTIES, find_common
+    from quorate.model.common_properties import GROUP, find_common
 
-    values = given_properties("NAME=VALUE", properties, lambda given: find_common(GROUP_PROPERTIES, given))
+    values = given_properties("NAME=VALUE", properties, lambda given: find_common(GROUP.settable, given))
     session.finish(session.change("PATCH", "groups", name, body=GroupChange(properties=values)), "changed")
 
 

@@ -6,6 +6,7 @@ say what should be so, and coordinator and owner make it so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from quorate.control.change import Change, Done, Occasion, altered, audited, delete, guard, put, unchanged
@@ -63,13 +64,19 @@ def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Chang
     preferred = find_nodes(view, wish.preferred_owners, problems, "preferred_owners")
     values, faults = read_common(GROUP, wish.properties, "properties")
     problems += faults
+    fields = _fields(view, values, problems)
+    if preferred and "preferred_owners" in values:
+        remedy = "leave one of them out"
+        problems.append(
+            error("property_given_twice", "preferred owners are given twice", where="preferred_owners", remedy=remedy)
+        )
     if wish.failback:
         if wish.failback not in FAILBACK:
             problems.append(unknown("failback", wish.failback, FAILBACK, "failback"))
-        values["auto_failback_type"] = FAILBACK.get(wish.failback, 0)
+        fields["auto_failback_type"] = FAILBACK.get(wish.failback, 0)
     if problems:
         raise Refused(problems)
-    spec = altered(GroupSpec(id=occasion.id, name=wish.name, preferred_owners=preferred), **fields_of(GROUP, values))
+    spec = altered(GroupSpec(id=occasion.id, name=wish.name, preferred_owners=preferred), **fields)
     name_key = keys.name("group", wish.name)
     change = Change(
         guards=(guard(keys.SPEC_GROUP + spec.id, None), guard(name_key, None)),
@@ -80,14 +87,15 @@ def create_group(view: ClusterView, wish: NewGroup, occasion: Occasion) -> Chang
 
 
 def change_group(view: ClusterView, name: str, wish: GroupChange, occasion: Occasion) -> Change[Done]:
-    """Set common properties of a group."""
+    """Set common properties of a group; a list, like that of the preferred owners, is replaced as a whole."""
     problems: list[Problem] = []
     spec = find_group(view, name, problems)
     values, faults = read_common(GROUP, wish.properties, "properties")
     problems += faults
+    fields = _fields(view, values, problems)
     if spec is None or problems:
         raise Refused(problems)
-    changed = altered(spec, **fields_of(GROUP, values))
+    changed = altered(spec, **fields)
     if changed == spec:
         return unchanged(Done(id=spec.id, name=spec.name, changed=False))
     waits = owed(view, spec.id)
@@ -103,6 +111,16 @@ def change_group(view: ClusterView, name: str, wish: GroupChange, occasion: Occa
     )
     detail = ", ".join(f"{n}={v}" for n, v in sorted(values.items()))
     return audited(change, occasion, verb="set", kind="group", object_id=spec.id, object_name=spec.name, detail=detail)
+
+
+def _fields(view: ClusterView, values: Mapping[str, PropertyValue], problems: list[Problem]) -> dict[str, object]:
+    """Values as fields of the record, where nothing is wrong with them; nodes that are named become numbers."""
+    nodes = values.get("preferred_owners", [])
+    if isinstance(nodes, list) and all(isinstance(node, str) for node in nodes):
+        found = find_nodes(view, map(str, nodes), problems, "properties.preferred_owners")
+        owners = {"preferred_owners": found} if "preferred_owners" in values else {}
+        return {} if problems else {**fields_of(GROUP, values), **owners}
+    return {}
 
 
 def _owner_guards(view: ClusterView, group: str) -> tuple[Guard, ...]:

@@ -48,12 +48,15 @@ Effective = dict[str, tuple[PropertyValue, str]]
 def object_properties(
     kind: str, name: str, record: Value | None, other: Effective, shown: dict[str, PropertyValue]
 ) -> ObjectProperties:
-    """All properties of an object: the record's, with `other` where something else counts, and those only `shown`."""
+    """All properties of an object: the record's, with `other` where something else counts, and those only `shown`.
+
+    A value in `shown` stands for what the record has in another form, like names for numbers.
+    """
     defined = CLASSES[kind]
     made = []
     values = values_of(record, defined.settable) if record is not None else {}
     for definition in defined.settable:
-        value = values[definition.name]
+        value = shown.get(definition.name, values[definition.name])
         plain = (value, "default" if value == definition.default else "set")
         made.append(_view(definition, value, *other.get(definition.name, plain)))
     made += [_view(d, shown.get(d.name), shown.get(d.name), "shown") for d in defined.read_only]

@@ -171,6 +171,7 @@ def view_group(view: ClusterView, group: str) -> GroupView:
     assignment = assignment_of(view, group)
     members = sorted(view.members_of.get(group, {}).values(), key=lambda resource: resource.name)
     leaving = assignment is not None and assignment.phase == "stop"
+    preferred = tuple(node_name(view, node) for node in spec.preferred_owners)
     return GroupView(
         id=spec.id,
         name=spec.name,
@@ -181,13 +182,17 @@ def view_group(view: ClusterView, group: str) -> GroupView:
         assignment=assignment.number if assignment else 0,
         cause=cause_sentence(assignment) if assignment else "",
         reasons=tuple(in_words(view, reason) for reason in assignment.reasons) if assignment else (),
-        preferred_owners=tuple(node_name(view, node) for node in spec.preferred_owners),
+        preferred_owners=preferred,
         failback="immediate" if spec.auto_failback_type else "prevent",
         failures=sum_of_failures(failure_counts(view, resource) for resource in members),
         failovers=counted_failovers(view, group),
         flags=group_flags(view, group),
         resources=tuple(view_resource(view, resource) for resource in members),
-        properties={**values_of(spec, GROUP_PROPERTIES), "required_proof": demanded(view, group)},
+        properties={
+            **values_of(spec, GROUP_PROPERTIES),
+            "required_proof": demanded(view, group),
+            "preferred_owners": list(preferred),
+        },
     )
 
 

@@ -181,6 +181,8 @@ def _changes(asked: Steps, now: Value, wanted: Value) -> Iterator[Step]:
             if now.name != wanted.name:
                 yield lambda view, occasion: renaming.rename_group(view, now.id, NewName(name=wanted.name), occasion)
             wishes = _differing(now, wanted, GROUP_PROPERTIES)
+            if now.preferred_owners != wanted.preferred_owners:
+                wishes["preferred_owners"] = list(_nodes(asked.view, wanted.preferred_owners))
             if wishes:
                 yield lambda view, occasion: groups.change_group(
                     view, now.id, groups.GroupChange(properties=wishes), occasion

@@ -1,6 +1,7 @@
 """The common properties of groups (spec/05 §3).
 
 Owns: their definitions. Does not know: the records; names are those of the fields of `GroupSpec`, which a test holds.
+People name the preferred owners, and the record has their numbers: so that one stands beside `GROUP_PROPERTIES`.
 """
 
 from __future__ import annotations
@@ -64,16 +65,20 @@ GROUP_PROPERTIES: Final = (
     number("failback_stable_s", "", "it returns to a node only after that was up so long", 0, 604_800, 0, "s"),
 )
 
+PREFERRED_OWNERS: Final = listing(
+    "preferred_owners", "PreferredOwnerNodes", "names of nodes that come first, best first", PropertyForm.ANY
+)
+"""Setting it replaces the whole list."""
+
 GROUP: Final = PropertyClass(
     "group",
-    GROUP_PROPERTIES,
+    (*GROUP_PROPERTIES, PREFERRED_OWNERS),
     (
         ID,
         NAME,
         STATE,
         shown("owner", "OwnerNode", "the node that has it"),
         shown("persistent_state", "PersistentState", "whether it should be online; set by online and offline"),
-        shown("preferred_owners", "", "nodes that come first, best first; given when it is created"),
         shown("default_owner", "DefaultOwner", "the node that had it last"),
         shown("failovers", "", "because of failed resources, as far as they are counted against the threshold"),
         shown("status_information", "StatusInformation", "what is to be known beside the state"),
