@@ -9,6 +9,7 @@ import pytest
 
 from faces_world import FacesWorld, faces_world
 from quorate.api.routes import ROUTES
+from quorate.cli.foresight_pages import forecast_page
 from quorate.control import foreseeing, groups, nodes, resource_writing
 from quorate.control.change import Done
 from quorate.control.executor import Command, Previewed, execute, new_occasion
@@ -19,6 +20,7 @@ from quorate.control.previews import Preview
 from quorate.control.resource_writing import NewResource
 from quorate.control.status import cluster_status
 from quorate.model import keys
+from quorate.model.base import replace
 from quorate.model.problems import Refused
 from quorate.model.quorum import QuorumFact, QuorumSpec
 
@@ -99,6 +101,15 @@ async def test_losses_of_nodes_and_sites(world: FacesWorld) -> None:
     assert [(loss.kind, loss.lost, [m.target for m in loss.moves]) for loss in told.losses] == [
         ("node", "node1", ["node2"]), ("node", "node2", []), ("node", "node3", []),
     ]  # fmt: skip
+    table = forecast_page(told).sections[0].table
+    assert table is not None
+    assert [row[4] for row in table.rows] == ["web to node2", "-", "-"]
+    web = told.losses[0].moves[0]
+    for what, words in (("hold", "on hold on"), ("stop", "offline on"), ("start", "online on"), ("stay", "anew on")):
+        loss = replace(told.losses[0], moves=(replace(web, what=what),))
+        shown = forecast_page(replace(told, losses=(loss,))).sections[0].table
+        assert shown is not None
+        assert shown.rows[0][4] == f"web {words} node2"
 
 
 async def test_a_group_with_nowhere_to_go_is_a_warning(world: FacesWorld) -> None:

@@ -30,7 +30,7 @@ from quorate.core.reasons import SENTENCES
 from quorate.model import keys
 from quorate.model.base import Value, encode
 from quorate.model.maintenance import Maintenance
-from quorate.model.nodes import ClusterSpec, NodeIntent
+from quorate.model.nodes import ClusterSpec, NodeIntent, NodeSpec
 from quorate.model.workload import FailRequest, GroupIntent
 
 
@@ -232,3 +232,40 @@ def test_without_a_majority_nobody_moves_what_was_lost() -> None:
     assert not found.keeps_majority
     assert not found.foresight.steps
     assert [one.group for one in found.foresight.unserved] == ["web"]
+    assert [reason.code for reason in found.foresight.unserved[0].waits] == ["no_majority"]
+
+
+def test_who_is_driven_out_by_a_loss_and_who_finds_another_place_are_among_those_that_move() -> None:
+    cluster = Cluster(4)
+    cluster.put(keys.SPEC_CLUSTER, ClusterSpec(name="c", id="c"))
+    for node, room in ((1, 10), (2, 10), (3, 4), (4, 0)):
+        cluster.put(f"{keys.SPEC_NODE}{node}", NodeSpec(node=node, name=f"n{node}", capacity={"memory": room}))
+    for group, node, priority, need in (("high", 1, 3000, 10), ("low", 2, 1000, 6), ("small", 2, 1100, 4)):
+        cluster.group(group, priority=priority, demand={"memory": need})
+        cluster.resource(f"{group}1", group)
+        cluster.assigned(node, group)
+        cluster.fact(group)
+    found = loss_of(cluster.view, {1}, NOW)
+    assert found.keeps_majority
+    assert {(one.group, one.what, one.source, one.target) for one in found.moved} == {
+        ("high", "move", 1, 2), ("low", "hold", 2, 2), ("small", "move", 2, 3),
+    }  # fmt: skip
+    assert [one.group for one in found.foresight.unserved] == ["low"]
+
+
+@settings(max_examples=80)
+@given(worlds())
+def test_whoever_changes_its_owner_or_stops_or_starts_by_a_loss_is_told_once_as_moved(world: World) -> None:
+    cluster = settled(world)
+    for node in cluster.view.authority.up():
+        loss = loss_of(cluster.view, {node}, NOW)
+        groups = [step.group for step in loss.moved]
+        assert len(groups) == len(set(groups))
+        owners = {group: known.record.owner for group, known in cluster.view.assignments.items()}
+        ended = dict(owners)
+        for step in loss.foresight.steps:
+            if step.what in {"stop", "start"}:
+                assert step.group in groups
+            else:
+                ended[step.group] = step.target
+        assert {group for group in ended if ended[group] != owners.get(group)} <= set(groups)

@@ -74,7 +74,7 @@ def forecast_page(found: Forecast) -> Page:
             loss.lost,
             "kept" if loss.keeps_majority else "LOST",
             str(loss.further_losses) if loss.keeps_majority else "-",
-            ", ".join(f"{step.group} to {step.target}" for step in loss.moves if step.what != "hold") or "-",
+            ", ".join(_moved(step) for step in loss.moves) or "-",
             ", ".join(one.group for one in loss.unserved) or "-",
         )
         for loss in found.losses
@@ -85,6 +85,21 @@ def forecast_page(found: Forecast) -> Page:
     if told:
         sections.append(Section("Nowhere to go", sentences=told))
     return Page(tuple(sections))
+
+
+def _moved(step: StepView) -> str:
+    """What becomes of a group in the end, in a cell of the table."""
+    match step.what:
+        case "hold":
+            return f"{step.group} on hold on {step.target}"
+        case "stop":
+            return f"{step.group} offline on {step.target}"
+        case "start":
+            return f"{step.group} online on {step.target}"
+        case "stay":
+            return f"{step.group} anew on {step.target}"
+        case _:
+            return f"{step.group} to {step.target}"
 
 
 def _nowhere(loss: LossView) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace as copied
 
 from quorate.control.cluster_day import moment_of
 from quorate.control.context import Context
@@ -128,7 +129,7 @@ def _loss_view(view: ClusterView, seen: AsOf, kind: str, name: str, loss: Loss) 
         kind=kind,
         keeps_majority=loss.keeps_majority,
         further_losses=loss.further,
-        moves=tuple(step for step in told.steps if step.what in {"place", "move", "hold"} and not step.anyway),
+        moves=_told(view, view, copied(loss.foresight, steps=loss.moved), seen, name).steps,
         unserved=tuple(one for one in told.unserved if not one.before),
         needs_proof=tuple(view.groups[group].record.name for group in loss.owed),
     )

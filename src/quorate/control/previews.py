@@ -66,6 +66,10 @@ class LossView(Value, frozen=True, kw_only=True):
     further_losses: int
     """How many voters more may go after it, whichever they are; negative where the majority is missing."""
     moves: tuple[StepView, ...] = ()
+    """One step for each group that the loss brings elsewhere, on hold, offline or online: from before to the end.
+
+    *stop*, *start* and *stay* are where it is: it goes offline, comes online, or does one after the other.
+    """
     unserved: tuple[UnservedView, ...] = ()
     """Without those that are so already."""
     needs_proof: tuple[str, ...] = ()

@@ -127,6 +127,8 @@ class _Run:
         self.moment = moment
         self.steps: list[Step] = []
         self.waits: dict[str, tuple[Reason, ...]] = {}
+        self.decided = True
+        """Somebody could decide until the end."""
 
     def forward(self, *, leads: bool) -> Foresight:
         """Decide and answer until nothing changes."""
@@ -137,6 +139,7 @@ class _Run:
         view.touched.clear()
         view.touched_all = False
         settled = not leads
+        self.decided = leads
         for _ in range(ROUNDS_MOST if leads else 0):
             batch = decide_batch(view, due & view.groups.keys(), self.moment, take=lambda *_: True)
             for group, verdict in batch.verdicts.items():
@@ -147,7 +150,7 @@ class _Run:
                     break
                 due = set(view.groups)
                 if not self._led():
-                    settled = True
+                    settled, self.decided = True, False
                     break
                 continue
             for decision in batch.decisions:
@@ -205,10 +208,11 @@ class _Run:
         )
 
     def _why(self, group: str) -> tuple[Reason, ...]:
-        """What it waits for; on hold, also the reason of that."""
+        """What it waits for; on hold, also the reason of that; and that nobody decides, where that is so."""
         known = self.view.assignments.get(group)
         held = known.record.reasons if known is not None and known.record.phase == "hold" else ()
-        return tuple(dict.fromkeys((*held, *self.waits.get(group, ()))))
+        nobody = () if self.decided else (Reason(code="no_majority"),)
+        return tuple(dict.fromkeys((*held, *self.waits.get(group, ()), *nobody)))
 
     # ---------------------------------------------------------------- decisions
 

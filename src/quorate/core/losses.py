@@ -8,11 +8,11 @@ nobody decides: what runs elsewhere runs on, what was lost stays so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quorate.core.cluster_view import ClusterView
-from quorate.core.foresight import Foresight, Usual, foresee
+from quorate.core.foresight import Foresight, Step, Usual, What, foresee
 from quorate.core.moment import Moment
 from quorate.core.proof_means import has_means
 from quorate.core.proofs import owed
@@ -34,6 +34,8 @@ class Loss:
     """So many voters more may go then, whichever they are; negative where nobody can decide."""
     owed: tuple[str, ...]
     """Ids of groups that would stand still until somebody proves that a lost node is off."""
+    moved: tuple[Step, ...]
+    """One step for each group that the loss brings elsewhere, on hold, offline or online: from before to the end."""
 
 
 def loss_of(view: ClusterView, lost: Iterable[int], moment: Moment, usual: Usual | None = None) -> Loss:
@@ -43,7 +45,33 @@ def loss_of(view: ClusterView, lost: Iterable[int], moment: Moment, usual: Usual
     imagined = view.imagine(_written(view, {node for node in gone if node != QUORUM_VOTER}))
     waiting = tuple(group for group in sorted(view.groups) if owed(imagined, group) and not owed(view, group))
     found = foresee(view, imagined, moment, leads=keeps and bool(imagined.authority.up()), usual=usual)
-    return Loss(gone, keeps, found, further_after(view, frozenset(gone)), waiting)
+    return Loss(gone, keeps, found, further_after(view, frozenset(gone)), waiting, tuple(_moved(view, imagined, found)))
+
+
+def _moved(before: ClusterView, after: ClusterView, found: Foresight) -> Iterator[Step]:
+    """However many steps a group takes on its way, by a hold or for the sake of another: where it began and ended."""
+    steps: dict[str, list[Step]] = {}
+    for step in found.steps:
+        if not step.anyway:
+            steps.setdefault(step.group, []).append(step)
+    for group, own in steps.items():
+        known, ended = before.assignments.get(group), after.assignments.get(group)
+        if ended is None:
+            continue
+        source, target = known.record.owner if known is not None else 0, ended.record.owner
+        kinds = [step.what for step in own]
+        decided = next((step for step in reversed(own) if step.what not in {"stop", "start"}), None)
+        what: What
+        if ended.record.phase == "hold" and "hold" in kinds:
+            what = "hold"
+        elif source != target:
+            what = "move" if source else "place"
+        elif "stop" in kinds or "start" in kinds:
+            what = "stay" if {"stop", "start"} <= {*kinds} else "stop" if "stop" in kinds else "start"
+        else:
+            continue
+        cause, reasons = (decided.cause, decided.reasons) if decided is not None else ("", ())
+        yield Step(group, what, source, target, cause, reasons)
 
 
 def _written(view: ClusterView, lost: set[int]) -> list[tuple[str, bytes]]:

@@ -63,6 +63,7 @@ SENTENCES: Final = {
     "failback_barred": "it would return to {node}, and cannot while other groups are where they are",
     "drain_over": "the drain of {node} is over, and it takes its groups back",
     "node_down": "{node} is down",
+    "no_majority": "without a majority nobody decides, so it goes nowhere",
     "node_paused": "{node} is paused",
     "node_in_maintenance": "{node} is in maintenance by {detail}",
     "not_listed": "{node} does not belong to the cluster",
