@@ -85,7 +85,6 @@ def test_after_an_authoritative_restore_every_node_has_the_restored_data(lab: La
     good(lab, 1, "group", "online", "app", "--wait")
 
 
-@pytest.mark.soak
 @pytest.mark.conformance("DB-08")
 def test_a_node_whose_files_are_put_back_from_before_ends_with_the_members_data(lab: Lab, tmp_path: Path) -> None:
     stop(lab, 3)
@@ -156,7 +155,6 @@ def test_files_of_a_resource_travel_with_it_and_are_there_before_it_starts(lab: 
     good(lab, 1, "group", "delete", "moving", "--force")
 
 
-@pytest.mark.soak
 def test_a_damaged_member_is_named_counted_as_lost_and_made_anew_from_the_others(lab: Lab) -> None:
     """Its file is cut short while the node is down: etcd ends again and again, and used to be counted as a voter."""
     stop(lab, 3)
