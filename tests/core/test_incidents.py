@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cluster_written import Cluster
 
+from quorate.core.authority.view import Known
 from quorate.core.incidents.book import OPEN_MOST_S, IncidentBook
 from quorate.core.incidents.course import STAYS_S
 from quorate.core.incidents.telling import EACH_GROUP_UP_TO
 from quorate.model import keys
-from quorate.model.incident import Incident
+from quorate.model.incident import Incident, order_of
 from quorate.model.membership import Mark, MemberRecord
 from quorate.model.nodes import ClusterSpec, NodeSpec
 from quorate.model.workload import GroupFact, Move, Reason, ResourceFact
@@ -200,6 +201,30 @@ def test_what_stays_failed_is_told_once() -> None:
     seen.said("g", 40.0, states="failed", gives_up=GIVES_UP)
     seen.see(40.0 + STAYS_S, [])
     assert len(seen.book.ended) == 2
+
+
+def test_what_was_failed_before_anybody_looked_is_no_news() -> None:
+    seen = Watched(nodes=2, failover_threshold=0)
+    seen.cluster.fact("g", states="failed", gives_up=GIVES_UP)
+    seen.book = IncidentBook()
+    seen.see(1.0, None)
+    seen.said("g", 2.0, states="failed", gives_up=GIVES_UP)
+    assert not seen.book.under_way
+
+
+def test_groups_that_are_given_up_in_one_transaction_are_incidents_of_their_own() -> None:
+    seen = Watched(groups=2, nodes=2, failover_threshold=0)
+    for group in seen.groups:
+        seen.cluster.fact(group, states="failed", gives_up=GIVES_UP)
+    both = max(known.revision for known in seen.cluster.view.facts.values())
+    for place, known in seen.cluster.view.facts.items():
+        seen.cluster.view.facts[place] = Known(known.record, both)
+    changed = [keys.fact_group(2, group) for group in seen.groups]
+    seen.see(1.0, changed)
+    seen.see(1.0 + STAYS_S, [])
+    assert list(seen.book.ended) == [str(both), f"{both}.2"]
+    assert sorted(seen.book.ended, key=order_of) == list(seen.book.ended)
+    assert [incident.groups[0].name for incident in seen.book.ended.values()] == seen.groups
 
 
 def test_a_group_that_waits_is_told_with_what_it_waits_for() -> None:

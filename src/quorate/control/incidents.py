@@ -15,7 +15,7 @@ from quorate.control.views import AsOf
 from quorate.core.cluster_view import ClusterView
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
-from quorate.model.incident import Incident, IncidentEntry, Spent
+from quorate.model.incident import Incident, IncidentEntry, Spent, order_of
 from quorate.model.problems import Problem, Refused, error
 
 LAST: Final = "last"
@@ -128,7 +128,7 @@ def show_incident(context: Context, incident: str) -> IncidentView:
 
 def _kept(view: ClusterView) -> list[Incident]:
     """Newest first."""
-    return sorted((known.record for known in view.incidents.values()), key=lambda one: -int(one.id))
+    return sorted((known.record for known in view.incidents.values()), key=lambda one: order_of(one.id), reverse=True)
 
 
 def _utc(at_s: float) -> str:

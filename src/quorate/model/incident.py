@@ -59,7 +59,7 @@ class Incident(Value, frozen=True, kw_only=True):
     """A failure and what followed from it."""
 
     id: str
-    """Revision of the database with which it began."""
+    """Revision of the database with which it began; of several that began with the same, `REVISION.2` and so on."""
     cause: IncidentCause
     node: int
     """The node that was lost, or on which the resource failed."""
@@ -75,3 +75,9 @@ class Incident(Value, frozen=True, kw_only=True):
     """So many more groups were concerned; their part is counted, not kept."""
     timeline: tuple[IncidentEntry, ...] = ()
     recorded_by: int = 0
+
+
+def order_of(incident_id: str) -> tuple[int, int]:
+    """Where an incident stands among all of them, by its id: the older first."""
+    revision, _, further = incident_id.partition(".")
+    return int(revision), int(further or 1)

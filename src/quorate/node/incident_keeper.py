@@ -17,7 +17,7 @@ from quorate.core.cluster_view import ClusterView
 from quorate.core.incidents.book import IncidentBook
 from quorate.model import keys
 from quorate.model.base import encode, replace
-from quorate.model.incident import Incident
+from quorate.model.incident import order_of
 from quorate.model.records import Absent, Delete, Put, Unchanged, Write
 from quorate.ports.store import Store, StoreError
 
@@ -51,10 +51,7 @@ class IncidentKeeper:
 
     def changed(self, changed: Iterable[str] | None) -> None:
         """The replica changed; None: everything may have."""
-        try:
-            self._book.look(self._view, changed, self._now_s(), self._wall_s())
-        except Exception as fault:  # noqa: BLE001 - what is told of failures must not be one: the watch goes on
-            self._log(f"what happened cannot be told: {fault!r}")
+        self._look(changed)
         if self._book.under_way or self._book.ended:
             self._moved.set()
 
@@ -70,9 +67,15 @@ class IncidentKeeper:
                 pause_s = AGAIN_S
             if self._book.under_way or self._book.ended:
                 await asyncio.sleep(pause_s)
-                self._book.look(self._view, (), self._now_s(), self._wall_s())
+                self._look(())
             else:
                 self._moved.clear()
+
+    def _look(self, changed: Iterable[str] | None) -> None:
+        try:
+            self._book.look(self._view, changed, self._now_s(), self._wall_s())
+        except Exception as fault:  # noqa: BLE001 - what is told of failures must not be one: the service goes on
+            self._log(f"what happened cannot be told: {fault!r}")
 
     async def write(self) -> None:
         """Write what is over, if this node leads. Raises StoreError."""
@@ -89,6 +92,6 @@ class IncidentKeeper:
 
     def _spare(self) -> list[str]:
         """The oldest records, where there is no room for one more."""
-        known: list[Incident] = [known.record for known in self._view.incidents.values()]
-        known.sort(key=lambda incident: int(incident.id))
+        known = [entry.record for entry in self._view.incidents.values()]
+        known.sort(key=lambda incident: order_of(incident.id))
         return [incident.id for incident in known[: max(0, len(known) + 1 - KEPT)]]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from quorate.core.cluster_view import ClusterView
 from quorate.core.incidents.course import Course
 from quorate.core.incidents.opened import Opened
-from quorate.core.incidents.telling import Telling
 from quorate.core.proofs import owed
 from quorate.core.reasons import PROOFS, in_words
 from quorate.model import keys
@@ -73,14 +72,15 @@ class IncidentBook:
             coordinator = view.authority.coordinator
             self._leader = coordinator.record.node if coordinator is not None else 0
             self._remember(view, view.groups.keys())
+            self._given_up = _failed_before(view)
             return
         for node in sorted(nodes):
-            self._member(view, node, now_s, wall_s)
+            self._member(view, node, now_s)
         self._lead(view, now_s)
         for group in sorted(groups):
-            self._group(view, group, now_s, wall_s)
+            self._group(view, group, now_s)
         for known in list(self._open.values()):
-            self._advance(view, known, now_s, known.left if not kept or nodes else known.left & groups)
+            self._advance(view, known, now_s, wall_s, known.left if not kept or nodes else known.left & groups)
         self._remember(view, view.assignments.keys() | self._owned.keys() if kept is None else groups)
         for seen in self.ended.keys() & view.incidents.keys():
             del self.ended[seen]
@@ -103,7 +103,7 @@ class IncidentBook:
 
     # ---------------------------------------------------------------- members
 
-    def _member(self, view: ClusterView, node: int, now_s: float, wall_s: float) -> None:
+    def _member(self, view: ClusterView, node: int, now_s: float) -> None:
         known, before = view.authority.members.get(node), self._members.get(node)
         if known is None:
             self._members.pop(node, None)
@@ -123,29 +123,16 @@ class IncidentBook:
             return
         proof = record.proof if record.state == "down" else "replaced"
         if proof != "released" and not view.node_intent(node).stopping:
-            self._lost(view, before, proof, str(known.revision), now_s, wall_s)
+            self._lost(view, before, proof, str(known.revision), now_s)
 
-    def _lost(
-        self, view: ClusterView, member: MemberRecord, proof: str, incident: str, now_s: float, wall_s: float
-    ) -> None:
+    def _lost(self, view: ClusterView, member: MemberRecord, proof: str, incident: str, now_s: float) -> None:
         """A life of a node is over that it did not end itself."""
         seen = self._suspected.pop(member.node, None)
         if seen is not None and seen.incarnation != member.incarnation:
             seen = None
-        suspected_s = seen.at_s if seen is not None else None
-        began_s = seen.at_s - seen.silent_s if seen is not None else now_s
-        made = Opened(
-            incident,
-            "node_lost",
-            member.node,
-            "",
-            PROOFS.get(proof, proof),
-            began_s,
-            wall_s - (now_s - began_s),
-            round(1000 * seen.silent_s) if seen is not None else 0,
-            suspected_s,
-            Telling(began_s),
-        )
+        detected_s, silent_s = (seen.at_s, seen.silent_s) if seen is not None else (now_s, 0.0)
+        told = PROOFS.get(proof, proof)
+        made = Opened(incident, "node_lost", member.node, told, detected_s - silent_s, detected_s)
         if seen is not None:
             made.telling.silent(view, member.node, seen.author, seen.at_s)
         made.telling.lost(view, member.node, made.detail, now_s)
@@ -168,7 +155,7 @@ class IncidentBook:
 
     # ---------------------------------------------------------------- groups
 
-    def _group(self, view: ClusterView, group: str, now_s: float, wall_s: float) -> None:
+    def _group(self, view: ClusterView, group: str, now_s: float) -> None:
         """A group of no incident: remember since when it fails; its owner gives it up: that is one."""
         assigned = view.assignments.get(group)
         fact = view.fact(assigned.record) if assigned is not None else None
@@ -189,28 +176,20 @@ class IncidentBook:
             return
         owner = assigned.record.owner
         subject, detail = failing
-        known_fact = view.facts[(owner, group)]
         spec = view.groups[group].record
-        made = Opened(
-            str(known_fact.revision),
-            "resource_failed",
-            owner,
-            subject,
-            detail,
-            began_s,
-            wall_s - (now_s - began_s),
-            round(1000 * (now_s - began_s)),
-            None,
-            Telling(began_s),
-        )
+        own_id = self._free_id(view.facts[(owner, group)].revision)
+        made = Opened(own_id, "resource_failed", owner, detail, began_s, now_s, subject)
         made.telling.failed(view, owner, subject, detail, began_s)
         made.telling.given_up(view, owner, spec.name, in_words(view, fact.gives_up), now_s)
         self._given_up[group] = number
-        course = Course(group, spec.name, owner, owner, now_s, number, gave_up_s=now_s)
-        made.follow(course)
+        made.follow(Course(group, spec.name, owner, owner, now_s, number, gave_up_s=now_s))
         del self._failing[group]
-        if made.id not in view.incidents and made.id not in self.ended:
-            self._open[made.id] = made
+        self._open[own_id] = made
+
+    def _free_id(self, revision: int) -> str:
+        """Owners report several groups in one transaction: each is an incident of its own."""
+        ids = (str(revision), *(f"{revision}.{further}" for further in range(2, len(self._open) + len(self.ended) + 3)))
+        return next(own for own in ids if own not in self._open and own not in self.ended)
 
     def _driven_out(self, view: ClusterView, group: str, now_s: float) -> None:
         """A group that makes room for one of an incident is part of what came of it."""
@@ -228,7 +207,7 @@ class IncidentBook:
 
     # ---------------------------------------------------------------- the course of things
 
-    def _advance(self, view: ClusterView, known: Opened, now_s: float, groups: set[str]) -> None:
+    def _advance(self, view: ClusterView, known: Opened, now_s: float, wall_s: float, groups: set[str]) -> None:
         for group in sorted(groups):
             course = known.courses[group]
             if course.free_s is None and owed(view, course.group) is None:
@@ -241,22 +220,18 @@ class IncidentBook:
         if known.left and not overdue:
             return
         del self._open[known.id]
-        courses = list(known.courses.values())
-        self.ended[known.id] = known.telling.record(
-            view,
-            id=known.id,
-            cause=known.cause,
-            node=known.node,
-            subject=known.subject,
-            detail=known.detail,
-            began_wall_s=known.began_wall_s,
-            detect_ms=known.detect_ms,
-            suspected_s=known.suspected_s,
-            courses=courses,
-            now_s=now_s,
-        )
+        self.ended[known.id] = known.record(view, now_s, wall_s)
         while len(self.ended) > ENDED_KEPT:
             del self.ended[next(iter(self.ended))]
+
+
+def _failed_before(view: ClusterView) -> dict[str, int]:
+    """Groups that were given up before anybody looked: that is no news."""
+    return {
+        group: known.record.number
+        for group, known in view.assignments.items()
+        if (fact := view.fact(known.record)) is not None and fact.gives_up is not None
+    }
 
 
 def _failing(view: ClusterView, group: str, fact: GroupFact) -> tuple[str, str] | None:

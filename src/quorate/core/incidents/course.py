@@ -84,8 +84,8 @@ class Course:
             told.append("online")
         return told
 
-    def spent(self, detect_ms: int, fenced_from_s: float | None) -> Spent:
-        """Where the time went; `fenced_from_s`: when the lost owner was suspected."""
+    def spent(self, detect_ms: int, fenced_from_s: float) -> Spent:
+        """Where the time went; `fenced_from_s`: when the lost owner was suspected, or the group given up."""
         free_s = self.free_s
         decided_s = self.leaves_s if self.leaves_s is not None else self.assigned_s
         return Spent(

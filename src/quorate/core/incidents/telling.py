@@ -1,7 +1,6 @@
-"""What is told of an incident: its timeline, and the one sentence at its end.
+"""What is told of an incident: its timeline, and in few words how it ended.
 
-Owns: the words, how many entries are kept, and the record made of it all. Does not know: when something happens
-(`book`, `course`).
+Owns: the words, and how many entries are kept. Does not know: when something happens (`book`, `course`).
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from collections import Counter
 from quorate.core.cluster_view import ClusterView
 from quorate.core.incidents.course import Course
 from quorate.core.reasons import node_name
-from quorate.model.incident import Incident, IncidentCause, IncidentEntry, Spent
+from quorate.model.incident import IncidentEntry
 
 EACH_GROUP_UP_TO = 20
 """Of more groups than these the timeline tells the first and the last of each kind of step."""
-GROUPS_KEPT = 500
 
 
 class Telling:
@@ -79,53 +77,13 @@ class Telling:
         else:
             self._latest[word] = entry
 
-    def record(
-        self,
-        view: ClusterView,
-        *,
-        id: str,  # noqa: A002 - as the record calls it
-        cause: IncidentCause,
-        node: int,
-        subject: str,
-        detail: str,
-        began_wall_s: float,
-        detect_ms: int,
-        suspected_s: float | None,
-        courses: list[Course],
-        now_s: float,
-    ) -> Incident:
-        """What is kept of it."""
-        each = [(course, course.spent(detect_ms, suspected_s)) for course in courses]
-        longest = Spent(
-            detect_ms=detect_ms,
-            fence_ms=max((spent.fence_ms for _, spent in each), default=0),
-            decide_ms=max((spent.decide_ms for _, spent in each), default=0),
-            stop_ms=max((spent.stop_ms for _, spent in each), default=0),
-            start_ms=max((spent.start_ms for _, spent in each), default=0),
-        )
-        last_s = max((course.done_s or now_s for course in courses), default=now_s)
-        took_ms = self._ms(last_s)
+    def timeline(self) -> tuple[IncidentEntry, ...]:
+        """What happened, in order."""
         entries = list(self._entries)
         for word, entry in self._latest.items():
             told = f"{entry.what}, the last of {self._counts[word]}"
             entries.append(IncidentEntry(at_ms=entry.at_ms, node=entry.node, what=told))
-        what = (
-            f"{node_name(view, node)} was lost ({detail})"
-            if cause == "node_lost"
-            else f"{_failure(subject, detail)} on {node_name(view, node)}"
-        )
-        return Incident(
-            id=id,
-            cause=cause,
-            node=node,
-            sentence=f"{what}; {_outcome(view, courses)}, {took_ms / 1000:.2f} s after it began",
-            began_s=began_wall_s,
-            took_ms=took_ms,
-            spent=longest,
-            groups=tuple(course.record(spent) for course, spent in each[:GROUPS_KEPT]),
-            more_groups=max(0, len(each) - GROUPS_KEPT),
-            timeline=tuple(sorted(entries, key=lambda entry: entry.at_ms)),
-        )
+        return tuple(sorted(entries, key=lambda entry: entry.at_ms))
 
     def _tell(self, at_s: float, node: str, what: str) -> None:
         self._entries.append(IncidentEntry(at_ms=self._ms(at_s), node=node, what=what))
@@ -134,12 +92,13 @@ class Telling:
         return max(0, round(1000 * (at_s - self._began_s)))
 
 
-def _failure(subject: str, detail: str) -> str:
+def failure(subject: str, detail: str) -> str:
+    """That a resource failed, in few words."""
     told = f" ({detail})" if detail else ""
     return f"resource {subject} failed{told}" if subject else f"a resource failed{told}"
 
 
-def _outcome(view: ClusterView, courses: list[Course]) -> str:
+def outcome_of(view: ClusterView, courses: list[Course]) -> str:
     """What became of the groups, in few words."""
     if not courses:
         return "no group was to run there"
