@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from decisions.group_stage import GroupStage
 from quorate.core.placement.filters import allowed_nodes, rivals
 from quorate.core.placement.scene import Scene
-from quorate.model.workload import Assignment, wants_online
+from quorate.model.workload import QUIET, Assignment, wants_online
 from quorate.sdk.overriding import override
-
-QUIET = {"offline", "failed", "cannot_here", "cannot_anywhere"}
 
 
 class Checked(GroupStage):

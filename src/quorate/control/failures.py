@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Final
 
 from quorate.control.resource_maintenance import maintenance_words
-from quorate.control.standing import AT_REST, assignment_of, shown_fact
+from quorate.control.standing import assignment_of, shown_fact
 from quorate.control.views import FailureCounts
 from quorate.core.cluster_view import ClusterView
 from quorate.core.probation import on_probation
 from quorate.model.problems import Problem, warning
-from quorate.model.workload import ResourceSpec, ResourceState, desired
+from quorate.model.workload import QUIET, ResourceSpec, ResourceState, desired
 
 REPORTED_AS: Final[Mapping[ResourceState, str]] = MappingProxyType(
     {"cannot_here": "offline", "cannot_anywhere": "failed"}
@@ -93,7 +93,7 @@ def _flags(view: ClusterView, resource: ResourceSpec) -> Iterator[tuple[str, str
         yield "embedded_failure", fact.flags.embedded
     if fact.flags.network_failure:
         yield "network_failure", fact.detail
-    if wanted and fact.exhausted and fact.state in AT_REST:
+    if wanted and fact.exhausted and fact.state in QUIET:
         yield ("failed_for_good" if resource.critical else "failed_not_critical"), fact.detail
     if on_probation(view, resource):
         yield "on_probation", "it has not been online yet as it is specified now"

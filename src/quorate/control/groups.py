@@ -20,9 +20,9 @@ from quorate.control.placement_warnings import placement_warnings
 from quorate.control.requirements import FindManifest, deletion_guards, deletion_problems, online_problems
 from quorate.control.standing import assignment_of, at_rest, state_of
 from quorate.core.cluster_view import ClusterView
-from quorate.core.failover.moves import RULES
 from quorate.core.placement.choosing import choose, objection
-from quorate.core.placement.scene import Scene
+from quorate.core.placement.filters import BY_RULE
+from quorate.core.placement.scene import GOING, Scene
 from quorate.core.proofs import owed
 from quorate.core.reasons import in_words, node_name
 from quorate.model import keys
@@ -33,9 +33,7 @@ from quorate.model.properties import PropertyValue
 from quorate.model.records import Guard, Put
 from quorate.model.workload import GroupIntent, GroupSpec, Move, wants_online
 
-TOLD_OTHERWISE: Final = frozenset(
-    {"node_down", "node_stopping", "node_draining", "node_evicted_soon", "node_in_maintenance"}
-)
+TOLD_OTHERWISE: Final = GOING | {"node_in_maintenance"}
 """A node that is down or leaving loses the group anyway; a maintenance is a problem of its own."""
 FAILBACK = {"prevent": 0, "immediate": 1}
 
@@ -230,7 +228,7 @@ def _elsewhere(view: ClusterView, spec: GroupSpec, occasion: Occasion) -> Move |
         return None
     owner = known.record.owner
     found = objection(view, spec, owner, runs=True)
-    if found is None or found.code not in RULES:
+    if found is None or found.code not in BY_RULE:
         return None
     best, _ = choose(Scene(view, occasion.at_s), spec, "move", owner=owner, without=frozenset({owner}), runs=True)
     if best is None or view.intent(spec.id).move is not None:

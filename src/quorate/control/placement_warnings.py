@@ -9,6 +9,7 @@ import zoneinfo
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement.choosing import objection
+from quorate.core.placement.filters import BY_OTHERS
 from quorate.core.placement.scene import Scene
 from quorate.core.reasons import in_words
 from quorate.model.nodes import ClusterSpec
@@ -42,7 +43,7 @@ def _broken(scene: Scene, spec: GroupSpec) -> list[Problem]:
     if not asks or known is None or known.record.phase != "run" or not wants_online(view.intent(spec.id)):
         return []
     found = objection(scene, spec, known.record.owner)
-    if found is None or found.code not in {"anti_affinity", "companions_elsewhere", "lacks_capacity"}:
+    if found is None or found.code not in BY_OTHERS:
         return []
     what = f"group {spec.name} goes on where its rules would not put it: {in_words(view, found)}"
     remedy = f"quorate group move {spec.name!r}, or change the rule"

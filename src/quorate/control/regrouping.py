@@ -11,7 +11,7 @@ from quorate.control.change import Change, Done, Occasion, altered, audited, gua
 from quorate.control.lookup import find_group, find_resource, guard_group, guard_intent
 from quorate.control.requirements import instance_problems
 from quorate.control.resource_maintenance import without_maintenance
-from quorate.control.standing import AT_REST, assignment_of, heeded, resource_fact
+from quorate.control.standing import assignment_of, heeded, resource_fact
 from quorate.control.types import TypeCatalogue
 from quorate.core.cluster_view import ClusterView
 from quorate.core.proofs import owed
@@ -21,7 +21,7 @@ from quorate.model.base import Value
 from quorate.model.dependency import providers
 from quorate.model.problems import Problem, Refused, error
 from quorate.model.records import Guard, Write
-from quorate.model.workload import GroupSpec, ResourceSpec, desired
+from quorate.model.workload import QUIET, GroupSpec, ResourceSpec, desired
 
 
 class RegroupWish(Value, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ def _owner_problems(view: ClusterView, source: GroupSpec, target: GroupSpec) -> 
 
 def _rest_problems(view: ClusterView, member: ResourceSpec) -> list[Problem]:
     state = resource_fact(view, member).state
-    if not desired(member, view.intent(member.group)) and state in AT_REST and heeded(view, member.group):
+    if not desired(member, view.intent(member.group)) and state in QUIET and heeded(view, member.group):
         return []
     what = f"resource {member.name} goes along and is {state.replace('_', ' ')}, or should be online"
     remedy = f"take it offline first: quorate resource offline {member.name!r} --wait"

@@ -28,7 +28,7 @@ from quorate.model.problems import Problem, Refused, error, stops, warning
 from quorate.model.properties import PropertyValue, TakesEffect
 from quorate.model.records import Put
 from quorate.model.resource_type import NEVER_MS, Characteristic, Manifest, check_properties
-from quorate.model.workload import ResourceSpec
+from quorate.model.workload import QUIET, ResourceSpec
 
 _PERIODS: Final[dict[str, PropertyValue]] = {
     d.name: d.default for d in RESOURCE_PROPERTIES if d.name in {"restart_period_ms", "retry_period_on_failure_ms"}
@@ -232,7 +232,7 @@ def _owner_removed_problems(view: ClusterView, spec: ResourceSpec, owners: tuple
     assignment = assignment_of(view, spec.group)
     if assignment is None or not owners or assignment.owner in owners:
         return []
-    if resource_fact(view, spec).state in {"offline", "failed", "cannot_here", "cannot_anywhere"}:
+    if resource_fact(view, spec).state in QUIET:
         return []
     here = node_name(view, assignment.owner)
     return [

@@ -15,13 +15,13 @@ from quorate.control.maintenance import maintenance_problems
 from quorate.control.neighbours import neighbour_guards
 from quorate.control.requirements import FindManifest, deletion_guards, deletion_problems, online_problems
 from quorate.control.resource_maintenance import not_online_problems, without_maintenance
-from quorate.control.standing import AT_REST, assignment_of, resource_fact
+from quorate.control.standing import assignment_of, resource_fact
 from quorate.core.cluster_view import ClusterView
 from quorate.model import keys
 from quorate.model.dependency import providers
 from quorate.model.problems import Problem, Refused, error, stops
 from quorate.model.records import Guard, Write
-from quorate.model.workload import FailRequest, GroupIntent, ResourceSpec, desired
+from quorate.model.workload import QUIET, FailRequest, GroupIntent, ResourceSpec, desired
 
 
 def resource_online(
@@ -84,7 +84,7 @@ def delete_resource(view: ClusterView, name: str, occasion: Occasion, *, drop_de
     spec = _resource(view, name)
     problems: list[Problem] = []
     state = resource_fact(view, spec).state
-    if desired(spec, view.intent(spec.group)) or state not in AT_REST:
+    if desired(spec, view.intent(spec.group)) or state not in QUIET:
         problems.append(
             error(
                 "resource_not_offline",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from quorate.core.cluster_view import ClusterView
 from quorate.core.proofs import owed
 from quorate.model.workload import (
+    QUIET,
     Assignment,
     GroupFact,
     GroupState,
@@ -17,9 +18,6 @@ from quorate.model.workload import (
     group_state,
     wants_online,
 )
-
-AT_REST = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
-"""States in which nothing of a resource runs."""
 
 
 def assignment_of(view: ClusterView, group: str) -> Assignment | None:
@@ -85,14 +83,14 @@ def state_of(view: ClusterView, group: str) -> GroupState:
     states = [
         (shown_fact(view, resource).state, not resource.critical and desired(resource, intent)) for resource in members
     ]
-    counting = [state for state, spared in states if not (spared and state in AT_REST)]
+    counting = [state for state, spared in states if not (spared and state in QUIET)]
     return group_state(counting or [state for state, _ in states] or ["offline"])
 
 
 def spared(view: ClusterView, resource: ResourceSpec) -> bool:
     """It should be online, is not critical, and no restart on its owner is left: the group goes on without it."""
     fact = resource_fact(view, resource)
-    failed = fact.exhausted and fact.state in AT_REST
+    failed = fact.exhausted and fact.state in QUIET
     return failed and not resource.critical and desired(resource, view.intent(resource.group))
 
 
@@ -101,7 +99,7 @@ def at_rest(view: ClusterView, group: str) -> bool:
     members = view.members_of.get(group, {})
     intent = view.intent(group)
     wanted = wants_online(intent)
-    quiet = all(resource_fact(view, resource).state in AT_REST for resource in members.values())
+    quiet = all(resource_fact(view, resource).state in QUIET for resource in members.values())
     return not wanted and quiet and heeded(view, group)
 
 
@@ -120,6 +118,6 @@ def settled(view: ClusterView, group: str) -> bool:
             return False
         if desired(resource, intent) != (known.state == "online") and not spared(view, resource):
             return False
-        if not desired(resource, intent) and known.state not in AT_REST:
+        if not desired(resource, intent) and known.state not in QUIET:
             return False
     return True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from quorate.control.context import Context
-from quorate.control.standing import AT_REST, assignment_of, at_rest, heeded, resource_fact, settled, spared
+from quorate.control.standing import assignment_of, at_rest, heeded, resource_fact, settled, spared
 from quorate.core.authority.view import Known
 from quorate.core.cluster_view import ClusterView
 from quorate.core.eviction import stuck_groups, vote_obstacle
@@ -21,7 +21,7 @@ from quorate.core.placement.choosing import place
 from quorate.core.votes import VOTERS_MOST, NodeVote, Picture, may_vote
 from quorate.model.nodes import NodeSpec
 from quorate.model.quorum import MEMBER_MODELS
-from quorate.model.workload import desired
+from quorate.model.workload import QUIET, desired
 
 Outcome = Literal["done", "failed", "pending"]
 Condition = Callable[[ClusterView], Outcome]
@@ -133,7 +133,7 @@ def resource_offline(resource: str) -> Condition:
         known = view.resources.get(resource)
         if known is None:
             return "done"
-        quiet = resource_fact(view, known.record).state in AT_REST
+        quiet = resource_fact(view, known.record).state in QUIET
         return "done" if quiet and heeded(view, known.record.group) else "pending"
 
     return look
@@ -165,7 +165,7 @@ def resource_maintained(resource: str, *, on: bool) -> Condition:
         fact = resource_fact(view, known.record)
         if fact.flags.maintained == on:
             return "done"
-        return "failed" if on and fact.state in AT_REST else "pending"
+        return "failed" if on and fact.state in QUIET else "pending"
 
     return look
 
@@ -242,7 +242,7 @@ def _hopeless(view: ClusterView, group: str) -> bool:
     return any(
         member.critical
         and desired(member, intent)
-        and resource_fact(view, member).state in AT_REST
+        and resource_fact(view, member).state in QUIET
         and resource_fact(view, member).exhausted
         for member in members
     )

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from quorate.core.cluster_view import ClusterView
 from quorate.model.nodes import ClusterSpec
-from quorate.model.workload import GroupSetSpec, GroupSpec, Reason, as_wanted, desired, wants_online
+from quorate.model.workload import FALLEN, GroupSetSpec, GroupSpec, Reason, as_wanted, desired, wants_online
 
 _DEFAULTS = ClusterSpec(name="", id="")
 
@@ -163,9 +163,7 @@ class StartOrder:
         if not self.view.owner_lives(now):
             return False
         fact = self.view.fact(now)
-        if fact is not None and any(
-            f.state in {"failed", "cannot_here", "cannot_anywhere"} for f in fact.resources.values()
-        ):
+        if fact is not None and any(f.state in FALLEN for f in fact.resources.values()):
             return False
         return bool(self.view.members_of.get(group.id)) and self._providers(group, now.at_s) is None
 

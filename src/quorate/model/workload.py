@@ -19,6 +19,10 @@ ResourceState = Literal[
     "offline", "online_pending", "online", "offline_pending", "failed", "cannot_here", "cannot_anywhere", "stop_failed"
 ]
 """*stop_failed*: it was to end and did not; something of it may run."""
+QUIET: Final[frozenset[ResourceState]] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing of a resource runs."""
+FALLEN: Final[frozenset[ResourceState]] = frozenset({"failed", "cannot_here", "cannot_anywhere"})
+"""States in which nothing runs because it could not: policy says what follows."""
 StopFailureAction = Literal["hold", "end", "fence"]
 AlreadyRunningAction = Literal["adopt", "restart", "fail"]
 EmbeddedFailureAction = Literal["none", "log", "recover"]

@@ -16,8 +16,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
-from quorate.model.workload import ResourceFlags, ResourceSpec, ResourceState
+from quorate.core.group_run import BringOnline, Command, End, Respecify, TakeOffline
+from quorate.model.workload import QUIET, ResourceFlags, ResourceSpec, ResourceState
 from quorate.node.host_link import OWN_PREFIX, SHARED, HostLink, Logged, host_of
 from quorate.node.notices import Notices
 from quorate.node.service_loop import ServiceLoop

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from quorate.core.group_run import QUIET, BringOnline, Command, End, Respecify, TakeOffline
-from quorate.model.workload import NO_FLAGS, ResourceFlags, ResourceSpec, ResourceState
+from quorate.core.group_run import BringOnline, Command, End, Respecify, TakeOffline
+from quorate.model.workload import NO_FLAGS, QUIET, ResourceFlags, ResourceSpec, ResourceState
 from quorate.wire import host_channel as channel
 
 SHARED = "shared"

@@ -18,7 +18,7 @@ from quorate.core.authority.timings import Timings
 from quorate.core.blast_radius import left
 from quorate.core.cluster_view import ClusterView
 from quorate.core.gate import barred
-from quorate.core.group_run import QUIET, BringOnline, GroupRun
+from quorate.core.group_run import BringOnline, GroupRun
 from quorate.core.quarantine import counting
 from quorate.core.resets import Resets
 from quorate.core.start_order import StartOrder
@@ -26,7 +26,7 @@ from quorate.core.versions import functional_level
 from quorate.model import keys
 from quorate.model.base import encode, replace
 from quorate.model.records import Change, KeyValue, Position, Put, Snapshot, Unchanged
-from quorate.model.workload import NO_FLAGS, ResourceFlags, ResourceSpec, ResourceState
+from quorate.model.workload import NO_FLAGS, QUIET, ResourceFlags, ResourceSpec, ResourceState
 from quorate.node import coordinating, owning
 from quorate.node.coordinating import Coordinating
 from quorate.node.outputs import Output, StoreRequest

@@ -6,17 +6,12 @@ Does not know: how groups move; it names the node and the reason.
 
 from __future__ import annotations
 
-from typing import Final
-
 from quorate.core.failover.decision import STAYS, Verdict, decided, incarnation_of, left
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import objection
-from quorate.core.placement.filters import apart_conflict
+from quorate.core.placement.filters import BY_OTHERS, apart_conflict
 from quorate.core.placement.scene import Scene
 from quorate.model.workload import Assignment, GroupSpec, Reason
-
-OTHERS: Final = frozenset({"lacks_capacity", "anti_affinity", "companions_elsewhere"})
-"""Objections that end when other groups go elsewhere: nothing of the group itself or of the node tells of that."""
 
 
 def in_window(start: int, end: int, hour: int) -> bool:
@@ -44,14 +39,14 @@ def failback(scene: Scene, group: GroupSpec, now: Assignment, moment: Moment) ->
         found = objection(scene, group, node) or apart_conflict(scene, group, node)
         if found is None:
             return _back(scene, group, now, node, rank, moment)
-        if barred is None or barred.code not in OTHERS:
+        if barred is None or barred.code not in BY_OTHERS:
             barred = found
     return _not_yet(barred)
 
 
 def _not_yet(found: Reason | None) -> Verdict:
     """It stays; where other groups are what keeps it from returning, it waits for them."""
-    if found is None or found.code not in OTHERS:
+    if found is None or found.code not in BY_OTHERS:
         return STAYS
     return Verdict(waits=(Reason(code="failback_barred", node=found.node), found))
 

@@ -6,17 +6,13 @@ A move is never counted against the failover limit, and leaves no rule behind: w
 
 from __future__ import annotations
 
-from typing import Final
-
 from quorate.core.failover.decision import Verdict, decided, incarnation_of, left, taken
 from quorate.core.moment import Moment
 from quorate.core.placement.choosing import choose, objection
+from quorate.core.placement.filters import BY_RULE
 from quorate.core.placement.scene import Scene
 from quorate.model.base import replace
-from quorate.model.workload import Assignment, GroupSpec, Move, Reason
-
-RULES: Final = frozenset({"not_possible_owner", "anti_affinity", "companions_elsewhere", "lacks_capacity"})
-AT_REST: Final = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
+from quorate.model.workload import QUIET, Assignment, GroupSpec, Move, Reason
 
 
 def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, moment: Moment) -> Verdict:
@@ -59,10 +55,10 @@ def requested(scene: Scene, group: GroupSpec, now: Assignment, move: Move, momen
 def _cannot_start(scene: Scene, group: GroupSpec, now: Assignment) -> Reason | None:
     """Nothing of the group runs, and its owner is not one that may run it: it was to start elsewhere or not at all."""
     fact = scene.view.fact(now)
-    if fact is not None and any(one.state not in AT_REST for one in fact.resources.values()):
+    if fact is not None and any(one.state not in QUIET for one in fact.resources.values()):
         return None
     found = objection(scene, group, now.owner)
-    return found if found is not None and found.code in RULES else None
+    return found if found is not None and found.code in BY_RULE else None
 
 
 def _ended(now: Assignment, move: Move, reasons: tuple[Reason, ...]) -> Verdict:

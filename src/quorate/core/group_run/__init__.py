@@ -7,8 +7,8 @@ follows a failure, `failing` which failures are made and which the group leaves 
 
 from __future__ import annotations
 
-from quorate.core.group_run.commands import QUIET, BringOnline, Command, End, Respecify, TakeOffline
+from quorate.core.group_run.commands import BringOnline, Command, End, Respecify, TakeOffline
 from quorate.core.group_run.resource_run import ResourceRun
 from quorate.core.group_run.run import GroupRun
 
-__all__ = ["QUIET", "BringOnline", "Command", "End", "GroupRun", "ResourceRun", "Respecify", "TakeOffline"]
+__all__ = ["BringOnline", "Command", "End", "GroupRun", "ResourceRun", "Respecify", "TakeOffline"]

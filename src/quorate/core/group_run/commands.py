@@ -6,9 +6,8 @@ Owns: the closed union `Command`. Does not know: when a command is given (`run`)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from quorate.model.workload import ResourceSpec, ResourceState
+from quorate.model.workload import ResourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,3 @@ class Respecify:
 
 
 Command = BringOnline | TakeOffline | End | Respecify
-
-QUIET: Final[frozenset[ResourceState]] = frozenset({"offline", "failed", "cannot_here", "cannot_anywhere"})
-"""States in which nothing of a resource runs."""
-
-FALLEN: Final[frozenset[ResourceState]] = frozenset({"failed", "cannot_here", "cannot_anywhere"})
-"""States in which nothing runs because it could not: policy says what follows."""

@@ -68,7 +68,7 @@ def gives_up(
         run = runs[resource]
         if not run.known or run.asked or not wanted[resource] or run.on_probation:
             continue
-        if run.state not in ("failed", "cannot_here", "cannot_anywhere"):
+        if run.state not in ("failed", "cannot_here", "cannot_anywhere"):  # in full, so that the type is narrowed
             continue
         if not restart_policy.gives_up(run.counts, spec, run.state) or not picture.matters(resource):
             continue

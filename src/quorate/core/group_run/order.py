@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from quorate.core.group_run.commands import FALLEN, QUIET
 from quorate.core.group_run.resource_run import ResourceRun
-from quorate.model.workload import ResourceSpec
+from quorate.model.workload import FALLEN, QUIET, ResourceSpec
 
 
 class Picture:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from quorate.core.group_run import restart_policy
-from quorate.core.group_run.commands import FALLEN, QUIET
 from quorate.core.group_run.restart_policy import Counts
 from quorate.model.probation import DIGESTS_KEPT, digest_of
-from quorate.model.workload import NO_FLAGS, ResourceFact, ResourceFlags, ResourceSpec, ResourceState
+from quorate.model.workload import FALLEN, NO_FLAGS, QUIET, ResourceFact, ResourceFlags, ResourceSpec, ResourceState
 
 
 @dataclass(slots=True)

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from quorate.core.group_run import restart_policy
-from quorate.core.group_run.commands import FALLEN, QUIET, BringOnline, Command, End, Respecify, TakeOffline
+from quorate.core.group_run.commands import BringOnline, Command, End, Respecify, TakeOffline
 from quorate.core.group_run.failing import end_failing, gives_up
 from quorate.core.group_run.order import Picture
 from quorate.core.group_run.resource_run import ResourceRun
 from quorate.model.base import replace
 from quorate.model.workload import (
+    FALLEN,
     NO_FLAGS,
+    QUIET,
     Assignment,
     GroupFact,
     GroupIntent,

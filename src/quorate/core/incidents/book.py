@@ -21,7 +21,7 @@ from quorate.core.reasons import PROOFS, in_words
 from quorate.model import keys
 from quorate.model.incident import Incident
 from quorate.model.membership import MemberRecord
-from quorate.model.workload import Assignment, GroupFact, wants_online
+from quorate.model.workload import FALLEN, Assignment, GroupFact, wants_online
 
 OPEN_MOST_S = 1800.0
 """Longer is no failover any more: the record is closed with what is known."""
@@ -238,7 +238,7 @@ def _failing(view: ClusterView, group: str, fact: GroupFact) -> tuple[str, str] 
     """The resource that is not well, and what is told of it; None where all are."""
     for resource in view.members_of.get(group, {}).values():
         one = fact.resources.get(resource.id)
-        if one is not None and (one.state in {"failed", "cannot_here", "cannot_anywhere", "stop_failed"}):
+        if one is not None and (one.state in FALLEN or one.state == "stop_failed"):
             return resource.name, one.detail or one.last_failure
     if fact.gives_up is not None:
         return fact.gives_up.subject or "", fact.gives_up.detail

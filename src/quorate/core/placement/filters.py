@@ -9,10 +9,16 @@ from, last whether there is room. The first rule that removes a node is its reas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from quorate.core.placement.occupancy import APART, STRICT, TOGETHER
-from quorate.core.placement.scene import Scene
+from quorate.core.placement.scene import GOING, Scene
 from quorate.model.workload import GroupSpec, Reason, ResourceSpec, wants_online
+
+BY_OTHERS: Final = frozenset({"lacks_capacity", "anti_affinity", "companions_elsewhere"})
+"""Objections that end when other groups go elsewhere: nothing of the group itself or of the node tells of that."""
+BY_RULE: Final = BY_OTHERS | {"not_possible_owner"}
+"""Objections to a node that takes groups."""
 
 
 def allowed_nodes(members: dict[str, ResourceSpec]) -> frozenset[int] | None:
@@ -86,7 +92,7 @@ def companions(scene: Scene, group: GroupSpec) -> frozenset[int]:
 def _going(scene: Scene, node: int) -> bool:
     """What is on that node goes elsewhere: nobody has to come to it; of those that belong together one goes first."""
     found = scene.barred.get(node)
-    return found is not None and found.code in {"node_down", "node_draining", "node_stopping", "node_evicted_soon"}
+    return found is not None and found.code in GOING
 
 
 def lack(scene: Scene, group: GroupSpec, node: int) -> Reason | None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Final
 
 from quorate.core.cluster_view import ClusterView
 from quorate.core.placement.occupancy import Load, Occupancy, share_of, share_on
 from quorate.model.nodes import NodeSpec
 from quorate.model.workload import Assignment, GroupSpec, Reason, SeparationLevel
 
+GOING: Final = frozenset({"node_down", "node_stopping", "node_draining", "node_evicted_soon"})
+"""Bars of nodes from which everything goes elsewhere."""
 _NOWHERE = NodeSpec(node=0, name="")
 
 
@@ -116,8 +119,9 @@ class Scene:
         view = self.view
         if "owned" in self.__dict__:
             former = view.assignments.get(group.id)
-            self.owned[former.record.owner if former is not None else 0] -= 1
             self.owned[made.owner] += 1
+            if former is not None:
+                self.owned[former.record.owner] -= 1
         self.occupancy.put(group.id, share_of(group, view.intent(group.id), made, None))
         if made.phase == "stop":
             self._leaving[made.owner] += 1
