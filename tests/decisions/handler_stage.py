@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from decisions.replay import Stage, Verb
 from decisions.written_fields import seconds
-from quorate.host import machine
+from quorate.host import lives, machine
 from quorate.wire.host_channel import FailureKind, OfflineReason, ReportedState
 
 
@@ -16,74 +16,74 @@ class HandlerStage(Stage):
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.life = machine.Life(machine.Intervals(5.0, 60.0, 180.0))
+        self.life = lives.Life(lives.Intervals(5.0, 60.0, 180.0))
 
     def timeouts(self, pending: str, looks: str, alive: str) -> Iterable[str]:
-        self.life = machine.Life(machine.Intervals(float(looks), float(alive), float(pending)))
+        self.life = lives.Life(lives.Intervals(float(looks), float(alive), float(pending)))
         return ()
 
-    def tell(self, event: machine.Event) -> list[str]:
+    def tell(self, event: lives.Event) -> list[str]:
         self.life, effects = machine.step(self.life, event, self.now)
         found = []
         for effect in effects:
             match effect:
-                case machine.Show():
+                case lives.Show():
                     shown = self.life.shown
                     inside = ", failed inside" if shown.failure is FailureKind.EMBEDDED else ""
                     locked = f", locked: {self.life.locked}" if self.life.locked else ""
                     words = shown.state.value.replace("_", " ") + (f" ({shown.detail})" if shown.detail else "")
                     maintained = ", in maintenance" if self.life.maintained else ""
                     found.append(words + inside + locked + maintained)
-                case machine.CallOnline():
+                case lives.CallOnline():
                     found.append("calls online")
-                case machine.CallOffline():
+                case lives.CallOffline():
                     found.append("calls offline")
-                case machine.CallTerminate():
+                case lives.CallTerminate():
                     found.append("calls terminate")
-                case machine.CallPoll(poll):
+                case lives.CallPoll(poll):
                     found.append(f"calls {poll.value}")
         return found
 
     def online(self) -> Iterable[str]:
-        return self.tell(machine.OnlineWanted())
+        return self.tell(lives.OnlineWanted())
 
     def offline(self) -> Iterable[str]:
-        return self.tell(machine.OfflineWanted(OfflineReason.REQUEST))
+        return self.tell(lives.OfflineWanted(OfflineReason.REQUEST))
 
     def progress(self) -> Iterable[str]:
-        return self.tell(machine.Progress("still at it"))
+        return self.tell(lives.Progress("still at it"))
 
     def returns(self, call: str) -> Iterable[str]:
-        return self.tell(machine.CallReturned(machine.Call(call)))
+        return self.tell(lives.CallReturned(lives.Call(call)))
 
     def raises(self, call: str) -> Iterable[str]:
         failed = ReportedState.FAILED if call == "online" else ReportedState.OFFLINE
-        return self.tell(machine.CallReturned(machine.Call(call), machine.Standing(failed, "it raised")))
+        return self.tell(lives.CallReturned(lives.Call(call), lives.Standing(failed, "it raised")))
 
     def says(self, poll: str, answer: str) -> Iterable[str]:
-        return self.tell(machine.Verdict(machine.Poll(poll), answer == "yes"))
+        return self.tell(lives.Verdict(lives.Poll(poll), answer == "yes"))
 
     def reports(self, kind: str) -> Iterable[str]:
-        return self.tell(machine.FailureReported(FailureKind(kind), "from inside"))
+        return self.tell(lives.FailureReported(FailureKind(kind), "from inside"))
 
     def suspects(self) -> Iterable[str]:
-        return self.tell(machine.Suspected())
+        return self.tell(lives.Suspected())
 
     def clears(self) -> Iterable[str]:
-        return self.tell(machine.FailureCleared())
+        return self.tell(lives.FailureCleared())
 
     def locks(self) -> Iterable[str]:
-        return self.tell(machine.Locked("a snapshot is made"))
+        return self.tell(lives.Locked("a snapshot is made"))
 
     def maintained(self, what: str) -> Iterable[str]:
         """`begins` or `ends`."""
-        return self.tell(machine.Maintained(what == "begins"))
+        return self.tell(lives.Maintained(what == "begins"))
 
     def passes(self, amount: str, unit: str) -> Iterable[str]:
         end, found = self.now + seconds(amount, unit), []
         while (due := machine.deadline(self.life)) is not None and due <= end:
             self.now = due
-            found += self.tell(machine.Tick())
+            found += self.tell(lives.Tick())
         self.now = end
         return found
 

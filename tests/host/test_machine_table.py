@@ -7,7 +7,7 @@ import enum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.host.machine import (
+from quorate.host.lives import (
     Call,
     CallOffline,
     CallOnline,
@@ -28,10 +28,8 @@ from quorate.host.machine import (
     Standing,
     Tick,
     Verdict,
-    awaited,
-    deadline,
-    step,
 )
+from quorate.host.machine import awaited, deadline, step
 from quorate.wire.host_channel import FailureKind, OfflineReason, ReportedState
 
 NEW = Life(Intervals(looks_alive_s=5, is_alive_s=60, pending_s=180))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from quorate.host import machine
+from quorate.host import lives
 from quorate.host.calls import CallTable
 from quorate.model.properties import PropertyValue
 from quorate.sdk.facilities import Addresses, Processes
@@ -32,7 +32,7 @@ class Owner(Protocol):
     properties: Mapping[str, PropertyValue]
     found: str
 
-    def tell(self, event: machine.Event) -> None:
+    def tell(self, event: lives.Event) -> None:
         """Feed an event to the machine."""
         ...
 
@@ -107,20 +107,20 @@ class InstanceContext(Context):
 
     @override
     def report_progress(self, detail: str = "") -> None:
-        self._instance.tell(machine.Progress(detail))
+        self._instance.tell(lives.Progress(detail))
 
     @override
     def report_failure(self, kind: Failure, detail: str) -> None:
-        self._instance.tell(machine.FailureReported(FailureKind(kind), detail))
+        self._instance.tell(lives.FailureReported(FailureKind(kind), detail))
 
     @override
     def suspect_failure(self, detail: str) -> None:
         self.log(f"it may have failed: {detail}", level="warning")
-        self._instance.tell(machine.Suspected())
+        self._instance.tell(lives.Suspected())
 
     @override
     def clear_failure(self) -> None:
-        self._instance.tell(machine.FailureCleared())
+        self._instance.tell(lives.FailureCleared())
 
     @override
     def report_found(self, what: str) -> None:
@@ -129,8 +129,8 @@ class InstanceContext(Context):
 
     @override
     def lock(self, reason: str) -> None:
-        self._instance.tell(machine.Locked(reason or "locked"))
+        self._instance.tell(lives.Locked(reason or "locked"))
 
     @override
     def unlock(self) -> None:
-        self._instance.tell(machine.Locked(""))
+        self._instance.tell(lives.Locked(""))

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final, assert_never
 
-from quorate.host import machine
+from quorate.host import lives, machine
 from quorate.host.context import LOG_TEXT_LIMIT, Desk, InstanceContext
 from quorate.host.notices import Notice, notices
 from quorate.model.properties import PropertyValue
@@ -64,7 +64,7 @@ class Instance:
         self._probed_token = 0
         self._desk = desk
         self._waiting_properties: Mapping[str, PropertyValue] | None = None
-        self.life = machine.Life(_intervals(spec, kind), since_s=boot_time_s(), maintained=spec.maintained)
+        self.life = lives.Life(_intervals(spec, kind), since_s=boot_time_s(), maintained=spec.maintained)
         self._context = InstanceContext(self, desk)
         self._type = kind(self._context)
         self._one_call = asyncio.Lock()
@@ -108,16 +108,16 @@ class Instance:
             self._telling = asyncio.create_task(self._tell_type(self._telling, told), name=f"tell {self.resource_id}")
         self.spec = spec
         self.life = replace(self.life, intervals=_intervals(spec, self.kind))
-        if self.life.phase is machine.Phase.OFFLINE:
+        if self.life.phase is lives.Phase.OFFLINE:
             self.properties = properties
         else:
             self._waiting_properties = properties
-        self.tell(machine.Maintained(spec.maintained))
+        self.tell(lives.Maintained(spec.maintained))
 
-    def tell(self, event: machine.Event) -> None:
+    def tell(self, event: lives.Event) -> None:
         """Feed an event, carry the effects out."""
         self.life, effects = machine.step(self.life, event, boot_time_s())
-        still = self.life.phase is machine.Phase.OFFLINE
+        still = self.life.phase is lives.Phase.OFFLINE
         self._desk.held(self.resource_id, held=not still)
         if still:
             self.standing_still.set()
@@ -135,8 +135,8 @@ class Instance:
 
     async def close(self, *, deleted: bool = False) -> None:
         """End it if need be, then call `close`; before that `deleted`, where the resource is no more."""
-        if self.life.phase is not machine.Phase.OFFLINE:
-            self.tell(machine.EndWanted("closed"))
+        if self.life.phase is not lives.Phase.OFFLINE:
+            self.tell(lives.EndWanted("closed"))
             await self.standing_still.wait()
         if self._timer is not None:
             self._timer.cancel()
@@ -159,49 +159,49 @@ class Instance:
 
     def prepare(self) -> None:
         """Call `prepare`, unless something else is going on."""
-        if self.life.phase is machine.Phase.OFFLINE and not self._one_call.locked():
+        if self.life.phase is lives.Phase.OFFLINE and not self._one_call.locked():
             self._spawn("prepare", self._prepare())
 
     def control(self, request_id: int, verb: str, body: Json, answer: Callable[[ControlAnswer], None]) -> None:
         """Call `control`; the answer comes when it returns."""
         self._spawn("control", self._control(request_id, verb, body, answer))
 
-    def _carry_out(self, effect: machine.Effect) -> None:
+    def _carry_out(self, effect: lives.Effect) -> None:
         match effect:
-            case machine.Show():
+            case lives.Show():
                 self._desk.report(self.state())
-            case machine.CallOnline():
+            case lives.CallOnline():
                 if self._waiting_properties is not None:
                     self.properties, self._waiting_properties = self._waiting_properties, None
-                self._spawn("online", self._pending(machine.Call.ONLINE, self._come_online, ReportedState.FAILED))
-            case machine.CallOffline():
-                self._spawn("offline", self._pending(machine.Call.OFFLINE, self._type.offline, ReportedState.OFFLINE))
-            case machine.CallTerminate():
+                self._spawn("online", self._pending(lives.Call.ONLINE, self._come_online, ReportedState.FAILED))
+            case lives.CallOffline():
+                self._spawn("offline", self._pending(lives.Call.OFFLINE, self._type.offline, ReportedState.OFFLINE))
+            case lives.CallTerminate():
                 self._ending = asyncio.create_task(self._terminate(), name=f"terminate {self.resource_id}")
-            case machine.CallPoll(poll):
+            case lives.CallPoll(poll):
                 self._spawn(poll.value, self._poll(poll))
             case _ as unreachable:
                 assert_never(unreachable)
 
     async def _pending(
-        self, which: machine.Call, call: Callable[[], Coroutine[Any, Any, None]], failed: ReportedState
+        self, which: lives.Call, call: Callable[[], Coroutine[Any, Any, None]], failed: ReportedState
     ) -> None:
         name = which.value
-        problem: machine.Standing | None = None
+        problem: lives.Standing | None = None
         async with self._one_call:
             with self._call(name, pending=True):
                 try:
                     await call()
                 except CannotComeOnlineAnywhere as cause:
-                    problem = machine.Standing(ReportedState.CANNOT_ANYWHERE, str(cause))
+                    problem = lives.Standing(ReportedState.CANNOT_ANYWHERE, str(cause))
                 except (CannotComeOnlineHere, HoldRefused) as cause:
-                    problem = machine.Standing(ReportedState.CANNOT_HERE, str(cause))
+                    problem = lives.Standing(ReportedState.CANNOT_HERE, str(cause))
                 except (ResourceProblem, FacilityError) as cause:
-                    problem = machine.Standing(failed, str(cause), FailureKind.GENERAL)
+                    problem = lives.Standing(failed, str(cause), FailureKind.GENERAL)
                 except Exception as cause:  # noqa: BLE001 - a type may raise anything
                     self._log_traceback(name)
-                    problem = machine.Standing(failed, f"{name} raised {cause!r}", FailureKind.GENERAL)
-        self.tell(machine.CallReturned(which, problem))
+                    problem = lives.Standing(failed, f"{name} raised {cause!r}", FailureKind.GENERAL)
+        self.tell(lives.CallReturned(which, problem))
 
     async def _come_online(self) -> None:
         """Look for what is active already, and do with it as the policy says; once under each assignment.
@@ -244,9 +244,9 @@ class Instance:
             if failures >= FAILURES_MOST and self.spec.end_by_force and await self._end_by_force():
                 break
             if failures >= FAILURES_MOST:
-                self.tell(machine.StopFailed(self._complaint))
+                self.tell(lives.StopFailed(self._complaint))
             await asyncio.sleep(TERMINATE_AGAIN_S if failures < FAILURES_MOST else STOP_FAILED_AGAIN_S)
-        self.tell(machine.CallReturned(machine.Call.TERMINATE))
+        self.tell(lives.CallReturned(lives.Call.TERMINATE))
 
     async def _ends(self, cancelled: list[asyncio.Task[None]]) -> bool:
         """Call `terminate`, and once more where something had not unwound; tells whether nothing is left."""
@@ -274,8 +274,8 @@ class Instance:
         self._desk.log(self.resource_id, "warning", f"it was ended by force: {self._complaint}"[:LOG_TEXT_LIMIT])
         return ENDED_BY_KERNEL.issuperset(self.kind.manifest.takes_hold_of)
 
-    async def _poll(self, poll: machine.Poll) -> None:
-        check = self._type.looks_alive if poll is machine.Poll.LOOKS_ALIVE else self._type.is_alive
+    async def _poll(self, poll: lives.Poll) -> None:
+        check = self._type.looks_alive if poll is lives.Poll.LOOKS_ALIVE else self._type.is_alive
         detail = "is_alive says no"
         async with self._one_call:
             with self._call(poll.value):
@@ -284,7 +284,7 @@ class Instance:
                 except Exception as cause:  # noqa: BLE001 - a type may raise anything
                     self._log_traceback(poll.value)
                     alive, detail = False, f"{poll.value} raised {cause!r}"
-        self.tell(machine.Verdict(poll, alive, detail))
+        self.tell(lives.Verdict(poll, alive, detail))
 
     async def _prepare(self) -> None:
         async with self._one_call:
@@ -330,14 +330,14 @@ class Instance:
 
     def _tick(self) -> None:
         self._timer = None
-        self.tell(machine.Tick())
+        self.tell(lives.Tick())
 
     def _log_traceback(self, name: str) -> None:
         text = traceback.format_exc()
         self._desk.log(self.resource_id, "error", f"{name}: …{text[-LOG_TEXT_LIMIT + 20 :]}")
 
 
-def _intervals(spec: Open, kind: type[ResourceType]) -> machine.Intervals:
+def _intervals(spec: Open, kind: type[ResourceType]) -> lives.Intervals:
     pending_s = NEVER_S if spec.pending_timeout_ms == NEVER_MS else spec.pending_timeout_ms / 1000
     looks_alive_s = NEVER_S if kind.manifest.watches_itself else spec.looks_alive_poll_interval_ms / 1000
-    return machine.Intervals(looks_alive_s, spec.is_alive_poll_interval_ms / 1000, pending_s)
+    return lives.Intervals(looks_alive_s, spec.is_alive_poll_interval_ms / 1000, pending_s)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from quorate.adapters.process.launcher import Launcher
-from quorate.host import machine
+from quorate.host import lives
 from quorate.host.addresses import AddressBook, HostedAddresses
 from quorate.host.calls import CallTable
 from quorate.host.context import Owner
@@ -98,7 +98,7 @@ class Runner:
             await self._server.start(self._settings.socket)
             await self._stopping.wait()
             for instance in self._instances.values():
-                instance.tell(machine.EndWanted("the host is being stopped"))
+                instance.tell(lives.EndWanted("the host is being stopped"))
             for instance in list(self._instances.values()):
                 await instance.standing_still.wait()
         finally:
@@ -225,13 +225,13 @@ class Runner:
                     self._refuse(command, channel.RefusalCode.BUSY, "the host is being stopped")
                     return
                 instance.token = command.token
-                instance.tell(machine.OnlineWanted())
+                instance.tell(lives.OnlineWanted())
             case channel.Offline():
                 instance.token = command.token
-                instance.tell(machine.OfflineWanted(command.reason))
+                instance.tell(lives.OfflineWanted(command.reason))
             case channel.Terminate():
                 instance.token = command.token
-                instance.tell(machine.EndWanted("terminated by command"))
+                instance.tell(lives.EndWanted("terminated by command"))
             case _ as unreachable:
                 assert_never(unreachable)
 
@@ -283,8 +283,8 @@ class Runner:
 
     def _lease_over(self) -> None:
         for instance in self._instances.values():
-            if instance.life.phase is not machine.Phase.OFFLINE:
-                instance.tell(machine.EndWanted("the node's lease is over"))
+            if instance.life.phase is not lives.Phase.OFFLINE:
+                instance.tell(lives.EndWanted("the node's lease is over"))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
