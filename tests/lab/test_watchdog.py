@@ -57,10 +57,12 @@ def test_a_stopped_sentinel_feeds_nothing_and_the_group_waits_for_the_reset() ->
         assert told(dog) == {}
         lab.power_on(3, PROGRAM)
         until("it is armed", lambda: told(dog).get("armed") is True, LIMIT_S)
+        until("it is a member again", lambda: shown(lab, "node", "show", "node3").get("state") == "up", LIMIT_S)
         good(lab, 1, "group", "create", "db", "--preferred", "node3", "--set", "required_proof=watchdog")
         command = "command_line=/bin/sleep 86394.5"
         good(lab, 1, "resource", "create", "part", "--group", "db", "--type", "Generic Application", "--set", command)
         good(lab, 1, "group", "online", "db", "--wait")
+        assert shown(lab, "group", "show", "db")["owner"] == "node3"
         until("its watchdog is known", lambda: "of node1, node2:" in without_means(lab), LIMIT_S)
 
         lab.pause(3, "sentinel")

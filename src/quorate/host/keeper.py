@@ -4,8 +4,8 @@ Owns: watching the lease page (design §2(a)), the table of running calls and th
 the exit of the process when one of them demands it.
 Does not know: resources or channels. It tells the loop through one callback, and acts alone only when that does not
 help.
-How it works: it wakes at the end of the lease and at least every NAP_LIMIT_S. When the lease is over it tells the
-loop, which ends every resource; if anything is still held END_LIMIT later, it ends the process, and the kernel ends
+How it works: it wakes at the end of the lease and at least every NAP_LIMIT_S. When the lease under which something
+was started is over it tells the loop, which ends that; if any of it is still held END_LIMIT later, it ends the process, and the kernel ends
 every contained process with it. When a call overstays, or the loop itself does not answer for as long as the
 strictest running call may last, it writes the stacks of all threads to standard error, names the offender in a file
 beside the socket, and ends the process.
@@ -34,7 +34,7 @@ PING_INTERVAL_S: Final = 0.5
 
 
 class Keeper:
-    """The thread. `on_lease_over` is called in the loop; `held` names what would have to be gone."""
+    """The thread. `on_lease_over` is called in the loop with the resources that must end."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Keeper:
         lease: LeaseReader | None,
         end_limit_s: float,
         offender_path: Path,
-        on_lease_over: Callable[[], None],
+        on_lease_over: Callable[[frozenset[str]], None],
     ) -> None:
         self._loop = loop
         self._calls = calls
@@ -51,12 +51,13 @@ class Keeper:
         self._end_limit_s = end_limit_s
         self._offender_path = offender_path
         self._on_lease_over = on_lease_over
-        self.held: set[str] = set()
+        self._started_under: dict[str, int] = {}
+        """What would have to be gone at the end of the lease, and the incarnation under which each was started."""
         self.chores: list[Callable[[float, bool], None]] = []
         """Called in this thread at every round with the time and whether the lease holds; must be quick."""
-        self._incarnation: int | None = None
         self._lease_held = True
-        self._over_since_s: float | None = None
+        self._over: frozenset[str] = frozenset()
+        self._over_since_s = 0.0
         self._ping_sent_s: float | None = None
         self._ping_answered_s = boot_time_s()
         self._stop = threading.Event()
@@ -75,39 +76,47 @@ class Keeper:
         """Whether anything may be brought online or taken hold of now."""
         return self._lease is None or self._lease.read().holds_at(boot_time_s())
 
+    def hold(self, resource_id: str) -> None:
+        """This resource must be gone at the end of the lease under which it starts now."""
+        if resource_id not in self._started_under:
+            # Noted here, not at the thread's next round: by then the lease may be another incarnation's.
+            self._started_under[resource_id] = 0 if self._lease is None else self._lease.read().incarnation_hash
+
+    def let_go(self, resource_id: str) -> None:
+        """Nothing of this resource is left that would have to be gone."""
+        self._started_under.pop(resource_id, None)
+
     def _run(self) -> None:
         nap_s = 0.0
         while not self._stop.wait(nap_s):
             now_s = boot_time_s()
-            nap_s = min(NAP_LIMIT_S, self._check_lease(now_s))
+            nap_s = min(NAP_LIMIT_S, self.check_lease(now_s))
             self._check_calls(now_s)
             self._check_loop(now_s)
             for chore in self.chores:
                 chore(now_s, self._lease_held)
 
-    def _check_lease(self, now_s: float) -> float:
-        """See to the lease; seconds until it ends, as far as known now."""
+    def check_lease(self, now_s: float) -> float:
+        """See to the lease; seconds until it ends, as far as known now. The thread does it, at every round."""
         if self._lease is None:
             return NAP_LIMIT_S
         lease = self._lease.read()
-        self._lease_held = lease.holds_at(now_s)
-        if not self.held:
-            self._incarnation = None
-            self._over_since_s = None
-            return NAP_LIMIT_S
-        if self._incarnation is None:
-            self._incarnation = lease.incarnation_hash
+        started = self._started_under.copy()
         # What runs belongs to the incarnation under which it was started; a new one starts with nothing (design §4
         # rule 3).
-        self._lease_held = self._lease_held and self._incarnation == lease.incarnation_hash
-        if self._lease_held:
-            self._over_since_s = None
-            return max(lease.lease_until_s - now_s, 0.001)
-        if self._over_since_s is None:
+        holds = lease.holds_at(now_s)
+        over = frozenset(one for one, under in started.items() if not holds or under != lease.incarnation_hash)
+        self._lease_held = holds and not over
+        if not over:
+            self._over = over
+            return max(lease.lease_until_s - now_s, 0.001) if started else NAP_LIMIT_S
+        if not self._over:
             self._over_since_s = now_s
-            self._tell(self._on_lease_over)
-        elif now_s > self._over_since_s + self._end_limit_s:
-            _end(EXIT_LEASE_OVER, lambda: _say(f"lease over, still held: {', '.join(list(self.held))}"))
+        if over - self._over:
+            self._tell(lambda: self._on_lease_over(over))
+        self._over = over
+        if now_s > self._over_since_s + self._end_limit_s:
+            _end(EXIT_LEASE_OVER, lambda: _say(f"lease over, still held: {', '.join(sorted(over))}"))
         return 0.005
 
     def _check_calls(self, now_s: float) -> None:

@@ -133,7 +133,7 @@ class Runner:
 
     def held(self, resource_id: str, *, held: bool) -> None:
         """Tell the keeper what would have to be gone at the end of the lease."""
-        (self._keeper.held.add if held else self._keeper.held.discard)(resource_id)
+        (self._keeper.hold if held else self._keeper.let_go)(resource_id)
 
     def facilities(self, owner: Owner) -> tuple[Processes, Addresses]:
         """Those of one resource."""
@@ -281,9 +281,9 @@ class Runner:
         name = type(command).__name__.lower()
         self._server.broadcast(channel.CommandRefused(command.resource_id, name, code, detail, token))
 
-    def _lease_over(self) -> None:
+    def _lease_over(self, resources: frozenset[str]) -> None:
         for instance in self._instances.values():
-            if instance.life.phase is not lives.Phase.OFFLINE:
+            if instance.resource_id in resources and instance.life.phase is not lives.Phase.OFFLINE:
                 instance.tell(lives.EndWanted("the node's lease is over"))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
