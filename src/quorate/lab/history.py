@@ -24,7 +24,7 @@ class Entry:
 def read(folder: Path, since_s: float = 0.0) -> list[Entry]:
     """Everything the services of a lab logged since then, in order of time."""
     found: list[Entry] = []
-    for path in folder.glob("node*/log/service.log"):
+    for path in (*folder.glob("node*/log/service.log"), *folder.glob("node*/root/var/log/quorate/service.log")):
         machine = path.relative_to(folder).parts[0]
         for line in path.read_text(errors="replace").splitlines():
             try:
