@@ -2,20 +2,22 @@
 
 Owns: the processes of one small cluster, their directories and ports.
 Does not know: stores or what is written into them.
-How it works: ports are taken from the kernel and given back just before the member binds them. A member dies with the
-thread that started it (parent-death signal), so that a killed test run leaves nothing behind.
+How it works: ports are drawn from below those that the kernel gives to outgoing connections, for these took what was
+free a moment before. A member dies with the thread that started it (parent-death signal), so that a killed test run
+leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from etcd_pki import client_context
 from quorate.adapters.etcd.member import MemberSettings, MemberTls, argv, find_binary
 
 READY_S = 30.0
+QUIET_PORTS = (15_000, 32_000)
 PR_SET_PDEATHSIG = 1
 
 
@@ -174,11 +177,15 @@ def running_members(
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Ports that nothing listens on, and that no outgoing connection is given before the member binds them."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(*QUIET_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def _die_with_parent() -> None:
