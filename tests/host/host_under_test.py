@@ -43,6 +43,11 @@ def require_root() -> None:
         pytest.fail("this test needs root (namespaces, netlink): run pytest as root, or deselect with -m 'not root'")
 
 
+_RUN = f"/nowhere/tests-{os.getpid()}/"
+_MARKED_PATH = f"{os.environ['PATH']}:{_RUN}"
+"""What a program finds as PATH comes from its host: so every process of this run can be told."""
+
+
 class ServiceEnd:
     """One connection of a service."""
 
@@ -119,7 +124,7 @@ class HostUnderTest:
         words += [word for pair in given.items() for word in pair]
         self.errors = folder / f"{name}.stderr"
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(words, stderr=errors)
+            self.process = subprocess.Popen(words, stderr=errors, env={**os.environ, "PATH": _MARKED_PATH})
         self._connections: list[ServiceEnd] = []
 
     def connect(self) -> ServiceEnd:
@@ -204,12 +209,16 @@ def wait_gone(pid: int, wait_s: float = WAIT_S) -> None:
 
 
 def processes_with(word: str) -> list[int]:
-    """Pids whose environment holds that word: how a test finds what a resource started, wherever it hides."""
+    """Pids whose environment holds that word: how a test finds what a resource started, wherever it hides.
+
+    Of this run of tests: another that runs beside it gives its resources the same names.
+    """
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if word.encode() in (entry / "environ").read_bytes():
+                environment = (entry / "environ").read_bytes()
+                if word.encode() in environment and _RUN.encode() in environment:
                     found.append(int(entry.name))
             except OSError:
                 continue
