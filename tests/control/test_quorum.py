@@ -173,6 +173,17 @@ def test_a_node_without_its_database_says_so_and_what_became_of_its_groups() -> 
     assert "whatever ran here was ended" in ended.what
 
 
+def test_a_node_that_never_heard_from_its_database_says_that_from_the_start() -> None:
+    runs = silence_problem(1.0, lease_over=False, ever=False)
+    alone = silence_problem(1.0, lease_over=True, ever=False)
+    assert runs is not None
+    assert alone is not None
+    assert runs.code == alone.code == "database_silent"
+    assert "has not heard from the database since it started, 1 s ago" in runs.what
+    assert "lease" not in runs.what
+    assert alone.what.endswith("It has no lease: nothing runs here until the database answers")
+
+
 async def test_a_stop_warns_of_what_it_costs_and_counts_the_quorum_resource(two: FacesWorld) -> None:
     async def warned() -> list[str]:
         done = await execute(two, lambda v, o: stop_node(v, "node2", o), new_occasion(two, "root", ""))

@@ -52,6 +52,7 @@ class Faces:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._began = boot_time_s()
         self._server: ApiServer | None = None
         self._events: EventBus | None = None
         self.signer = JoiningAuthority(service.places)
@@ -110,8 +111,8 @@ class Faces:
         return report is not None and self._service.loop.membership.leads(self.view.authority, report)
 
     def replica_age_s(self) -> float:
-        """How long ago the watch last showed life."""
-        return boot_time_s() - self._service.watched_at
+        """How long ago the watch last showed life, or this node started, where it never did."""
+        return boot_time_s() - (self._service.watched_at or self._began)
 
     def store_problems(self) -> tuple[Problem, ...]:
         """What members of the store complain of, and what this node waits for."""
@@ -119,7 +120,7 @@ class Faces:
         report = self.report()
         lease_over = report is not None and report.lease_until <= boot_time_s()
         copies = self._service.keepers.copies
-        silence = silence_problem(self.replica_age_s(), lease_over=lease_over)
+        silence = silence_problem(self.replica_age_s(), lease_over=lease_over, ever=bool(self._service.watched_at))
         told = (silence, copies.gone_back, copies.problem, waits, self._service.light.problem())
         return (*self._service.keepers.history.problems, *(problem for problem in told if problem is not None))
 
