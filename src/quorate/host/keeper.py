@@ -5,10 +5,10 @@ the exit of the process when one of them demands it.
 Does not know: resources or channels. It tells the loop through one callback, and acts alone only when that does not
 help.
 How it works: it wakes at the end of the lease and at least every NAP_LIMIT_S. When the lease under which something
-was started is over it tells the loop, which ends that; if any of it is still held END_LIMIT later, it ends the process, and the kernel ends
-every contained process with it. When a call overstays, or the loop itself does not answer for as long as the
-strictest running call may last, it writes the stacks of all threads to standard error, names the offender in a file
-beside the socket, and ends the process.
+was started is over it tells the loop, which ends that; if any of it is still held END_LIMIT later, it ends the process,
+and the kernel ends every contained process with it. When a call overstays, or the loop itself does not answer for as
+long as the strictest running call may last, it writes the stacks of all threads to standard error, names the offender
+in a file beside the socket, and ends the process.
 """
 
 from __future__ import annotations
