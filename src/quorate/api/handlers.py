@@ -25,6 +25,7 @@ from quorate.control import (
 from quorate.control.access import Role
 from quorate.control.change import Changed
 from quorate.control.names import NewName
+from quorate.control.reading import in_a_thread
 from quorate.core.reasons import node_name
 from quorate.model.base import Value
 from quorate.model.quorum import LIGHT_KINDS
@@ -47,7 +48,7 @@ async def who_am_i(call: Call[Nothing]) -> views.WhoAmI:
 
 async def show_cluster(call: Call[Nothing]) -> views.ClusterStatus:
     """The whole cluster at a glance."""
-    return status.cluster_status(call.context)
+    return await in_a_thread(status.cluster_status, call.context)
 
 
 async def change_cluster(call: Call[cluster.ClusterChange]) -> Changed:
@@ -82,7 +83,7 @@ async def destroy_cluster(call: Call[ending.DestroyWish]) -> Changed:
 
 async def list_groups(call: Call[Nothing]) -> views.GroupList:
     """All groups with their resources."""
-    return queries.list_groups(call.context)
+    return await in_a_thread(queries.list_groups, call.context)
 
 
 async def show_group(call: Call[Nothing]) -> views.GroupView:
@@ -112,7 +113,7 @@ async def show_incident(call: Call[Nothing]) -> incidents.IncidentView:
 
 async def list_resources(call: Call[Nothing]) -> views.ResourceList:
     """All resources."""
-    return queries.list_resources(call.context)
+    return await in_a_thread(queries.list_resources, call.context)
 
 
 async def show_resource(call: Call[Nothing]) -> views.ResourceView:

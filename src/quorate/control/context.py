@@ -5,15 +5,14 @@ Owns: the `Context` protocol; the service implements it, tests have a twin of it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from quorate.control.enrolment import Signer
 from quorate.control.events import EventBus
+from quorate.control.reading import Reading
 from quorate.control.types import TypeCatalogue
 from quorate.core.authority.orders import Report
 from quorate.core.authority.timings import Timings
-from quorate.core.cluster_view import ClusterView
 from quorate.core.paths import PathState
 from quorate.model.problems import Problem
 from quorate.model.quorum import StorageKind
@@ -21,18 +20,8 @@ from quorate.ports.fencing import FenceAgents
 from quorate.ports.store import Store
 
 
-class Context(Protocol):
+class Context(Reading, Protocol):
     """One node, as its faces see it. Reads come from the replica, changes go to the store."""
-
-    @property
-    def node(self) -> int:
-        """This node's number."""
-        ...
-
-    @property
-    def view(self) -> ClusterView:
-        """The replica; for reading only."""
-        ...
 
     @property
     def store(self) -> Store:
@@ -76,14 +65,6 @@ class Context(Protocol):
         """Whether this node acts as coordinator."""
         ...
 
-    def replica_age_s(self) -> float:
-        """How long ago the replica was last known to be complete."""
-        ...
-
-    def store_problems(self) -> tuple[Problem, ...]:
-        """What members of the store complain of: no space, damaged data."""
-        ...
-
     async def check_storage(self, kind: StorageKind, path: str) -> tuple[Problem, ...]:
         """Everything that makes a quorum storage unfit as this node reaches it; disturbs nobody."""
         ...
@@ -93,24 +74,12 @@ class Context(Protocol):
         """This node was started so that it never forms a cluster (PreventQuorum)."""
         ...
 
-    def votes_waiting(self) -> str:
-        """Why a change of votes that is due is not made, as far as this node knows; empty where nothing waits."""
-        ...
-
     def wall_time(self) -> str:
         """UTC in RFC 3339, for people and records."""
         ...
 
-    def wall_time_s(self) -> float:
-        """Seconds since 1970: for the expiry of tokens and for ids, never for authority."""
-        ...
-
     def entropy(self, count_bytes: int) -> bytes:
         """Unpredictable bytes."""
-        ...
-
-    def processes(self) -> Mapping[str, int]:
-        """Process ids of this node by what they are."""
         ...
 
     async def stop_node(self) -> None:

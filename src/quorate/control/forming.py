@@ -5,11 +5,11 @@ Owns: that one refusal. Does not know: why; what the node itself complains of is
 
 from __future__ import annotations
 
-from quorate.control.context import Context
+from quorate.control.reading import Reading
 from quorate.model.problems import Refused, error
 
 
-def not_formed(context: Context) -> Refused:
+def not_formed(context: Reading) -> Refused:
     """To be raised where the view has no cluster."""
     what = "this node has not read the database yet"
     remedy = "a majority of the voters must be up; see the log of this node"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from quorate.control.context import Context
 from quorate.control.failures import (
     REPORTED_AS,
     counted_failovers,
@@ -20,6 +19,7 @@ from quorate.control.failures import (
     sum_of_failures,
 )
 from quorate.control.lookup import find_group, find_node, find_resource
+from quorate.control.reading import Reading
 from quorate.control.standing import assignment_of, shown_fact, state_of
 from quorate.control.views import (
     AsOf,
@@ -44,7 +44,7 @@ from quorate.model.problems import Problem, Refused
 from quorate.model.workload import ResourceSpec, desired
 
 
-def as_of(context: Context) -> AsOf:
+def as_of(context: Reading) -> AsOf:
     """Position and age of the replica."""
     position = context.view.position
     return AsOf(
@@ -86,7 +86,7 @@ def _attestation(record: MemberRecord) -> str:
     return f"{said.kind} by {said.by} at {said.at}" + (f": {said.reason}" if said.reason else "")
 
 
-def view_node(context: Context, node: int) -> NodeView:
+def view_node(context: Reading, node: int) -> NodeView:
     """One node."""
     view = context.view
     spec = view.nodes[node].record
@@ -196,17 +196,17 @@ def view_group(view: ClusterView, group: str) -> GroupView:
     )
 
 
-def list_nodes(context: Context) -> NodeList:
+def list_nodes(context: Reading) -> NodeList:
     """All nodes, by number."""
     return NodeList(as_of=as_of(context), nodes=tuple(view_node(context, n) for n in sorted(context.view.nodes)))
 
 
-def list_groups(context: Context) -> GroupList:
+def list_groups(context: Reading) -> GroupList:
     """All groups, by name."""
     return GroupList(as_of=as_of(context), groups=_groups(context.view))
 
 
-def list_resources(context: Context) -> ResourceList:
+def list_resources(context: Reading) -> ResourceList:
     """All resources, by name."""
     specs = sorted((known.record for known in context.view.resources.values()), key=lambda spec: spec.name.casefold())
     return ResourceList(as_of=as_of(context), resources=tuple(view_resource(context.view, spec) for spec in specs))
@@ -217,7 +217,7 @@ def _groups(view: ClusterView) -> tuple[GroupView, ...]:
     return tuple(view_group(view, group) for group in order)
 
 
-def show_node(context: Context, name: str) -> NodeView:
+def show_node(context: Reading, name: str) -> NodeView:
     """One node by name. Raises Refused."""
     problems: list[Problem] = []
     spec = find_node(context.view, name, problems)
@@ -226,7 +226,7 @@ def show_node(context: Context, name: str) -> NodeView:
     return view_node(context, spec.node)
 
 
-def show_group(context: Context, name: str) -> GroupView:
+def show_group(context: Reading, name: str) -> GroupView:
     """One group by name. Raises Refused."""
     problems: list[Problem] = []
     spec = find_group(context.view, name, problems)
@@ -235,7 +235,7 @@ def show_group(context: Context, name: str) -> GroupView:
     return view_group(context.view, spec.id)
 
 
-def show_resource(context: Context, name: str) -> ResourceView:
+def show_resource(context: Reading, name: str) -> ResourceView:
     """One resource by name. Raises Refused."""
     problems: list[Problem] = []
     spec = find_resource(context.view, name, problems)

@@ -5,8 +5,8 @@ Owns: these problems of `cluster status`, each with what would end the wait. Doe
 
 from __future__ import annotations
 
-from quorate.control.context import Context
 from quorate.control.queries import moment
+from quorate.control.reading import Reading
 from quorate.control.standing import resource_fact
 from quorate.core.blast_radius import allowance
 from quorate.core.cluster_view import ClusterView
@@ -16,7 +16,7 @@ from quorate.core.reasons import PROOFS, node_name
 from quorate.model.problems import Problem, error, warning
 
 
-def radius_problems(context: Context) -> list[Problem]:
+def radius_problems(context: Reading) -> list[Problem]:
     """The cluster holds still."""
     found = allowance(context.view, context.wall_time_s())
     if found is None or found.left:

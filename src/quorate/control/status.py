@@ -7,7 +7,6 @@ Does not know: single objects; `control.queries` shows those.
 from __future__ import annotations
 
 from quorate.control.checkpoints import checkpoint_problems
-from quorate.control.context import Context
 from quorate.control.failures import failure_problems
 from quorate.control.forming import not_formed
 from quorate.control.maintenance import maintenance_warnings
@@ -16,6 +15,7 @@ from quorate.control.pace_views import slowest_timings, view_paces
 from quorate.control.placement_warnings import rule_warnings
 from quorate.control.queries import as_of, list_groups, list_nodes, moment
 from quorate.control.quorum import forced_words
+from quorate.control.reading import Reading
 from quorate.control.rebuilding import member_problems
 from quorate.control.standing_still import proof_problems, radius_problems, stop_problems
 from quorate.control.views import ClusterStatus, GroupView, StoreView
@@ -32,7 +32,7 @@ from quorate.model.common_properties import CLUSTER_PROPERTIES, values_of
 from quorate.model.problems import Problem, error, warning
 
 
-def cluster_status(context: Context) -> ClusterStatus:
+def cluster_status(context: Reading) -> ClusterStatus:
     """The whole cluster at a glance. Raises Refused where it has not formed yet."""
     view = context.view
     if view.cluster is None:
@@ -78,7 +78,7 @@ def view_store(view: ClusterView) -> StoreView:
     )
 
 
-def _problems(context: Context, store: StoreView, groups: tuple[GroupView, ...]) -> list[Problem]:
+def _problems(context: Reading, store: StoreView, groups: tuple[GroupView, ...]) -> list[Problem]:
     view = context.view
     found: list[Problem] = [*context.store_problems()]
     if view.authority.coordinator is None:
@@ -171,7 +171,7 @@ def _forecast_problems(view: ClusterView, wall_s: float) -> list[Problem]:
     return found
 
 
-def _quorum_problems(context: Context) -> list[Problem]:
+def _quorum_problems(context: Reading) -> list[Problem]:
     view = context.view
     spec = view.quorum_spec
     if view.forced is not None:
