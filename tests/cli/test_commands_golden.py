@@ -191,6 +191,25 @@ def test_no_cluster_here_has_a_status_of_its_own(tmp_path: Path, monkeypatch: py
     assert (result.exit_code, "endpoint_form" in result.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("group", "move", "db", "--to", ""),
+        ("group", "online", "db", "--to", ""),
+        ("node", "drain", "node1", "--target", ""),
+    ],
+)
+def test_an_empty_value_is_not_the_absence_of_an_option(line: CommandLine, words: tuple[str, ...]) -> None:
+    line.run("group", "create", "db")
+    before = line.world.view.position
+    assert "leave the option out" in line.run(*words, status=2)
+    assert line.world.view.position == before
+
+
+def test_an_empty_name_is_refused_and_is_no_other_path(line: CommandLine) -> None:
+    assert "a name is empty after 'nodes' [name_empty" in line.run("node", "drain", "", status=2)
+
+
 @pytest.mark.parametrize("noun", NOUNS)
 def test_every_noun_has_help(noun: str) -> None:
     assert CliRunner().invoke(main, [noun, "--help"]).exit_code == 0

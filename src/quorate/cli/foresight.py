@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from quorate.cli.frame import Session, looks
+from quorate.cli.frame import Session, looks, not_empty
 
 
 @click.group("what-if")
@@ -40,7 +40,13 @@ def site_loss(session: Session, site: str) -> None:
 
 @what_if.command()
 @click.argument("node")
-@click.option("--target", default="", metavar="NODE", help="Where all its groups would go; else each to its best node.")
+@click.option(
+    "--target",
+    default="",
+    callback=not_empty,
+    metavar="NODE",
+    help="Where all its groups would go; else each to its best node.",
+)
 @looks
 def drain(session: Session, node: str, target: str) -> None:
     """What `quorate node drain` would do now."""

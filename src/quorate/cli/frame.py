@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from quorate.cli.exits import Exit
 
@@ -230,6 +231,13 @@ def changes(function: Callable[Concatenate[Session, P], None]) -> Callable[..., 
 def ignore_locked(function: Callable[..., None]) -> Callable[..., None]:
     """The override of locked mode."""
     return click.option("--ignore-locked", is_flag=True, help="Also where its own type has locked it.")(function)
+
+
+def not_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """For options whose absence means something: an empty value is a variable that is unset, not that."""
+    if not value and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+        raise click.BadParameter("it is empty; write a name, or leave the option out", context, parameter)
+    return value
 
 
 def local(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from quorate.cli.dependency import group_report
-from quorate.cli.frame import WAIT_DEFAULT_S, Session, changes, ignore_locked, listed, looks
+from quorate.cli.frame import WAIT_DEFAULT_S, Session, changes, ignore_locked, listed, looks, not_empty
 from quorate.cli.maintenance import of_group
 from quorate.cli.values import given_properties
 
@@ -56,7 +56,13 @@ def set_properties(session: Session, name: str, properties: tuple[str, ...]) -> 
 @group.command()
 @click.argument("name")
 @click.option("--now", is_flag=True, help="Whatever it should wait for.")
-@click.option("--to", default="", metavar="NODE", help="There: it moves first, or nothing changes if it cannot.")
+@click.option(
+    "--to",
+    default="",
+    callback=not_empty,
+    metavar="NODE",
+    help="There: it moves first, or nothing changes if it cannot.",
+)
 @ignore_locked
 @changes
 def online(session: Session, name: str, now: bool, to: str, ignore_locked: bool) -> None:
@@ -79,7 +85,7 @@ def offline(session: Session, name: str, ignore_locked: bool) -> None:
 
 @group.command()
 @click.argument("name")
-@click.option("--to", default="", metavar="NODE", help="Where; else the best other node.")
+@click.option("--to", default="", callback=not_empty, metavar="NODE", help="Where; else the best other node.")
 @click.option("--return-on-error", is_flag=True, help="Where it does not come online there, it goes back.")
 @click.option("--queue", is_flag=True, help="Where it cannot go now, the request waits.")
 @ignore_locked

@@ -15,7 +15,7 @@ import click
 
 from quorate.cli.cluster import numbers
 from quorate.cli.exits import Exit
-from quorate.cli.frame import Session, changes, local, looks, pairs
+from quorate.cli.frame import Session, changes, local, looks, not_empty, pairs
 from quorate.cli.maintenance import of_node
 
 if TYPE_CHECKING:
@@ -172,7 +172,9 @@ node.add_command(of_node)
 
 @node.command()
 @click.argument("name")
-@click.option("--target", default="", help="Node that takes all groups; else each goes to its best node.")
+@click.option(
+    "--target", default="", callback=not_empty, help="Node that takes all groups; else each goes to its best node."
+)
 @changes
 def drain(session: Session, name: str, target: str) -> None:
     """Pause the node and have all its groups leave."""

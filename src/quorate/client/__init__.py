@@ -213,7 +213,10 @@ def post_once(url: str, tls: ssl.SSLContext, path: str, body: Value, kind: type[
 
 
 def path_of(*parts: str) -> str:
-    """A path with the names of objects quoted."""
+    """A path with the names of objects quoted. Raises Refused where one is empty: it would be another path."""
+    if not all(parts):
+        what = f"a name is empty after {parts[parts.index('') - 1]!r}" if parts[0] else "a name is empty"
+        raise Refused([error("name_empty", what, where="name", remedy="write the name; is a variable unset?")])
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
