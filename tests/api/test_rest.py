@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pwd
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +30,7 @@ from quorate.node.places import Places
 from quorate.ports.store_memory import Fault
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
+LIMIT_S = 10.0
 NAMELESS = b'{"nam": 1, "preferred_owners": "x"}'
 
 
@@ -301,6 +304,19 @@ async def test_stopping_ends_streams_and_removes_the_socket(rest: Rest) -> None:
         await rest.server.stop()
         assert await following == []
     assert not (rest.root / "service.sock").exists()
+
+
+@pytest.mark.parametrize("rounds", range(6))
+async def test_who_connects_while_it_stops_is_not_left_hanging(rest: Rest, rounds: int) -> None:
+    """A connection that was accepted and had no protocol yet stayed open for ever, and nobody owned it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(rest.root / "service.sock"))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        await rest.server.stop()
+        client.settimeout(LIMIT_S)
+        with contextlib.suppress(ConnectionResetError):  # it was not even accepted
+            assert await asyncio.to_thread(client.recv, 1) == b""
 
 
 async def test_trouble_with_a_listener_is_told_and_stops_nothing(rest: Rest, tmp_path: Path) -> None:

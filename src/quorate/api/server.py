@@ -31,6 +31,10 @@ BACKLOG: Final = 128
 STOP_LIMIT_S: Final = 2.0
 """Longest wait for requests under way when the service stops."""
 
+ACCEPT_ROUNDS: Final = 4
+"""Rounds of the loop in which an accepted connection gets its protocol, and so an owner; in one that closes before, it
+would stay open for ever (asyncio knows no way to wait for that)."""
+
 CONCURRENCY_MOST: Final = 256
 """Connections and requests at once, on each kind of listener: a face must not exhaust the service's memory."""
 
@@ -118,6 +122,12 @@ class ApiServer:
 
     async def stop(self) -> None:
         """Take no new requests, end streams, give requests under way a moment, close everything."""
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            for listening in server.sockets:
+                loop.remove_reader(listening.fileno())
+        for _ in range(ACCEPT_ROUNDS):
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         if self._context is not None:
