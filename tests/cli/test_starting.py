@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from quorate.cli.starting import ASK_AGAIN_S, START_LIMIT_S, asks_this_machine, wait_for_service
+from quorate.cli.starting import ASK_AGAIN_S, START_LIMIT_S, wait_for_service
+from quorate.client.endpoints import local_socket
 from quorate.node.places import Places
 
 
@@ -70,13 +71,13 @@ def test_no_command_waits_where_no_node_runs_or_for_ever(places: Places) -> None
     pauses.socket.close()
 
 
-def test_who_is_sent_elsewhere_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_sent_elsewhere_does_not_wait(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("QUORATE_ENDPOINT", "QUORATE_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    assert asks_this_machine("")
-    assert not asks_this_machine("https://10.0.0.1:7400")
-    monkeypatch.setenv("QUORATE_PROFILE", "alpha")
-    assert not asks_this_machine("")
-    monkeypatch.delenv("QUORATE_PROFILE")
-    monkeypatch.setenv("QUORATE_ENDPOINT", "10.0.0.1")
-    assert not asks_this_machine("")
+    monkeypatch.setenv("QUORATE_ROOT", str(places.root))
+    assert local_socket() == places.service_socket
+    assert local_socket("https://10.0.0.1:7400") is None
+    for name in ("QUORATE_ENDPOINT", "QUORATE_PROFILE"):
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv(name, "alpha")
+            assert local_socket() is None

@@ -55,11 +55,12 @@ class Session:
     def client(self) -> Client:
         """The connection to the cluster."""
         if self._client is None:
-            from quorate.cli.starting import asks_this_machine, wait_for_service
+            from quorate.cli.starting import wait_for_service
             from quorate.client import Client
+            from quorate.client.endpoints import local_socket
             from quorate.node.places import Places
 
-            if asks_this_machine(self.endpoint):
+            if local_socket(self.endpoint) is not None:
                 wait_for_service(Places.from_environment())
             self._client = Client(self.endpoint)
         return self._client

@@ -8,14 +8,11 @@ safe); a command given to it in that moment, by a script that has just started i
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from quorate.client.endpoints import ENDPOINT_ENVIRONMENT
 
 if TYPE_CHECKING:
     from quorate.node.places import Places
@@ -30,13 +27,6 @@ def wait_for_service(places: Places, *, pause: Callable[[float], None] = time.sl
     while not _listens(places.service_socket) and looks * ASK_AGAIN_S < START_LIMIT_S and _runs(places):
         looks += 1
         pause(ASK_AGAIN_S)
-
-
-def asks_this_machine(endpoint: str) -> bool:
-    """Whether a command with that `--endpoint` goes to this machine's own service, where it has one."""
-    from quorate.adapters.profiles import PROFILE_ENVIRONMENT
-
-    return not (endpoint or os.environ.get(ENDPOINT_ENVIRONMENT) or os.environ.get(PROFILE_ENVIRONMENT))
 
 
 def _listens(path: Path) -> bool:

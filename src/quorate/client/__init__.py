@@ -26,9 +26,10 @@ __all__ = ["CallFailed", "Client", "NoConnection", "NotNow", "OutcomeUnknown", "
 
 CONNECT_LIMIT_S: Final = 3.0
 ANSWER_LIMIT_S: Final = 20.0
+"""Beyond the time that the caller asked the cluster to wait."""
+
 FORECAST_LIMIT_S: Final = 180.0
 """A forecast runs every loss forward: half a minute for 64 nodes with 10,000 groups."""
-"""Beyond the time that the caller asked the cluster to wait."""
 
 V = TypeVar("V", bound=Value)
 

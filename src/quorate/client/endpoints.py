@@ -34,15 +34,22 @@ class Endpoint:
         return f"unix:{self.socket}" if self.socket is not None else self.url
 
 
+def local_socket(given: str = "") -> Path | None:
+    """The socket of this machine's own service; None where somebody said to ask elsewhere."""
+    if given or os.environ.get(ENDPOINT_ENVIRONMENT) or os.environ.get(PROFILE_ENVIRONMENT):
+        return None
+    return Path(os.environ.get("QUORATE_ROOT", "/")) / "run/quorate/service.sock"
+
+
 def find_endpoints(given: str = "") -> list[Endpoint]:
     """Where to ask, in order. Raises NoConnection where there is nowhere."""
     asked = given or os.environ.get(ENDPOINT_ENVIRONMENT, "")
     if asked:
         return [_parse_endpoint(asked)]
-    local = Path(os.environ.get("QUORATE_ROOT", "/")) / "run/quorate/service.sock"
+    local = local_socket(given)
     profiles = load_profiles()
     chosen = os.environ.get(PROFILE_ENVIRONMENT, "")
-    if local.exists() and not chosen:
+    if local is not None and local.exists():
         return [Endpoint("http://local", socket=local)]
     names = [chosen] if chosen else list(profiles)
     if len(names) == 1 and names[0] in profiles:
